@@ -1,0 +1,30 @@
+"""LightSAFT: music source separation on a plain CPU.
+
+    from lightsaft_infer import Separator, separate_file
+
+    separator = Separator.from_file()
+    stems = separator.separate(mixture, sample_rate=44100)
+    separate_file(separator, "song.flac", {"vocals": "vocals.wav", "drums": "drums.wav"})
+
+Audio is float32 (channels, samples), full scale 1.0.
+"""
+
+from .audio import AudioReader
+from .errors import AudioError, LightSAFTError, ModelError, OutputError
+from .export import separate_file
+from .manifest import Manifest
+from .metrics import sdr
+from .separator import Separator
+
+__version__ = "0.1.0"
+__all__ = [
+    "AudioError",
+    "AudioReader",
+    "LightSAFTError",
+    "Manifest",
+    "ModelError",
+    "OutputError",
+    "Separator",
+    "sdr",
+    "separate_file",
+]

@@ -1,0 +1,5 @@
+"""`python -m lightsaft_infer` is the command `lightsaft`."""
+
+from .cli import entry
+
+entry()

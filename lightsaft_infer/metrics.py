@@ -1,0 +1,17 @@
+"""Quality of separated stems. Audio is floating point (channels, samples)."""
+
+import numpy as np
+
+
+def sdr(reference, estimate):
+    """Signal-to-distortion ratio of one stem in dB, the Music Demixing Challenge's song score (Mitsufuji et al., 2021):
+    10 log10((sum reference^2 + 1e-7) / (sum (reference - estimate)^2 + 1e-7)), sums over channels and samples.
+
+    Raises ValueError where the shapes differ.
+    """
+    reference, estimate = (np.asarray(audio, np.float64) for audio in (reference, estimate))
+    if reference.shape != estimate.shape:
+        raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
+    signal = np.sum(reference**2) + 1e-7
+    distortion = np.sum((reference - estimate) ** 2) + 1e-7
+    return float(10 * np.log10(signal / distortion))

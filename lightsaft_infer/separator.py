@@ -1,0 +1,201 @@
+"""From a mixture to its stems: the whole chain, as a stream and for an array.
+
+Audio is float32 (channels, samples), full scale 1.0. A block of stems is a dict {target: float32 (channels, samples)}.
+"""
+
+import numpy as np
+
+from .audio import check_format, check_samples
+from .chunks import estimate_chunks
+from .consistency import mixture_consistency
+from .errors import AudioError, ModelError
+from .manifest import Manifest, default_manifest_path
+from .network import OnnxNetwork
+from .resample import resample_stream
+from .stft import istft_stream, stft_stream
+
+# The chain works on blocks of this many samples, whatever comes in, so that results do not depend on the caller's.
+BLOCK = 65536
+
+
+class Separator:
+    """Separates mixtures with one model. Use `Separator.from_file`, or pass any network, a lambda for instance.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    network : callable(planes, targets) that follows the model contract (see `lightsaft_infer.network`)
+    chunk : frames that the network sees at once; default: the manifest's `frames`
+    overlap : frames that neighbouring chunks share; default: an eighth of the chunk
+    """
+
+    def __init__(self, manifest, network, *, chunk=None, overlap=None):
+        chunk = manifest.frames if chunk is None else chunk
+        overlap = chunk // 8 if overlap is None else overlap
+        if chunk < 1 or chunk % manifest.frames_multiple:
+            raise ValueError(f"expected a chunk in multiples of {manifest.frames_multiple} frames, got {chunk}")
+        if not 0 <= overlap <= chunk // 2:
+            raise ValueError(f"expected an overlap of 0 to {chunk // 2} frames, got {overlap}")
+        self.manifest = manifest
+        self.network = network
+        self.chunk = chunk
+        self.overlap = overlap
+
+    @classmethod
+    def from_file(cls, path=None, *, threads=None, chunk=None, overlap=None):
+        """The model of a manifest file, by default the packaged one, under ONNX Runtime with `threads` threads (None:
+        every core that this process may use).
+
+        Raises ModelError where the manifest or its graph are missing, damaged or do not follow the contract.
+        """
+        manifest = Manifest.from_file(default_manifest_path() if path is None else path)
+        network = OnnxNetwork(manifest.read_graph(), manifest, threads=threads)
+        return cls(manifest, network, chunk=chunk, overlap=overlap)
+
+    @property
+    def targets(self):
+        """Names of the targets that the model separates."""
+        return self.manifest.targets
+
+    def separate(self, mixture, *, sample_rate, targets=None, consistency=False, residual=None, progress=None):
+        """Stems of a mixture.
+
+        Parameters
+        ----------
+        mixture : floating point (channels, samples), 1 or 2 channels, full scale 1.0; it is not changed
+        sample_rate : of mixture and stems, in Hz, 8000 to 192000; a rate other than the model's is converted
+        targets : names of the targets to separate, None for all; one target alone costs one pass of the network
+        consistency : let the stems sum to the mixture (see `stream`); needs all targets
+        residual : name of a further stem, mixture minus the sum of the stems: "instrumental" beside ("vocals",)
+        progress : callable(done, total), in seconds of audio, called as stems are finished
+
+        Returns {target: float32 (channels, samples)}, each of the mixture's shape.
+
+        Raises AudioError for a mixture that is empty, not floating point, of another shape, or not finite; ModelError
+        for a target that the model does not have.
+        """
+        mixture = np.asarray(mixture)
+        stems = {}
+        done = 0
+        for block in self.stream(
+            [mixture], sample_rate=sample_rate, targets=targets, consistency=consistency, residual=residual
+        ):
+            for target, audio in block.items():
+                stem = stems.setdefault(target, np.empty(mixture.shape, np.float32))
+                stem[:, done : done + audio.shape[1]] = audio
+            done += audio.shape[1]
+            if progress is not None:
+                progress(done / sample_rate, mixture.shape[1] / sample_rate)
+        return stems
+
+    def stream(self, blocks, *, sample_rate, targets=None, consistency=False, residual=None):
+        """Yield blocks of stems as blocks of the mixture come, in bounded memory.
+
+        `blocks` is an iterable of arrays (channels, samples) of any lengths; the stems, joined, are the same samples
+        whatever these lengths are, and as many as came in. The other parameters and the errors are `separate`'s.
+
+        With `consistency`, what the estimates leave of the mixture's spectrum is shared among them in proportion to
+        their magnitudes (see `mixture_consistency`), and what conversion of the sample rate takes away, above the
+        model's band, equally. The stems then sum to the mixture up to float rounding.
+
+        A mono mixture is given to the network on both channels; a stem is the mean of the two that come back.
+        """
+        targets = self.targets if targets is None else tuple(targets)
+        indices = self.manifest.indices(targets)
+        if consistency and (residual is not None or len(targets) < len(self.targets)):
+            raise ValueError("expected all targets and no residual, where stems are made to sum to the mixture")
+        if residual in targets:
+            raise ValueError(f"expected a residual of another name than the targets, got {residual!r}")
+        check_format(sample_rate)
+        return self._stream(blocks, sample_rate, targets, indices, consistency, residual)
+
+    def _stream(self, blocks, sample_rate, targets, indices, consistency, residual):
+        delay = _Delay()
+        mixture = delay.through(_reblocked(_checked(blocks)))
+        names = targets if residual is None else (*targets, residual)
+        for stems in self._estimate(mixture, sample_rate, indices, consistency):
+            yield _finish(stems, delay.take(stems.shape[-1]), names, consistency)
+        # Conversion of the sample rate may end some samples early.
+        rest = delay.take(None)
+        if rest.shape[1]:
+            yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, consistency)
+
+    def _estimate(self, mixture, sample_rate, indices, consistency):
+        """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
+        manifest = self.manifest
+        transform = {"n_fft": manifest.n_fft, "hop_length": manifest.hop_length}
+        stereo = (np.broadcast_to(block, (2, block.shape[1])) for block in mixture)
+        audio = resample_stream(stereo, orig_sr=sample_rate, target_sr=manifest.sample_rate)
+        spectra = stft_stream(audio, **transform)
+        pairs = estimate_chunks(
+            spectra,
+            self.network,
+            indices,
+            chunk=self.chunk,
+            overlap=self.overlap,
+            multiple=manifest.frames_multiple,
+        )
+        estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)
+        stems = istft_stream(estimates, **transform)
+        return resample_stream(stems, orig_sr=manifest.sample_rate, target_sr=sample_rate)
+
+
+class _Delay:
+    """Keeps the mixture's samples until their stems are there."""
+
+    def __init__(self):
+        self._held = None
+
+    def through(self, blocks):
+        for block in blocks:
+            self._held = block if self._held is None else np.concatenate([self._held, block], axis=1)
+            yield block
+
+    def take(self, count):
+        """The next `count` samples, fewer where the mixture has ended; None for all that are left."""
+        taken = self._held[:, :count]
+        self._held = self._held[:, taken.shape[1] :]
+        return taken
+
+
+def _checked(blocks):
+    """Yield the blocks in float32. Raises AudioError for what is not audio, or if there is none."""
+    done, channels = 0, None
+    for block in blocks:
+        block = np.asarray(block)
+        check_samples(block, channels=channels, start=done)
+        channels = block.shape[0]
+        done += block.shape[1]
+        yield block.astype(np.float32, copy=False)
+    if not done:
+        raise AudioError("expected audio, got 0 samples")
+
+
+def _reblocked(blocks):
+    """Yield the same samples in blocks of BLOCK samples, the last one shorter."""
+    parts, count = [], 0
+    for block in blocks:
+        while count + block.shape[1] >= BLOCK:
+            head, block = np.split(block, [BLOCK - count], axis=1)
+            yield np.concatenate([*parts, head], axis=1)
+            parts, count = [], 0
+        if block.shape[1]:
+            # A copy: the caller may fill the same buffer again.
+            parts.append(block.copy())
+            count += block.shape[1]
+    if parts:
+        yield np.concatenate(parts, axis=1)
+
+
+def _finish(stems, mixture, names, consistency):
+    """A block of stems {name: (channels, samples)} of the mixture's shape from (targets, channels, samples)."""
+    stems = stems[..., : mixture.shape[1]]
+    if stems.shape[1] > mixture.shape[0]:
+        stems = stems.mean(axis=1, keepdims=True)
+    if not np.isfinite(stems).all():
+        raise ModelError("expected finite estimates from the network, got NaN or infinity")
+    if consistency:
+        stems = stems + (mixture - stems.sum(axis=0)) / len(stems)
+    elif len(names) > len(stems):
+        stems = np.concatenate([stems, (mixture - stems.sum(axis=0))[np.newaxis]])
+    return dict(zip(names, stems, strict=True))
