@@ -1,12 +1,9 @@
-"""Audio files in: blocks of samples, and errors that tell what is wrong. Only this module and `stems` import soundfile.
+"""Audio files in: blocks of samples, and errors that tell what is wrong.
 
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
 import contextlib
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -32,70 +29,18 @@ class AudioReader:
     """
 
     def __init__(self, path):
+        from .decoding import open_sound
+
         self.path = Path(path)
         self._closing = contextlib.ExitStack()
-        self._ffmpeg = None
-        try:
-            with self._naming():
-                self._open()
-        except BaseException:
-            self.close()
-            raise
-
-    def _open(self):
-        import soundfile
-
-        try:
-            raw = self._closing.enter_context(open(self.path, "rb", buffering=0))
-            magic = raw.read(4)
-        except OSError as error:
-            raise AudioError(f"cannot read it: {error.strerror}") from error
-        if not magic:
-            raise AudioError("expected audio, got an empty file")
-        if magic == b"OggS" and not _ends_ogg_stream(raw):
-            raise AudioError("truncated: the last Ogg page is cut off or does not end the stream")
-        raw.seek(0)
-        try:
-            # By descriptor, as from a name soundfile takes the extension for the format.
-            self._sound = soundfile.SoundFile(raw.fileno(), closefd=False)
-            self.frames = self._sound.frames
-        except soundfile.LibsndfileError as error:
-            self._sound = self._open_ffmpeg(error.error_string)
-            self.frames = None
-        self._closing.callback(self._sound.close)
-        self.sample_rate = self._sound.samplerate
-        self.channels = self._sound.channels
-        check_format(self.sample_rate, self.channels)
-        if self.frames == 0:
-            raise AudioError("expected audio, got 0 samples")
-        _check_declared_size(self._sound.extra_info)
-
-    def _open_ffmpeg(self, reason):
-        """Decode by ffmpeg into a pipe, in a format that libsndfile reads without seeking."""
-        import soundfile
-
-        ffmpeg = shutil.which("ffmpeg")
-        if ffmpeg is None:
-            raise AudioError(
-                f"no audio that libsndfile can read ({reason}); ffmpeg, which reads m4a and more, is not installed"
-            )
-        command = [ffmpeg, "-nostdin", "-v", "error", "-xerror", "-i", f"file:{self.path}", "-map", "0:a:0"]
-        command += ["-f", "au", "-c:a", "pcm_f32be", "-"]
-        self._ffmpeg = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self._closing.callback(self._end_ffmpeg)
-        try:
-            return soundfile.SoundFile(self._ffmpeg.stdout.fileno(), closefd=False)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"no audio that libsndfile or ffmpeg can read: {self._ffmpeg_says()}") from error
-
-    def _ffmpeg_says(self):
-        """Wait for ffmpeg; its last line of complaint, None where it was content."""
-        complaint = self._ffmpeg.stderr.read().decode(errors="replace").strip().splitlines()
-        return (complaint or ["no reason given"])[-1] if self._ffmpeg.wait() or complaint else None
-
-    def _end_ffmpeg(self):
-        self._ffmpeg.kill()
-        self._ffmpeg.communicate()
+        with self._naming(), contextlib.ExitStack() as closing:
+            self._sound, self.frames, self._check_decoder = open_sound(self.path, closing)
+            self.sample_rate = self._sound.samplerate
+            self.channels = self._sound.channels
+            check_format(self.sample_rate, self.channels)
+            if self.frames == 0:
+                raise AudioError("expected audio, got 0 samples")
+            self._closing = closing.pop_all()
 
     def blocks(self, size=BLOCK):
         """Yield blocks float32 (channels, samples) of `size` samples, the last one shorter. Reads from the start of
@@ -117,10 +62,9 @@ class AudioReader:
                 yield np.ascontiguousarray(block)
             if self.frames is not None and done < self.frames:
                 raise AudioError(f"truncated: expected {self.frames} samples, got {done}")
-            if self._ffmpeg is not None:
-                complaint = self._ffmpeg_says()
-                if complaint or not done:
-                    raise AudioError(f"ffmpeg cannot decode it to the end: {complaint}")
+            self._check_decoder()
+            if not done:
+                raise AudioError("expected audio, got 0 samples")
 
     @contextlib.contextmanager
     def _naming(self):
@@ -161,28 +105,3 @@ def check_samples(block, *, channels, start):
     finite = np.isfinite(block).all(axis=0)
     if not finite.all():
         raise AudioError(f"expected finite samples, got NaN or infinity at sample {start + finite.argmin()}")
-
-
-def _check_declared_size(log):
-    """Raises AudioError where a header declares more audio than the file holds.
-
-    libsndfile reads such files as far as they go, and says so only in its log. Declared sizes near 2 and 4 GiB are
-    what sox and ffmpeg write into a pipe, where the size is not known.
-    """
-    for declared, found in re.findall(r"^ *(?:data|SSND|riff|Data Size) *: (\d+) \(should be (\d+)\)", log, re.M):
-        if int(found) < int(declared) < 0x7FFFF000:
-            raise AudioError(f"truncated: expected {declared} bytes of audio, got {found}")
-
-
-def _ends_ogg_stream(raw):
-    """Whether the last Ogg page is whole and flagged as its stream's last (RFC 3533, section 6)."""
-    size = raw.seek(0, 2)
-    raw.seek(max(0, size - 131072))  # a page has 65307 bytes at most
-    tail = raw.read()
-    start = tail.rfind(b"OggS")
-    header = tail[start : start + 27]
-    if start < 0 or len(header) < 27:
-        return False
-    segments = tail[start + 27 : start + 27 + header[26]]
-    whole = len(segments) == header[26] and len(tail) >= start + 27 + len(segments) + sum(segments)
-    return whole and bool(header[5] & 4)

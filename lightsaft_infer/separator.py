@@ -163,10 +163,13 @@ def _checked(blocks):
     done, channels = 0, None
     for block in blocks:
         block = np.asarray(block)
+        if block.dtype.kind == "f":
+            with np.errstate(over="ignore"):  # becomes infinity, and an error below
+                block = block.astype(np.float32, copy=False)
         check_samples(block, channels=channels, start=done)
         channels = block.shape[0]
         done += block.shape[1]
-        yield block.astype(np.float32, copy=False)
+        yield block
     if not done:
         raise AudioError("expected audio, got 0 samples")
 

@@ -1,0 +1,50 @@
+"""Assemble a submission that can be pushed to the challenge's grader.
+
+    python submission/build.py OUT
+    cd OUT && pip install -r requirements.txt && bash run.sh
+
+OUT holds predict.py, the package lightsaft_infer, the model, and what the grader asks for: aicrowd.json, run.sh,
+requirements.txt, apt.txt.
+"""
+
+import argparse
+import configparser
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# What predict.py never imports: it reads 44.1 kHz WAV and shows no progress.
+NOT_NEEDED = ("librosa", "tqdm")
+NO_CACHE = shutil.ignore_patterns("__pycache__", "*.pyc")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder to make; it must not exist")
+    out = parser.parse_args().out
+    if out.exists():
+        parser.error(f"{out} exists")
+    build(out)
+
+
+def build(out):
+    """Assemble the submission in the new folder `out`."""
+    for folder in ("lightsaft_infer", "models"):
+        shutil.copytree(ROOT / folder, out / folder, ignore=NO_CACHE)
+    shutil.copytree(ROOT / "submission" / "evaluator", out / "evaluator", ignore=NO_CACHE)
+    for name in ("aicrowd.json", "run.sh", "submission/predict.py"):
+        shutil.copy(ROOT / name, out)
+    (out / "requirements.txt").write_text("\n".join(requirements()) + "\n")
+    (out / "apt.txt").write_text("libsndfile1\n")
+
+
+def requirements():
+    """The package's requirements that predict.py has."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = [line.strip() for line in config["options"]["install_requires"].splitlines()]
+    return [line for line in lines if line and not line.startswith(("#", *NOT_NEEDED))]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Our own implementation of the Music Demixing Challenge's published interface, for local runs.
+
+On the grader the organisers' package of the same name takes its place.
+
+Reads `data/test/<song>/mixture.wav`, writes `data/results/<song>/<target>.wav`, and scores songs that have references
+`data/test/<song>/<target>.wav`. Environment variables: TEST_DATASET_PATH, RESULTS_DATASET_PATH,
+INFERENCE_SETUP_TIMEOUT_SECONDS (900), INFERENCE_PER_MUSIC_TIMEOUT_SECONDS (240) and PARTIAL_RUN_MUSIC_NAMES (names with
+commas between them; all songs if empty).
+"""
+
+import contextlib
+import os
+import signal
+import statistics
+import threading
+import time
+from pathlib import Path
+
+import soundfile
+
+from lightsaft_infer import sdr
+
+INSTRUMENTS = ("bass", "drums", "other", "vocals")
+
+
+class MusicDemixingPredictor:
+    """Base class of a challenge entry, which fills in `prediction_setup` and `prediction`."""
+
+    def __init__(self):
+        data = Path.cwd() / "data"
+        self.test_data_path = os.environ.get("TEST_DATASET_PATH", str(data / "test"))
+        self.results_data_path = os.environ.get("RESULTS_DATASET_PATH", str(data / "results"))
+        self.inference_setup_timeout = int(os.environ.get("INFERENCE_SETUP_TIMEOUT_SECONDS", "900"))
+        self.inference_per_music_timeout = int(os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240"))
+        self.partial_run = os.environ.get("PARTIAL_RUN_MUSIC_NAMES", "")
+
+    def prediction_setup(self):
+        """Load what all songs need. Optional."""
+
+    def prediction(self, mixture_file_path, bass_file_path, drums_file_path, other_file_path, vocals_file_path):
+        """Separate one song: read the mixture's file, write the four others."""
+        raise NotImplementedError
+
+    def run(self):
+        """Separate every song, and print the scores of those that have references. Returns the scores."""
+        self.evaluation()
+        scores = self.scoring()
+        for music_name, score in scores.items():
+            print(f"{music_name}: " + ", ".join(f"{name} {value:.3f}" for name, value in score.items()))
+        return scores
+
+    def evaluation(self):
+        """Set up and separate every song within the time limits, and check what was written.
+
+        Raises TimeoutError, FileNotFoundError or ValueError with the song's name.
+        """
+        music_names = self.get_all_music_names()
+        if not music_names:
+            raise FileNotFoundError(f"expected folders with a mixture.wav, got none: {self.test_data_path}")
+        with _time_limit(self.inference_setup_timeout, "prediction_setup"):
+            self.prediction_setup()
+        for music_name in music_names:
+            paths = {f"{name}_file_path": self.get_music_file_location(music_name, name) for name in INSTRUMENTS}
+            mixture = self.get_music_file_location(music_name)
+            with _time_limit(self.inference_per_music_timeout, f"prediction of {music_name}"):
+                self.prediction(mixture_file_path=mixture, **paths)
+            self.verify_results(music_name)
+
+    def scoring(self):
+        """Scores {song: {"sdr_bass": dB, ..., "sdr": their mean}} of the songs that have all references: the
+        challenge's SDR over both channels of the whole song."""
+        scores = {}
+        for music_name in self.get_all_music_names():
+            references = [Path(self.test_data_path, music_name, f"{name}.wav") for name in INSTRUMENTS]
+            if not all(reference.is_file() for reference in references):
+                continue
+            score = {
+                f"sdr_{name}": sdr(_read(reference), _read(self.get_music_file_location(music_name, name)))
+                for name, reference in zip(INSTRUMENTS, references, strict=True)
+            }
+            scores[music_name] = {**score, "sdr": statistics.mean(score.values())}
+        return scores
+
+    def get_all_music_names(self):
+        """Names of the songs to separate, sorted: all folders with a mixture, or those of the partial run."""
+        wanted = [name.strip() for name in self.partial_run.split(",") if name.strip()]
+        found = sorted(path.parent.name for path in Path(self.test_data_path).glob("*/mixture.wav"))
+        missing = set(wanted) - set(found)
+        if missing:
+            raise FileNotFoundError(f"no mixture.wav for {', '.join(sorted(missing))}: {self.test_data_path}")
+        return [name for name in found if name in wanted] if wanted else found
+
+    def get_music_file_location(self, music_name, instrument=None):
+        """Path (str) of a song's mixture, or of the file that takes an instrument; its folder is made."""
+        if instrument is None or instrument == "mixture":
+            return str(Path(self.test_data_path, music_name, "mixture.wav"))
+        folder = Path(self.results_data_path, music_name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder / f"{instrument}.wav")
+
+    def verify_results(self, music_name):
+        """Raises FileNotFoundError or ValueError unless every stem is there, as long as the mixture."""
+        mixture = soundfile.info(self.get_music_file_location(music_name))
+        for instrument in INSTRUMENTS:
+            path = self.get_music_file_location(music_name, instrument)
+            if not Path(path).is_file():
+                raise FileNotFoundError(f"no {instrument} was written for {music_name}: {path}")
+            stem = soundfile.info(path)
+            expected, got = ((info.frames, info.channels, info.samplerate) for info in (mixture, stem))
+            if got != expected:
+                raise ValueError(f"expected (samples, channels, rate) {expected} as in the mixture, got {got}: {path}")
+
+
+def _read(path):
+    return soundfile.read(path, dtype="float32", always_2d=True)[0].T
+
+
+@contextlib.contextmanager
+def _time_limit(seconds, what):
+    """Raises TimeoutError: at the limit where the system has alarms (main thread, no Windows), else afterwards."""
+
+    def late(*_):
+        raise TimeoutError(f"{what} took longer than {seconds} s")
+
+    interrupts = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
+    start = time.monotonic()
+    if interrupts:
+        before = signal.signal(signal.SIGALRM, late)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        if interrupts:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    if time.monotonic() - start > seconds:
+        late()

@@ -1,0 +1,27 @@
+"""The Music Demixing Challenge entry: separates every song that the grader has."""
+
+from evaluator.music_demixing import MusicDemixingPredictor
+
+from lightsaft_infer import Separator, separate_file
+
+
+class LightSAFTPredictor(MusicDemixingPredictor):
+    """Separates with the packaged model. Relies on nothing of the evaluator but the challenge's published interface."""
+
+    def prediction_setup(self):
+        self.separator = Separator.from_file()
+
+    def prediction(self, mixture_file_path, bass_file_path, drums_file_path, other_file_path, vocals_file_path):
+        outputs = {
+            "bass": bass_file_path,
+            "drums": drums_file_path,
+            "other": other_file_path,
+            "vocals": vocals_file_path,
+        }
+        # Without mixture consistency, which costs SDR with this model: see benchmarks/README.md.
+        separate_file(self.separator, mixture_file_path, outputs, overwrite=True)
+
+
+if __name__ == "__main__":
+    LightSAFTPredictor().run()
+    print("Successfully generated predictions!")

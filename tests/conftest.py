@@ -1,0 +1,54 @@
+"""Fixtures: a small manifest with networks that can be reckoned by hand, and the packaged model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data.make_model import write_model
+
+from lightsaft_infer import Manifest, Separator
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
+
+
+@pytest.fixture(scope="session")
+def packaged():
+    """The packaged model, on two threads."""
+    return Separator.from_file(threads=2)
+
+
+@pytest.fixture(scope="session")
+def model_path(tmp_path_factory):
+    """Manifest of a tiny ONNX model whose targets are the mixture times 1, 0.5, -0.25 and 0."""
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def manifest(model_path):
+    return Manifest.from_file(model_path)
+
+
+@pytest.fixture
+def echo(manifest):
+    """A separator whose every target is the mixture."""
+    return Separator(manifest, echo_network)
+
+
+def echo_network(planes, targets):
+    return np.repeat(planes[:, np.newaxis], len(targets), axis=1)
+
+
+def noise(channels, samples, seed=0):
+    """Uniform noise, float32 (channels, samples), full scale."""
+    return np.random.default_rng(seed).uniform(-1, 1, (channels, samples)).astype(np.float32)
+
+
+def split(audio, size):
+    """The audio in blocks of `size` samples."""
+    return [audio[:, start : start + size] for start in range(0, audio.shape[1], size)]
+
+
+def joined(blocks):
+    """Stems from blocks of stems."""
+    blocks = list(blocks)
+    return {target: np.concatenate([block[target] for block in blocks], axis=1) for target in blocks[0]}

@@ -1,0 +1,217 @@
+"""Files in: every format, and a clear error that names the file for everything that is not right."""
+
+import os
+import shutil
+import struct
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import noise
+
+from lightsaft_infer import AudioError, AudioReader
+
+LOSSLESS = [
+    ("WAV", "PCM_U8"),
+    ("WAV", "PCM_16"),
+    ("WAV", "PCM_24"),
+    ("WAV", "PCM_32"),
+    ("WAV", "FLOAT"),
+    ("WAV", "DOUBLE"),
+    ("FLAC", "PCM_16"),
+    ("FLAC", "PCM_24"),
+    ("AIFF", "PCM_16"),
+    ("CAF", "PCM_24"),
+    ("W64", "FLOAT"),
+    ("RF64", "PCM_16"),
+    ("AU", "FLOAT"),
+]
+LOSSY = [("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("OGG", "OPUS")]
+STEPS = {"PCM_U8": 2**-7, "PCM_16": 2**-15, "PCM_24": 2**-23}
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+
+
+def write(path, audio, sample_rate=44100, container="WAV", subtype="FLOAT"):
+    soundfile.write(path, audio.T, sample_rate, format=container, subtype=subtype)
+    return path
+
+
+def read(path, size=65536):
+    with AudioReader(path) as reader:
+        blocks = list(reader.blocks(size))
+        audio = np.concatenate(blocks, axis=1)
+        assert reader.frames in (None, audio.shape[1])
+        assert reader.channels == audio.shape[0]
+    assert audio.dtype == np.float32
+    return audio, reader.sample_rate
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("container", "subtype"), LOSSLESS)
+def test_lossless_formats(tmp_path, container, subtype, channels):
+    audio = noise(channels, 10_001) * np.float32(0.9)
+    # No extension, or one that says nothing or the wrong thing: the content decides.
+    for name in ("sound", "sound.raw", "sound.mp3"):
+        path = write(tmp_path / name, audio, 48000, container, subtype)
+        got, sample_rate = read(path, size=4096)
+        assert sample_rate == 48000
+        np.testing.assert_allclose(got, audio, atol=STEPS.get(subtype, 1e-7) * 1.01)
+
+
+@pytest.mark.parametrize(("container", "subtype"), LOSSY)
+def test_lossy_formats(tmp_path, container, subtype):
+    time = np.arange(48000) / 48000
+    audio = 0.5 * np.sin(2 * np.pi * np.array([[440], [660]]) * time)
+    got, sample_rate = read(write(tmp_path / "sound", audio, 48000, container, subtype))
+    assert sample_rate == 48000
+    assert got.shape == audio.shape
+    np.testing.assert_allclose(got[:, 5000:-5000], audio[:, 5000:-5000], atol=0.03)
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 11025, 96000, 192000])
+def test_rates(tmp_path, sample_rate):
+    assert read(write(tmp_path / "a.wav", noise(2, 100), sample_rate))[1] == sample_rate
+
+
+def test_a_path_with_spaces_and_accents(tmp_path):
+    audio = noise(2, 100)
+    np.testing.assert_array_equal(read(write(tmp_path / "l'été à la mer 日本.wav", audio))[0], audio)
+
+
+def expect_error(path, message):
+    with pytest.raises(AudioError, match=message) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_what_is_no_file(tmp_path):
+    expect_error(tmp_path / "missing.wav", "No such file")
+    expect_error(tmp_path, "directory")
+    (tmp_path / "empty.wav").touch()
+    expect_error(tmp_path / "empty.wav", "empty file")
+
+
+def test_files_without_samples(tmp_path):
+    expect_error(write(tmp_path / "none.wav", np.zeros((2, 0))), "got 0 samples")
+
+
+def test_too_many_channels(tmp_path):
+    expect_error(write(tmp_path / "six.wav", np.zeros((6, 100))), "expected 1 or 2 channels, got 6")
+
+
+def test_an_unusual_rate(tmp_path):
+    expect_error(
+        write(tmp_path / "slow.wav", noise(1, 100), 4000), "expected a sample rate of 8000 to 192000 Hz, got 4000"
+    )
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_not_finite(tmp_path, bad):
+    audio = noise(2, 100_000)
+    audio[1, 70_000] = bad
+    expect_error(write(tmp_path / "bad.wav", audio), "NaN or infinity at sample 70000")
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.999])
+@pytest.mark.parametrize(("container", "subtype"), [*LOSSLESS, *LOSSY])
+def test_truncated_files(tmp_path, container, subtype, kept):
+    path = write(tmp_path / "cut", noise(2, 100_000) * np.float32(0.5), 48000, container, subtype)
+    size = path.stat().st_size
+    os.truncate(path, int(size * kept))
+    # CAF keeps its description behind the samples: half a file is no CAF at all.
+    expect_error(path, "truncated|not a format that libsndfile reads|cannot decode")
+
+
+def test_ogg_cut_between_two_pages(tmp_path):
+    path = write(tmp_path / "cut.ogg", noise(2, 100_000) * np.float32(0.5), 44100, "OGG", "VORBIS")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"OggS")])
+    expect_error(path, "truncated: the last Ogg page")
+
+
+def test_wav_of_unknown_length_from_a_pipe_is_whole(tmp_path):
+    audio = noise(2, 1000)
+    path = write(tmp_path / "piped.wav", audio)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[4:8] = content[place : place + 4] = struct.pack("<I", 0xFFFFFFFF)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path)[0], audio)
+
+
+@pytest.mark.parametrize("kept", [1, 0.5])
+def test_mp3_without_a_header_that_tells_its_length(tmp_path, kept):
+    """Noise that follows on silence: the first frame's bit rate says nothing of the others'."""
+    audio = noise(2, 200_000) * np.float32(0.5)
+    audio[:, :50_000] = 0
+    path = tmp_path / "vbr.mp3"
+    soundfile.write(path, audio.T, 44100, format="MP3", bitrate_mode="VARIABLE", compression_level=0.1)
+    content = path.read_bytes()
+    tag = content.index(b"Xing")
+    content = content[content.index(b"\xff\xfb", tag) :]
+    path.write_bytes(content[: int(len(content) * kept)])
+    if kept < 1:
+        expect_error(path, "damaged or truncated after")
+    else:
+        # Whole MP3 frames come out; what the encoder padded was in the header.
+        assert 200_000 <= read(path)[0].shape[1] < 200_000 + 3 * 1152
+
+
+@needs_ffmpeg
+def test_flac_that_does_not_tell_its_length(tmp_path):
+    path = write(tmp_path / "piped.flac", noise(2, 100_000) * np.float32(0.5), 44100, "FLAC", "PCM_16")
+    whole = read(path)[0]
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the number of samples, 36 bits, 0 for unknown
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path)[0], whole)
+
+
+def test_text_without_ffmpeg(tmp_path, monkeypatch):
+    (tmp_path / "song.wav").write_text("This is a text about a song.\n" * 100)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    expect_error(tmp_path / "song.wav", "ffmpeg, which reads m4a and more, is not installed")
+
+
+@needs_ffmpeg
+def test_text_with_ffmpeg(tmp_path):
+    (tmp_path / "song.wav").write_text("This is a text about a song.\n" * 100)
+    expect_error(tmp_path / "song.wav", "ffmpeg cannot decode it to the end: .*Invalid data")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("sample_rate", [44100, 48000])
+def test_m4a_through_ffmpeg(tmp_path, sample_rate):
+    time = np.arange(2 * sample_rate) / sample_rate
+    audio = 0.5 * np.sin(2 * np.pi * np.array([[440], [660]]) * time)
+    source = write(tmp_path / "in.wav", audio, sample_rate)
+    path = tmp_path / "é à.m4a"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, "-c:a", "aac", "-b:a", "256k", path], check=True)
+    got, rate = read(path)
+    assert rate == sample_rate
+    inner = slice(5000, audio.shape[1] - 5000)
+    np.testing.assert_allclose(got[:, inner], audio[:, inner], atol=0.02)
+    assert audio.shape[1] <= got.shape[1] < audio.shape[1] + 2048
+    # Cut short, the file has lost its index, which m4a keeps at its end.
+    os.truncate(path, path.stat().st_size // 2)
+    expect_error(path, "ffmpeg cannot decode it to the end")
+
+
+@needs_ffmpeg
+def test_damaged_aac_through_ffmpeg(tmp_path):
+    source = write(tmp_path / "in.wav", noise(2, 200_000))
+    path = tmp_path / "damaged.m4a"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, "-c:a", "aac", "-movflags", "faststart", path], check=True)
+    os.truncate(path, path.stat().st_size // 2)
+    expect_error(path, "ffmpeg cannot decode it to the end")
+
+
+def test_reading_stops_where_the_caller_stops(tmp_path):
+    path = write(tmp_path / "a.wav", noise(2, 1000))
+    with AudioReader(path) as reader:
+        assert next(reader.blocks(300)).shape == (2, 300)
+    os.rename(path, tmp_path / "b.wav")
+    np.testing.assert_array_equal(read(tmp_path / "b.wav")[0], noise(2, 1000))

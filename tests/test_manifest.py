@@ -1,0 +1,128 @@
+"""The manifest and its graph: everything is checked before a session opens."""
+
+import json
+
+import pytest
+from data.make_model import gains_graph, write_model
+
+from lightsaft_infer import Manifest, ModelError, Separator
+from lightsaft_infer.manifest import default_manifest_path
+from lightsaft_infer.selftest import agrees, selftest
+
+FIELDS = [
+    "format", "name", "version", "sample_rate", "channels", "n_fft", "hop_length", "frames", "frames_multiple",
+    "targets", "onnx", "parameters", "licence", "training", "scores", "selftest",
+]  # fmt: skip
+
+
+def test_the_packaged_model_is_what_its_manifest_says():
+    manifest = Manifest.from_file(default_manifest_path())
+    assert manifest.targets == ("vocals", "drums", "bass", "other")
+    assert manifest.bins == 1025
+    assert len(manifest.read_graph()) == manifest.onnx.bytes
+    with pytest.raises(AttributeError):
+        manifest.n_fft = 4096
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_missing_field_is_named(tmp_path, field):
+    with pytest.raises(ModelError, match=rf"field {field}.*gains\.json"):
+        Manifest.from_file(write_model(tmp_path, **{field: None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "expected manifest format 1, got 2"),
+        ({"n_fft": "2048"}, "field n_fft has an unexpected value '2048'"),
+        ({"n_fft": True}, "field n_fft has an unexpected value True"),
+        ({"n_fft": 63}, "an even n_fft, got 63"),
+        ({"hop_length": 33}, "hop_length of n_fft / 2 at most"),
+        ({"hop_length": 0}, "a positive hop_length"),
+        ({"channels": 1}, "expected 2 channels, got 1"),
+        ({"frames": 15}, "frames in multiples of 4"),
+        ({"targets": ["a", "a"]}, "targets, each once"),
+        ({"targets": ["../a"]}, "targets of letters and digits"),
+        ({"targets": "vocals"}, "field targets"),
+        ({"onnx": {"file": "gains.onnx"}}, "missing field sha256"),
+        ({"onnx": {"file": "../x.onnx", "sha256": "", "bytes": 1, "opset": 17}}, "a plain file name"),
+        ({"selftest": {"seed": 0, "frames": 8, "scale": 1, "rms": {"vocals": 1}}}, "selftest.rms for every target"),
+        ({"selftest": {"seed": 0, "frames": 7, "scale": 1, "rms": {}}}, "selftest"),
+    ],
+)
+def test_a_wrong_field_is_told(tmp_path, changes, message):
+    with pytest.raises(ModelError, match=message):
+        Manifest.from_file(write_model(tmp_path, **changes))
+
+
+def test_fields_that_are_not_known_are_no_trouble(tmp_path):
+    assert Manifest.from_file(write_model(tmp_path, added_later=1)).name == "gains"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\udcff"])
+def test_what_is_no_manifest(tmp_path, content):
+    path = tmp_path / "model.json"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(ModelError, match=r"expected .*model\.json"):
+        Manifest.from_file(path)
+    with pytest.raises(ModelError, match=r"cannot read the manifest: No such file.*none\.json"):
+        Manifest.from_file(tmp_path / "none.json")
+
+
+def test_a_changed_graph_is_not_opened(tmp_path):
+    path = write_model(tmp_path)
+    graph = bytearray(gains_graph())
+    graph[-1] ^= 1
+    (tmp_path / "gains.onnx").write_bytes(graph)
+    with pytest.raises(ModelError, match=r"expected SHA-256 .*gains\.onnx"):
+        Separator.from_file(path)
+    (tmp_path / "gains.onnx").write_bytes(graph + b"x")
+    with pytest.raises(ModelError, match=rf"expected {len(graph)} bytes, got {len(graph) + 1}"):
+        Separator.from_file(path)
+    (tmp_path / "gains.onnx").unlink()
+    with pytest.raises(ModelError, match="cannot read the graph: No such file"):
+        Separator.from_file(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mixture": "spectrum"}, "expected input mixture .* got none"),
+        ({"bins": 32}, "expected input mixture"),
+        ({"frames": 16}, "expected input mixture"),
+    ],
+)
+def test_a_graph_that_breaks_the_contract(tmp_path, changes, message):
+    with pytest.raises(ModelError, match=message):
+        Separator.from_file(write_model(tmp_path, gains_graph(**changes)))
+
+
+def test_a_graph_that_is_none(tmp_path):
+    with pytest.raises(ModelError, match=r"ONNX Runtime cannot load the graph of .*gains\.json"):
+        Separator.from_file(write_model(tmp_path, b"no graph"))
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads(model_path, threads):
+    with pytest.raises(ValueError, match="1 or more threads"):
+        Separator.from_file(model_path, threads=threads)
+    assert Separator.from_file(model_path, threads=3).network.threads == 3
+
+
+def test_selftest(tmp_path, packaged):
+    assert all(agrees(*pair) for pair in selftest(packaged).values())
+    good = selftest(Separator.from_file(write_model(tmp_path)))
+    assert good["drums"][0] == pytest.approx(good["vocals"][0] / 2)
+    assert all(agrees(*pair) for pair in good.values())
+    other = selftest(Separator.from_file(write_model(tmp_path, gains_graph(gains=(1, 0.51, -0.25, 0)))))
+    assert {target: agrees(*pair) for target, pair in other.items()} == {
+        "vocals": True,
+        "drums": False,
+        "bass": True,
+        "other": True,
+    }
+
+
+def test_the_packaged_manifest_has_no_field_that_the_class_lacks():
+    content = json.loads(default_manifest_path().read_text())
+    assert sorted(content) == sorted(FIELDS)

@@ -1,0 +1,173 @@
+"""Files out: whole or not at all, nothing overwritten, one common gain where an integer format would clip."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import noise, split
+
+from lightsaft_infer import OutputError
+from lightsaft_infer.stems import WAV_BYTES, StemWriter, output_format
+
+FORM = {"sample_rate": 44100, "channels": 2}
+
+
+def save(outputs, stems, **options):
+    with StemWriter(outputs, **FORM, **options) as writer:
+        for start in range(0, 1000, 300):
+            writer.write({target: audio[:, start : start + 300] for target, audio in stems.items()})
+        return writer.commit()
+
+
+@pytest.fixture
+def stems():
+    return {"loud": noise(2, 1000) * np.float32(1.6), "soft": noise(2, 1000, seed=1) * np.float32(0.1)}
+
+
+def outputs(folder, suffix=".wav"):
+    return {target: folder / "a" / "b" / f"{target}{suffix}" for target in ("loud", "soft")}
+
+
+def load(path):
+    audio, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    assert sample_rate == 44100
+    return audio.T
+
+
+def test_float_wav_keeps_every_sample(tmp_path, stems):
+    assert save(outputs(tmp_path), stems) == 1
+    for target, path in outputs(tmp_path).items():
+        assert soundfile.info(path).subtype == "FLOAT"
+        np.testing.assert_array_equal(load(path), stems[target])
+    assert len(list(tmp_path.rglob("*"))) == 4  # two folders, two files, nothing temporary
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype", "step"),
+    [(".wav", "PCM_16", 2**-15), (".wav", "pcm_24", 2**-23), (".flac", None, 2**-23), (".FLAC", "PCM_16", 2**-15)],
+)
+def test_integer_formats_scale_all_stems_by_one_gain(tmp_path, stems, suffix, subtype, step):
+    peak = np.abs(stems["loud"]).max()
+    gain = save(outputs(tmp_path, suffix), stems, subtype=subtype)
+    assert gain == pytest.approx(1 / peak)
+    for target, path in outputs(tmp_path, suffix).items():
+        assert soundfile.info(path).subtype == (subtype or "PCM_24").upper()
+        np.testing.assert_allclose(load(path), stems[target] * gain, atol=1.01 * step)
+
+
+def test_clamp(tmp_path, stems):
+    assert save(outputs(tmp_path, ".flac"), stems, clip="clamp") == 1
+    np.testing.assert_allclose(load(tmp_path / "a/b/loud.flac"), stems["loud"].clip(-1, 1), atol=2**-22)
+    np.testing.assert_allclose(load(tmp_path / "a/b/soft.flac"), stems["soft"], atol=2**-22)
+
+
+def test_clip_error_leaves_nothing(tmp_path, stems):
+    with pytest.raises(OutputError, match=r"within full scale, got a peak of 1\.[56].*loud\.flac"):
+        save(outputs(tmp_path, ".flac"), stems, clip="error")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_gain_where_nothing_clips(tmp_path, stems):
+    assert save({"soft": tmp_path / "soft.flac"}, stems) == 1
+    np.testing.assert_allclose(load(tmp_path / "soft.flac"), stems["soft"], atol=2**-22)
+
+
+def test_ogg(tmp_path, stems):
+    assert save({"soft": tmp_path / "soft.ogg"}, stems) == 1
+    assert soundfile.info(tmp_path / "soft.ogg").subtype == "VORBIS"
+    assert load(tmp_path / "soft.ogg").shape == (2, 1000)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+@pytest.mark.parametrize("sample_rate", [8000, 192000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_every_form(tmp_path, suffix, sample_rate, channels):
+    audio = noise(channels, 50_000) * np.float32(0.5)
+    path = tmp_path / f"stem{suffix}"
+    with StemWriter({"stem": path}, sample_rate=sample_rate, channels=channels) as writer:
+        for block in split(audio, 20_000):
+            writer.write({"stem": block})
+        writer.commit()
+    info = soundfile.info(path)
+    assert (info.frames, info.channels, info.samplerate) == (50_000, channels, sample_rate)
+
+
+def test_existing_files_are_kept_unless_forced(tmp_path, stems):
+    path = tmp_path / "soft.wav"
+    path.write_text("mine")
+    with pytest.raises(OutputError, match="the file exists and is kept: .*soft.wav"):
+        save({"loud": tmp_path / "loud.wav", "soft": path}, stems)
+    assert path.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [path]
+    save({"soft": path}, stems, overwrite=True)
+    np.testing.assert_array_equal(load(path), stems["soft"])
+
+
+def test_without_commit_nothing_appears_and_old_files_stay(tmp_path, stems):
+    path = tmp_path / "soft.wav"
+    path.write_text("mine")
+    with pytest.raises(KeyboardInterrupt), StemWriter({"soft": path}, **FORM, overwrite=True) as writer:
+        writer.write(stems)
+        raise KeyboardInterrupt
+    assert path.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_in_the_way(tmp_path, stems):
+    (tmp_path / "loud.wav").mkdir()
+    with pytest.raises(OutputError, match="a folder is in the way"):
+        save({"loud": tmp_path / "loud.wav"}, stems, overwrite=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write.*file"):
+        save({"loud": tmp_path / "file" / "loud.wav"}, stems)
+    with pytest.raises(OutputError, match="one name for two"):
+        save({"loud": tmp_path / "a.wav", "soft": tmp_path / "a.wav"}, stems)
+
+
+def test_formats_that_are_not_there(tmp_path):
+    with pytest.raises(OutputError, match=r"ends in \.wav, \.flac, \.ogg: stem\.mp3"):
+        output_format("stem.mp3")
+    with pytest.raises(OutputError, match="expected one of the subtypes PCM_S8, PCM_16, PCM_24 of FLAC, got FLOAT"):
+        output_format("stem.flac", "FLOAT")
+    with pytest.raises(ValueError, match="scale, clamp, error"):
+        StemWriter({}, **FORM, clip="crop")
+
+
+def test_long_wav_becomes_rf64():
+    assert output_format("stem.wav", None, WAV_BYTES // 8, 2) == ("WAV", "FLOAT")
+    assert output_format("stem.wav", None, WAV_BYTES // 8 + 1, 2) == ("RF64", "FLOAT")
+    assert output_format("stem.wav", None, None, 2) == ("WAV", "FLOAT")
+
+
+FULL_DISK = """
+import resource, sys
+import numpy as np
+from lightsaft_infer import OutputError
+from lightsaft_infer.stems import StemWriter
+
+# A limit on the size of files gives the errors of a full disk without one.
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+block = np.full((2, 10_000), 0.1, np.float32)
+block[0] = np.random.default_rng(0).uniform(-1, 1, 10_000)
+try:
+    with StemWriter({"a": sys.argv[1]}, sample_rate=44100, channels=2) as writer:
+        for _ in range(int(sys.argv[2])):
+            writer.write({"a": block})
+        writer.commit()
+except OutputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+@pytest.mark.parametrize("blocks", [3, 20])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_a_full_disk_leaves_nothing(tmp_path, suffix, blocks):
+    path = tmp_path / f"stem{suffix}"
+    command = [sys.executable, "-c", FULL_DISK, str(path), str(blocks)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "cannot write, the disk may be full" in run.stdout
+    assert str(path) in run.stdout
+    assert not list(tmp_path.iterdir())
