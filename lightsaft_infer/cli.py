@@ -153,7 +153,7 @@ def _separate_one(separator, mixture, outputs, options):
     from .export import separate_file
 
     # disable=None: a bar on a terminal, nothing in a pipe.
-    with tqdm(desc=mixture.name, unit="s", disable=None, bar_format=_BAR) as bar:
+    with tqdm(desc=mixture.name, unit="s", unit_scale=True, disable=None) as bar:
 
         def progress(done, total):
             bar.total = total
@@ -163,9 +163,6 @@ def _separate_one(separator, mixture, outputs, options):
     if export.gain != 1:
         peak = f"a peak of {1 / export.gain:.3f} would clip"
         print(f"lightsaft: {peak}, all stems scaled by {export.gain:.4f}: {mixture}", file=sys.stderr)
-
-
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}]"
 
 
 def _info(args):

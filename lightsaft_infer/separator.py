@@ -113,12 +113,13 @@ class Separator:
         delay = _Delay()
         mixture = delay.through(_reblocked(_checked(blocks)))
         names = targets if residual is None else (*targets, residual)
+        share = consistency and sample_rate != self.manifest.sample_rate
         for stems in self._estimate(mixture, sample_rate, indices, consistency):
-            yield _finish(stems, delay.take(stems.shape[-1]), names, consistency)
+            yield _finish(stems, delay.take(stems.shape[-1]), names, share)
         # Conversion of the sample rate may end some samples early.
         rest = delay.take(None)
         if rest.shape[1]:
-            yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, consistency)
+            yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, share)
 
     def _estimate(self, mixture, sample_rate, indices, consistency):
         """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
@@ -190,14 +191,18 @@ def _reblocked(blocks):
         yield np.concatenate(parts, axis=1)
 
 
-def _finish(stems, mixture, names, consistency):
-    """A block of stems {name: (channels, samples)} of the mixture's shape from (targets, channels, samples)."""
+def _finish(stems, mixture, names, share):
+    """A block of stems {name: (channels, samples)} of the mixture's shape from (targets, channels, samples).
+
+    `share` gives each stem an equal part of what the stems leave of the mixture; else a name more than there are stems
+    takes all of it.
+    """
     stems = stems[..., : mixture.shape[1]]
     if stems.shape[1] > mixture.shape[0]:
         stems = stems.mean(axis=1, keepdims=True)
     if not np.isfinite(stems).all():
         raise ModelError("expected finite estimates from the network, got NaN or infinity")
-    if consistency:
+    if share:
         stems = stems + (mixture - stems.sum(axis=0)) / len(stems)
     elif len(names) > len(stems):
         stems = np.concatenate([stems, (mixture - stems.sum(axis=0))[np.newaxis]])

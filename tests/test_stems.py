@@ -97,7 +97,7 @@ def test_every_form(tmp_path, suffix, sample_rate, channels):
 def test_existing_files_are_kept_unless_forced(tmp_path, stems):
     path = tmp_path / "soft.wav"
     path.write_text("mine")
-    with pytest.raises(OutputError, match="the file exists and is kept: .*soft.wav"):
+    with pytest.raises(OutputError, match=r"the file exists and is kept: .*soft\.wav"):
         save({"loud": tmp_path / "loud.wav", "soft": path}, stems)
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
@@ -108,9 +108,9 @@ def test_existing_files_are_kept_unless_forced(tmp_path, stems):
 def test_without_commit_nothing_appears_and_old_files_stay(tmp_path, stems):
     path = tmp_path / "soft.wav"
     path.write_text("mine")
-    with pytest.raises(KeyboardInterrupt), StemWriter({"soft": path}, **FORM, overwrite=True) as writer:
+    with StemWriter({"soft": path}, **FORM, overwrite=True) as writer:
         writer.write(stems)
-        raise KeyboardInterrupt
+        assert len(list(tmp_path.iterdir())) == 2
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -120,7 +120,7 @@ def test_what_is_in_the_way(tmp_path, stems):
     with pytest.raises(OutputError, match="a folder is in the way"):
         save({"loud": tmp_path / "loud.wav"}, stems, overwrite=True)
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write.*file"):
+    with pytest.raises(OutputError, match=r"cannot write.*file"):
         save({"loud": tmp_path / "file" / "loud.wav"}, stems)
     with pytest.raises(OutputError, match="one name for two"):
         save({"loud": tmp_path / "a.wav", "soft": tmp_path / "a.wav"}, stems)

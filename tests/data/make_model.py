@@ -14,10 +14,10 @@ HOP_LENGTH = 32
 FRAMES = 16
 
 
-def gains_graph(*, gains=tuple(GAINS.values()), bins=N_FFT // 2 + 1, mixture="mixture", frames="frames"):
+def gains_graph(*, gains=None, bins=N_FFT // 2 + 1, mixture="mixture", frames="frames"):
     """The graph as bytes; `mixture` (the input's name), `bins` and `frames` can be set to break the contract."""
     constants = [
-        numpy_helper.from_array(np.array(gains, np.float32), "gains"),
+        numpy_helper.from_array(np.array(gains or list(GAINS.values()), np.float32), "gains"),
         numpy_helper.from_array(np.array([1], np.int64), "target_axis"),
         numpy_helper.from_array(np.array([1, -1, 1, 1, 1], np.int64), "broadcast"),
     ]

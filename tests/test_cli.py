@@ -1,0 +1,265 @@
+"""The command line, and `separate_file` under it: what users type, and what is left when it fails."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import EXAMPLE, noise
+from data.make_model import GAINS, gains_graph, write_model
+
+from lightsaft_infer import OutputError, Separator, separate_file
+from lightsaft_infer.cli import main
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
+
+
+@pytest.fixture
+def song(tmp_path):
+    path = tmp_path / "in" / "l'été 1.wav"
+    path.parent.mkdir()
+    soundfile.write(path, noise(2, 30_000).T, 44100, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, model_path, monkeypatch):
+    """The command `separate` with the tiny model, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def separate(*arguments):
+        return main(["separate", "--model", str(model_path), "--threads", "1", *map(str, arguments)])
+
+    return separate
+
+
+def load(path):
+    return soundfile.read(path, dtype="float32", always_2d=True)[0].T
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_separate_writes_stems_and_is_quiet(run, song, tmp_path, capfd):
+    assert run(song, "--no-consistency") == 0
+    assert capfd.readouterr() == ("", "")
+    out = tmp_path / "separated"
+    assert files(out) == [f"l'été 1/{target}.wav" for target in ("bass", "drums", "other", "vocals")]
+    for target, gain in GAINS.items():
+        np.testing.assert_allclose(load(out / "l'été 1" / f"{target}.wav"), gain * noise(2, 30_000), atol=1e-5)
+
+
+def test_stems_sum_to_the_mixture_by_default(run, song, tmp_path):
+    assert run(song, "-o", "out") == 0
+    stems = [load(tmp_path / "out" / "l'été 1" / f"{target}.wav") for target in GAINS]
+    np.testing.assert_allclose(sum(stems), noise(2, 30_000), atol=1e-6)
+    assert not stems[3].any()  # a silent estimate stays silent: shares follow the magnitudes
+
+
+def test_the_packaged_model_on_the_example(tmp_path):
+    assert main(["separate", str(EXAMPLE), "-o", str(tmp_path)]) == 0
+    mixture = load(EXAMPLE)
+    stems = {target: load(tmp_path / "lithium" / f"{target}.wav") for target in GAINS}
+    np.testing.assert_allclose(sum(stems.values()), mixture, atol=1e-6)
+
+    def low(audio):
+        """Share of the energy below 200 Hz."""
+        power = np.abs(np.fft.rfft(audio.mean(axis=0))) ** 2
+        return power[: int(200 * audio.shape[1] / 44100)].sum() / power.sum()
+
+    assert low(stems["bass"]) > 0.8
+    assert low(stems["vocals"]) < 0.1
+    assert low(stems["drums"]) < low(mixture)
+
+
+def test_targets(run, song, tmp_path):
+    assert run(song, "--targets", "bass,vocals", "-o", "out", "--format", "flac") == 0
+    assert files(tmp_path / "out") == ["l'été 1/bass.flac", "l'été 1/vocals.flac"]
+
+
+@pytest.mark.parametrize(("target", "rest"), [("vocals", "instrumental"), ("drums", "no_drums")])
+def test_two_stems(run, song, tmp_path, target, rest):
+    assert run(song, "--two-stems", target, "-o", "out") == 0
+    assert files(tmp_path / "out") == sorted(f"l'été 1/{name}.wav" for name in (target, rest))
+    stems = [load(tmp_path / "out" / "l'été 1" / f"{name}.wav") for name in (target, rest)]
+    np.testing.assert_allclose(stems[0], GAINS[target] * noise(2, 30_000), atol=1e-5)
+    np.testing.assert_allclose(sum(stems), noise(2, 30_000), atol=1e-6)
+
+
+def test_template(run, song, tmp_path):
+    assert run(song, "--template", "{target}/{track} ({target}).{ext}", "-o", "out", "--targets", "bass") == 0
+    assert files(tmp_path / "out") == ["bass/l'été 1 (bass).wav"]
+
+
+@pytest.mark.parametrize("template", ["{track}.{ext}", "{target}", "{artist}/{target}.{ext}", "{target}.{ext", "{}"])
+def test_bad_templates(run, song, capsys, template):
+    with pytest.raises(SystemExit) as caught:
+        run(song, "--template", template)
+    assert caught.value.code == 2
+    assert "--template" in capsys.readouterr().err
+
+
+def test_one_bad_file_does_not_stop_the_others(run, song, tmp_path, capsys):
+    text = tmp_path / "text.wav"
+    text.write_text("no audio")
+    assert run(text, "missing.wav", song, "-o", "out") == 1
+    assert len(files(tmp_path / "out")) == 4
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 3
+    assert str(text) in errors[0]
+    assert "missing.wav" in errors[1]
+    assert errors[2] == "lightsaft: 2 of 3 files were not separated"
+
+
+def test_existing_stems_are_kept_unless_forced(run, song, tmp_path, capsys):
+    mine = tmp_path / "out" / "l'été 1" / "drums.wav"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    assert run(song, "-o", "out") == 1
+    assert "exists and is kept" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+    assert files(tmp_path / "out") == ["l'été 1/drums.wav"]
+    assert run(song, "-o", "out", "--force") == 0
+    assert len(files(tmp_path / "out")) == 4
+    assert load(mine).shape == (2, 30_000)
+
+
+def test_two_files_of_one_name_do_not_overwrite_each_other(run, song, tmp_path, capsys):
+    other = tmp_path / "other" / song.name
+    other.parent.mkdir()
+    soundfile.write(other, np.zeros((100, 2)), 44100)
+    assert run(song, other, "-o", "out", "--force") == 1
+    assert f"is a stem of {song} too" in capsys.readouterr().err
+    assert load(tmp_path / "out" / "l'été 1" / "bass.wav").shape == (2, 30_000)
+
+
+def test_clipping_is_told_and_all_stems_scaled(tmp_path, song, capsys):
+    model = write_model(tmp_path, gains_graph(gains=(2, 0.5, 0, 0)))
+    common = ["separate", "--model", str(model), str(song), "--no-consistency", "--format", "flac"]
+    assert main([*common, "-o", str(tmp_path / "scaled")]) == 0
+    message = capsys.readouterr().err
+    assert "a peak of 2.000 would clip, all stems scaled by 0.5" in message
+    assert str(song) in message
+    for target, gain in (("vocals", 1), ("drums", 0.25)):
+        np.testing.assert_allclose(
+            load(tmp_path / "scaled" / "l'été 1" / f"{target}.flac"), gain * noise(2, 30_000), atol=1e-4
+        )
+    assert main([*common, "-o", str(tmp_path / "error"), "--clip", "error"]) == 1
+    assert "within full scale" in capsys.readouterr().err
+    assert not (tmp_path / "error").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--targets", "voice"], "expected one or more of the targets vocals, drums, bass, other"),
+        (["--two-stems", "voice"], "expected one or more of the targets"),
+        (["--consistency", "--targets", "bass"], "needs all targets"),
+        (["--format", "flac", "--subtype", "float"], "expected one of the subtypes"),
+    ],
+)
+def test_options_that_cannot_be(run, song, capsys, arguments, message):
+    assert run(song, *arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--threads", "0"], ["--clip", "crop"], ["--targets", "a", "--two-stems", "b"]])
+def test_usage_errors(run, song, arguments):
+    with pytest.raises(SystemExit) as caught:
+        run(song, *arguments)
+    assert caught.value.code == 2
+
+
+@posix
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_no_half_file(tmp_path, number, status):
+    mixture = tmp_path / "long.wav"
+    with soundfile.SoundFile(mixture, "w", 44100, 2) as sound:
+        for _ in range(300):
+            sound.write(noise(2, 44100).T * 0.1)
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lightsaft_infer", "separate", str(mixture), "-o", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(path.stat().st_size > 1e6 for path in out.rglob("*.part")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    errors = process.communicate()[1]
+    assert process.returncode == status
+    assert "Traceback" not in errors
+    assert not out.exists()
+
+
+@posix
+def test_a_bar_on_a_terminal(song, tmp_path):
+    """In a pseudo terminal, as a person would see it."""
+    import fcntl
+    import pty
+    import termios
+
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "lightsaft_infer", "separate", str(song), "-o", str(tmp_path / "out")]
+    subprocess.run(command, stderr=follower, check=True)
+    os.close(follower)
+    assert b"100%" in os.read(leader, 100_000)
+    os.close(leader)
+
+
+def test_separate_file_tells_what_it_did(model_path, song, tmp_path):
+    seen = []
+    separator = Separator.from_file(model_path, threads=1)
+    outputs = {"drums": str(tmp_path / "d.wav"), "rest": str(tmp_path / "r.wav")}
+    export = separate_file(separator, song, outputs, residual="rest", progress=lambda *pair: seen.append(pair))
+    assert export.outputs == {"drums": tmp_path / "d.wav", "rest": tmp_path / "r.wav"}
+    assert (export.frames, export.sample_rate, export.channels, export.gain) == (30_000, 44100, 2, 1)
+    assert seen[-1] == (30_000 / 44100, 30_000 / 44100)
+    with pytest.raises(OutputError, match=r"exists and is kept: .*d\.wav"):
+        separate_file(separator, song, outputs, residual="rest")
+
+
+def test_info(model_path, capsys):
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
+    for expected in ("lightsaft-seed", "vocals, drums, bass, other", "44100 Hz", "CC-BY-SA", "359,144 parameters"):
+        assert expected in text
+    assert main(["info", "--json", "--model", str(model_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(model_path.read_text())
+
+
+def test_verify(tmp_path, capsys):
+    assert main(["verify"]) == 0
+    assert capsys.readouterr().out.count("ok") == 4
+    assert main(["verify", "--model", str(write_model(tmp_path, gains_graph(gains=(1, 1, 0, 0))))]) == 1
+    assert capsys.readouterr().out.count("DIFFERS") == 2
+
+
+def test_a_missing_model_is_an_error(capsys):
+    assert main(["info", "--model", "none.json"]) == 1
+    assert "none.json" in capsys.readouterr().err
+
+
+def test_benchmark(model_path, song, capsys):
+    common = ["benchmark", "--model", str(model_path), "--threads", "1", "--repeats", "2"]
+    assert main([*common, "--seconds", "0.5", "--mixture", str(song), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["audio_seconds"] == 0.5
+    assert result["threads"] == 1
+    assert result["rtf"]["min"] <= result["rtf"]["median"] <= result["rtf"]["max"]
+    assert result["mdx_song_seconds"] == pytest.approx(240 * result["rtf"]["median"])
+    assert 0 < result["dsp_share"] < 1
+    assert 0 < result["first_chunk_seconds"] <= result["rtf"]["max"] * 10
+    assert result["import_seconds"] > 0
+    assert result["load_seconds"] > 0
+    assert main([*common, "--seconds", "1"]) == 0
+    assert "real-time factor" in capsys.readouterr().out

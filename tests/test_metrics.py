@@ -1,0 +1,26 @@
+"""The challenge's SDR against its formula."""
+
+import numpy as np
+import pytest
+from conftest import noise
+
+from lightsaft_infer import sdr
+
+
+def test_against_the_formula():
+    reference, estimate = noise(2, 1000), noise(2, 1000, seed=1)
+    signal = sum(float(value) ** 2 for value in reference.ravel())
+    distortion = sum((float(a) - float(b)) ** 2 for a, b in zip(reference.ravel(), estimate.ravel(), strict=True))
+    assert sdr(reference, estimate) == pytest.approx(10 * np.log10((signal + 1e-7) / (distortion + 1e-7)))
+    assert sdr(reference, 0.9 * reference) == pytest.approx(20)
+
+
+def test_silence():
+    silence = np.zeros((2, 100), np.float32)
+    assert sdr(silence, silence) == 0
+    assert sdr(silence, silence + 0.1) == pytest.approx(-10 * np.log10(2 / 1e-7))
+
+
+def test_other_shapes_are_an_error():
+    with pytest.raises(ValueError, match=r"shape \(2, 100\), got \(2, 99\)"):
+        sdr(np.zeros((2, 100)), np.zeros((2, 99)))

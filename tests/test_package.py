@@ -1,0 +1,38 @@
+"""What is imported when, and what is installed."""
+
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import lightsaft_infer
+
+ROOT = Path(__file__).parent.parent
+
+SEPARATE_WAV = """
+import sys
+from lightsaft_infer import Separator, separate_file
+assert not {"onnxruntime", "soundfile", "librosa", "soxr"} & set(sys.modules), "work at import"
+import numpy as np, soundfile
+soundfile.write(sys.argv[1] + "/song.wav", np.zeros((50_000, 2)), 44100)
+separate_file(Separator.from_file(), sys.argv[1] + "/song.wav", {"bass": sys.argv[1] + "/bass.wav"})
+loaded = {"librosa", "soxr", "torch", "numba", "sklearn", "matplotlib", "tqdm"} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_a_wav_at_44100_hz_needs_no_librosa_and_import_is_light(tmp_path):
+    subprocess.run([sys.executable, "-c", SEPARATE_WAV, str(tmp_path)], check=True)
+    assert (tmp_path / "bass.wav").is_file()
+
+
+def test_setup_names_every_package_and_the_version():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert config["options"]["packages"].split() == ["lightsaft_infer", "lightsaft_infer.models"]
+    assert lightsaft_infer.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in lightsaft_infer.__all__:
+        assert getattr(lightsaft_infer, name).__doc__, name
