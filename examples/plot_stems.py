@@ -1,6 +1,6 @@
 """Draw the mel spectrograms of a mixture and its stems, as in the README.
 
-    python examples/plot_stems.py examples/lithium.flac examples/stems.png
+python examples/plot_stems.py examples/lithium.flac examples/stems.png
 """
 
 import argparse
