@@ -189,6 +189,8 @@ def test_an_interrupted_run_leaves_no_half_file(tmp_path, number, status):
         [sys.executable, "-m", "lightsaft_infer", "separate", str(mixture), "-o", str(out)],
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job, such as this test run may be, has interrupts ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not any(path.stat().st_size > 1e6 for path in out.rglob("*.part")):
         assert process.poll() is None
