@@ -3,8 +3,9 @@
     python benchmarks/quality.py ../shared/data/eval
     python benchmarks/quality.py ../shared/data/eval --chunk 256 --overlap 64
 
-Prints JSON: for each way of separating (with and without mixture consistency) the SDR in dB per song and target, and
-per target the mean over the songs that have the stem.
+Prints JSON: for each way of separating (with and without mixture consistency) the SDR in dB per song and target, per
+target the mean over the songs that have the stem, and the leakage: how much of each true stem is in each estimate, as
+the gains by which the true stems, added, come nearest to the estimate (least squares), mean over the songs.
 """
 
 import argparse
@@ -34,8 +35,13 @@ def main():
     }
     songs = {path.name: load_song(path) for path in sorted(args.songs.iterdir()) if path.is_dir()}
     for name, consistency in (("plain", False), ("mixture consistency", True)):
-        scores = {song: score(separator, *stems, consistency) for song, stems in songs.items()}
-        result[name] = {"songs": scores, "mean": summary(scores, separator.targets)}
+        separated = {song: separate(separator, *stems, consistency) for song, stems in songs.items()}
+        scores = {song: score(stems[0], separated[song]) for song, stems in songs.items()}
+        result[name] = {
+            "songs": scores,
+            "mean": summary(scores, separator.targets),
+            "leakage": leakage({song: stems[0] for song, stems in songs.items()}, separated, separator.targets),
+        }
     print(json.dumps(result, indent=1))
 
 
@@ -49,10 +55,26 @@ def load_song(folder):
     return stems, sample_rate
 
 
-def score(separator, references, sample_rate, consistency):
-    mixture = sum(references.values())
-    estimates = separator.separate(mixture, sample_rate=sample_rate, consistency=consistency)
+def separate(separator, references, sample_rate, consistency):
+    return separator.separate(sum(references.values()), sample_rate=sample_rate, consistency=consistency)
+
+
+def score(references, estimates):
     return {target: round(sdr(reference, estimates[target]), 3) for target, reference in references.items()}
+
+
+def leakage(references, estimates, targets):
+    """{estimate: {true stem: mean gain}}"""
+    gains = {estimate: {target: [] for target in targets} for estimate in targets}
+    for song, stems in references.items():
+        basis = np.stack([stem.ravel() for stem in stems.values()], axis=1)
+        for estimate in targets:
+            solution = np.linalg.lstsq(basis, estimates[song][estimate].ravel(), rcond=None)[0]
+            for target, gain in zip(stems, solution, strict=True):
+                gains[estimate][target].append(float(gain))
+    return {
+        estimate: {target: round(mean(values), 2) for target, values in row.items()} for estimate, row in gains.items()
+    }
 
 
 def summary(scores, targets):

@@ -1,0 +1,155 @@
+"""From a torch network to an ONNX graph that follows the model contract, with its manifest."""
+
+import hashlib
+import io
+import json
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from .networks import build
+
+OPSET = 17
+TARGETS = ("vocals", "drums", "bass", "other")
+SELFTEST = {"seed": 0, "frames": 64, "scale": 10.0}
+
+
+class ContractGraph(nn.Module):
+    """A network ready for export: batch norm folded into convolutions, conditions tabled for every target."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = build(network.config).eval()
+        self.network.load_state_dict(network.state_dict())
+        fold_batch_norm(self.network)
+        with torch.no_grad():
+            tables = self.network.conditions(torch.arange(len(TARGETS)))
+        self._structure = self._register(tables)
+
+    def _register(self, tables):
+        """Register tensors of nested dicts, lists and tuples as buffers; return the same nest of their names."""
+        if isinstance(tables, torch.Tensor):
+            name = f"condition_{len(self._buffers)}"
+            self.register_buffer(name, tables.detach().clone())
+            return name
+        if isinstance(tables, dict):
+            return {key: self._register(value) for key, value in tables.items()}
+        return [self._register(value) for value in tables]
+
+    def _select(self, structure, target):
+        if isinstance(structure, str):
+            return getattr(self, structure).index_select(0, target)
+        if isinstance(structure, dict):
+            return {key: self._select(value, target) for key, value in structure.items()}
+        return [self._select(value, target) for value in structure]
+
+    def forward(self, mixture, target):
+        return self.network.estimate(mixture, self._select(self._structure, target))
+
+
+def fold_batch_norm(network):
+    """Fold batch norm that directly follows a convolution, in place."""
+    for module in network.modules():
+        if not isinstance(module, nn.Sequential):
+            continue
+        for index in range(len(module) - 1):
+            convolution, norm = module[index], module[index + 1]
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(convolution, (nn.Conv2d, nn.ConvTranspose2d)):
+                transposed = isinstance(convolution, nn.ConvTranspose2d)
+                module[index] = fuse_conv_bn_eval(convolution, norm, transpose=transposed)
+                module[index + 1] = nn.Identity()
+    return network
+
+
+def export_graph(network):
+    """The network's graph as bytes, with dynamic batch, frames and targets."""
+    config = network.config
+    example = (torch.zeros(2, 4, 3 * config.frames_multiple, config.n_fft // 2 + 1), torch.arange(3))
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of every size that it takes for a constant
+        # The newer exporter (dynamo=True) takes more than ten times as long.
+        torch.onnx.export(
+            ContractGraph(network).eval(),
+            example,
+            content,
+            input_names=["mixture", "target"],
+            output_names=["estimates"],
+            dynamic_axes={"mixture": {0: "batch", 2: "frames"}, "target": {0: "targets"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load_from_string(content.getvalue())
+    _declare_output(model, config)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def _declare_output(model, config):
+    """Write the contract's shape of the output, which the exporter partly loses."""
+    sizes = ["batch", "targets", 4, "frames", config.n_fft // 2 + 1]
+    value = onnx.helper.make_tensor_value_info("estimates", onnx.TensorProto.FLOAT, sizes)
+    model.graph.output[0].CopyFrom(value)
+
+
+def write_model(network, folder, *, name, version, licence, training, scores):
+    """Write `folder`/<name>.onnx and its manifest <name>.json. Returns the manifest's path.
+
+    name, version, licence : str; training, scores : dict, as in the manifest
+    The files get their names when they are whole; existing ones are replaced.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    graph = export_graph(network)
+    config = network.config
+    manifest = {
+        "format": 1,
+        "name": name,
+        "version": version,
+        "sample_rate": 44100,
+        "channels": 2,
+        "n_fft": config.n_fft,
+        "hop_length": config.hop_length,
+        "frames": config.frames,
+        "frames_multiple": config.frames_multiple,
+        "targets": list(TARGETS),
+        "onnx": {
+            "file": f"{name}.onnx",
+            "sha256": hashlib.sha256(graph).hexdigest(),
+            "bytes": len(graph),
+            "opset": OPSET,
+        },
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "licence": licence,
+        "training": training,
+        "scores": scores,
+        "selftest": {**SELFTEST, "rms": _selftest_rms(graph, config)},
+    }
+    _replace(folder / f"{name}.onnx", graph)
+    path = folder / f"{name}.json"
+    _replace(path, (json.dumps(manifest, indent=2) + "\n").encode())
+    return path
+
+
+def _selftest_rms(graph, config):
+    """RMS per target of the estimates for the self test's input (see lightsaft_infer.selftest)."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    shape = (1, 4, SELFTEST["frames"], config.n_fft // 2 + 1)
+    noise = np.random.default_rng(SELFTEST["seed"]).standard_normal(shape) * SELFTEST["scale"]
+    feed = {"mixture": noise.astype(np.float32), "target": np.arange(len(TARGETS))}
+    estimates = session.run(["estimates"], feed)[0]
+    rms = np.sqrt(np.mean(np.square(estimates[0], dtype=np.float64), axis=(1, 2, 3)))
+    return dict(zip(TARGETS, rms.tolist(), strict=True))
+
+
+def _replace(path, content):
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    os.replace(part, path)

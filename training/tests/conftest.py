@@ -1,0 +1,63 @@
+"""The published implementation's random-weight vectors (data/*.npz) and full-size key lists (data/checkpoints.json)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+DATA = Path(__file__).parent / "data"
+FAMILIES = {"v1_lightsaft": "lightsaft", "v1_lasaft": "lasaft", "v2_lightsaft": "lightsaft_v2"}
+PUBLISHED = json.loads((DATA / "checkpoints.json").read_text())
+
+
+class Golden:
+    """One family's small network with random weights, an input, and the published outputs."""
+
+    def __init__(self, name):
+        from lightsaft_train.published import published_config
+
+        with np.load(DATA / f"{name}.npz") as file:
+            arrays = dict(file)
+        self.name = name
+        self.published = json.loads(str(arrays["config"]))
+        self.config = published_config(FAMILIES[name], self.published)
+        self.state_dict = {
+            key.removeprefix("state_dict/"): torch.from_numpy(value)
+            for key, value in arrays.items()
+            if key.startswith("state_dict/")
+        }
+        self.spec = arrays["spec"]
+        self.waveform = arrays["waveform"].T
+        self.specs = {target: arrays[f"spec_{target}"] for target in ("vocals", "drums", "bass", "other")}
+        self.waveforms = {target: arrays[f"waveform_{target}"].T for target in self.specs}
+
+    def expect_specs(self, estimates):
+        """Estimates (1, targets, 4, frames, bins) within 1e-4 of the published ones' largest magnitude."""
+        for index, (target, expected) in enumerate(self.specs.items()):
+            error = np.abs(np.asarray(estimates)[:, index] - expected).max() / np.abs(expected).max()
+            assert error < 1e-4, f"{self.name}, {target}: {error}"
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def golden(request):
+    return Golden(request.param)
+
+
+@pytest.fixture(scope="session")
+def golden_network(golden):
+    from lightsaft_train.published import network_of
+
+    return network_of({"state_dict": golden.state_dict}, config=golden.published)[0]
+
+
+@pytest.fixture(scope="session")
+def golden_model(golden, golden_network, tmp_path_factory):
+    """Manifest of the exported golden network."""
+    from lightsaft_train.export import write_model
+
+    folder = tmp_path_factory.mktemp(golden.name)
+    about = {"version": "1", "licence": "CC0 1.0", "training": {}, "scores": {}}
+    return write_model(golden_network, folder, name=golden.name, **about)
