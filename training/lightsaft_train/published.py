@@ -1,10 +1,9 @@
 """The published implementation's configurations, and what a checkpoint's keys and shapes tell of one."""
 
-import dataclasses
 import re
 
-from .checkpoint import CheckpointError
-from .networks import PRESETS, Config, build
+from .checkpoint import CheckpointError, load_weights
+from .networks import ACTIVATIONS, PRESETS, Config, build
 
 PREFIX = "spec2spec."
 
@@ -72,7 +71,13 @@ def published_config(block, content):
         raise CheckpointError(f"the configuration lacks {', '.join(missing)}")
     sizes = {ours: content[theirs] for theirs, ours in RENAMED.items() if theirs in content}
     sizes["activation"] = next(iter(activations), "relu")
-    return Config(block, levels=content["n_blocks"] // 2, **sizes)
+    return Config(block, levels=content["n_blocks"] // 2, **_known_activation(sizes))
+
+
+def _known_activation(sizes):
+    if sizes["activation"] not in ACTIVATIONS:
+        raise CheckpointError(f"expected one of the activations {', '.join(ACTIVATIONS)}, got {sizes['activation']!r}")
+    return sizes
 
 
 def infer_config(weights, hyper_parameters):
@@ -96,11 +101,11 @@ def infer_config(weights, hyper_parameters):
     published = alike[0] if alike else Config(block)
     notes = [f"{block}: " + ", ".join(f"{name} {value}" for name, value in sizes.items()) + ", from keys and shapes"]
     for name, keys in (("activation", ACTIVATION_KEYS), ("hop_length", ["hop_length"]), ("frames", ["num_frame"])):
-        given = [hyper_parameters[key] for key in keys if key in hyper_parameters]
+        given = [hyper_parameters[key] for key in keys if isinstance(hyper_parameters.get(key), (int, str))]
         sizes[name] = given[0] if given else getattr(published, name)
         origin = "from the file's hyper-parameters" if given else "the published value, as the file does not tell"
         notes.append(f"{name} {sizes[name]}, {origin}")
-    return Config(block, **sizes), notes
+    return Config(block, **_known_activation(sizes)), notes
 
 
 def _sizes(block, shapes):
@@ -145,8 +150,6 @@ def network_of(checkpoint, *, preset=None, config=None):
 
     Returns (network, notes: list of str). Raises CheckpointError.
     """
-    from .checkpoint import load_weights
-
     everything = checkpoint["state_dict"]
     weights = {name.removeprefix(PREFIX): value for name, value in everything.items() if name.startswith(PREFIX)}
     block = family(weights)
@@ -161,6 +164,6 @@ def network_of(checkpoint, *, preset=None, config=None):
     for name, value in everything.items():
         if name.endswith("stft.window") and len(value) != chosen.n_fft:
             raise CheckpointError(f"expected n_fft {len(value)} as the STFT window {name} has it, got {chosen.n_fft}")
-    network = build(dataclasses.replace(chosen))
+    network = build(chosen)
     load_weights(network, weights)
     return network.eval(), notes

@@ -205,6 +205,13 @@ def test_options_that_are_not_supported_are_refused(golden, change):
         published_config(golden.config.block, {**golden.published, **change})
 
 
+@pytest.mark.parametrize("activation", ["gelu", "softplus"])
+def test_an_activation_that_is_not_known_is_refused(golden, activation):
+    weights = {key.removeprefix("spec2spec."): value for key, value in golden.state_dict.items()}
+    with pytest.raises(CheckpointError, match=f"expected one of the activations relu, leaky_relu, got '{activation}'"):
+        infer_config(weights, {"first_conv_activation": activation})
+
+
 def test_weights_of_something_else_are_refused():
     with pytest.raises(CheckpointError, match="got keys of none of them"):
         network_of({"state_dict": {"spec2spec.a": torch.ones(1)}})
