@@ -19,9 +19,10 @@ import time
 
 import numpy as np
 import torch
+from lightsaft_train.config import PRESETS
 from lightsaft_train.cost import multiply_adds_per_second
 from lightsaft_train.export import TARGETS, write_model
-from lightsaft_train.networks import PRESETS, build
+from lightsaft_train.networks import build
 
 from lightsaft_infer import AudioReader, Separator
 
@@ -54,9 +55,7 @@ def print_table(args):
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 10 * SAMPLE_RATE)).astype(np.float32)
     for name in args.presets:
         with model(name, args.threads) as (network, separator):
-            seconds = statistics.median(
-                clock(lambda: separator.separate(noise, sample_rate=SAMPLE_RATE)) for _ in "123"
-            )
+            seconds = statistics.median(clock(separator.separate, noise, sample_rate=SAMPLE_RATE)[0] for _ in "123")
             parameters = sum(parameter.numel() for parameter in network.parameters())
             cost = multiply_adds_per_second(network, len(TARGETS)) / 1e9
         rtf = seconds / 10
@@ -68,10 +67,12 @@ def compare(name, audio, args):
     ours, theirs = [], []
     with model(name, args.threads) as (network, separator):
         for _ in range(args.repeats):
-            ours.append(clock(lambda: results.__setitem__("ours", separator.separate(audio, sample_rate=SAMPLE_RATE))))
-            theirs.append(clock(lambda: results.__setitem__("theirs", published(network, audio))))
+            seconds, our_stems = clock(separator.separate, audio, sample_rate=SAMPLE_RATE)
+            ours.append(seconds)
+            seconds, their_stems = clock(published, network, audio)
+            theirs.append(seconds)
     difference = [
-        20 * np.log10(np.std(results["ours"][target] - results["theirs"][target]) / np.std(results["theirs"][target]))
+        20 * np.log10(np.std(our_stems[target] - their_stems[target]) / np.std(their_stems[target]))
         for target in TARGETS
     ]
     return {
@@ -84,9 +85,6 @@ def compare(name, audio, args):
         "ratios": [b / a for a, b in zip(ours, theirs, strict=True)],
         "difference_db": dict(zip(TARGETS, [round(float(value), 1) for value in difference], strict=True)),
     }
-
-
-results = {}
 
 
 @torch.no_grad()
@@ -133,10 +131,11 @@ def load(path, seconds):
     return np.tile(audio, int(np.ceil(seconds * SAMPLE_RATE / audio.shape[1])))[:, : int(seconds * SAMPLE_RATE)]
 
 
-def clock(function):
+def clock(function, *args, **options):
+    """Seconds that a call took, and its result."""
     start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    result = function(*args, **options)
+    return time.perf_counter() - start, result
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from .networks import PRESETS
+from .config import PRESETS
 
 
 def main(argv=None):

@@ -2,8 +2,10 @@
 
 import re
 
+from .blocks import ACTIVATIONS
 from .checkpoint import CheckpointError, load_weights
-from .networks import ACTIVATIONS, PRESETS, Config, build
+from .config import PRESETS, Config
+from .networks import build
 
 PREFIX = "spec2spec."
 

@@ -5,8 +5,10 @@ from conftest import FAMILIES, PUBLISHED
 
 torch = pytest.importorskip("torch")
 
+from lightsaft_train.blocks import mix_sources, pocm  # noqa: E402
 from lightsaft_train.checkpoint import load_weights  # noqa: E402
-from lightsaft_train.networks import PRESETS, Config, build, mix_sources, pocm  # noqa: E402
+from lightsaft_train.config import PRESETS, Config  # noqa: E402
+from lightsaft_train.networks import build  # noqa: E402
 from lightsaft_train.published import published_config  # noqa: E402
 
 PARAMETERS = {

@@ -1,0 +1,70 @@
+"""Configurations of the networks, and the presets."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A network of the family.
+
+    `block` is "lasaft" or "lightsaft" (v1: every level conditioned), "lightsaft_v2" (decoder conditioned, attention
+    that listens to the features) or "lightsaft_small" (decoder conditioned, attention by the target alone).
+    `levels`: number of down- and upsamplings. `tfc_layers`: convolutions of a TFC block. `latent_sources`, `d_k`: |S_L|
+    and the attention's width. `bn_factor`, `min_bn_units`: frequency bottleneck f // bn_factor, at least min_bn_units.
+    `subbands`: bands of the spectrum stacked as channels. `compression`: exponent of the input's magnitude.
+    `output`: "mapping", the network's output is the estimate; or "mask", its sigmoid is multiplied with the mixture.
+    """
+
+    block: str
+    n_fft: int = 2048
+    hop_length: int = 1024
+    frames: int = 128
+    levels: int = 3
+    channels: int = 16
+    tfc_layers: int = 5
+    latent_sources: int = 16
+    d_k: int = 24
+    embedding_dim: int = 64
+    bn_factor: int = 16
+    min_bn_units: int = 16
+    control_layers: int = 4
+    activation: str = "relu"
+    subbands: int = 1
+    compression: float = 1.0
+    output: str = "mapping"
+
+    @property
+    def bins(self):
+        """Bins that the U-Net sees: all but the highest, in `subbands` bands."""
+        return self.n_fft // 2 // self.subbands
+
+    @property
+    def frames_multiple(self):
+        """A chunk's frames must be a multiple of it."""
+        return 2**self.levels
+
+    def bottleneck(self, frequencies, sources=1):
+        """Units of the frequency bottleneck, for `sources` latent sources at once."""
+        return max(frequencies * sources // self.bn_factor, self.min_bn_units)
+
+
+PRESETS = {
+    "lightsaft-paper": Config("lightsaft"),
+    # The paper tells 4.5 M parameters, not all sizes (|S_L| = 16 would make 48 M). This one has lightsaft-paper's
+    # U-Net and 4,524,780.
+    "lasaft": Config("lasaft", latent_sources=6, bn_factor=32),
+    "lasaft-large-2020": Config("lasaft", n_fft=4096, levels=4, channels=24, latent_sources=6, d_k=32),
+    "lasaft-v2-light": Config(
+        "lightsaft_v2", channels=20, latent_sources=12, d_k=32, embedding_dim=32, activation="leaky_relu"
+    ),
+    "lasaft-v2-large": Config("lightsaft_v2", n_fft=4096, levels=4, channels=24, d_k=32),
+    "lightsaft-small": Config(
+        "lightsaft_small",
+        channels=24,
+        tfc_layers=2,
+        embedding_dim=32,
+        subbands=4,
+        compression=0.4,
+        output="mask",
+    ),
+}
