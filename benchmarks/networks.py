@@ -127,7 +127,7 @@ def load(path, seconds):
     with AudioReader(path) as reader:
         if reader.sample_rate != SAMPLE_RATE or reader.channels != 2:
             raise SystemExit("expected 44.1 kHz stereo")
-        audio = np.concatenate(list(reader.blocks()), axis=1)
+        audio = reader.read()
     return np.tile(audio, int(np.ceil(seconds * SAMPLE_RATE / audio.shape[1])))[:, : int(seconds * SAMPLE_RATE)]
 
 

@@ -50,7 +50,7 @@ def load_song(folder):
     stems, sample_rate = {}, None
     for path in sorted(folder.iterdir()):
         with AudioReader(path) as reader:
-            stems[path.stem] = np.concatenate(list(reader.blocks()), axis=1)
+            stems[path.stem] = reader.read()
             sample_rate = reader.sample_rate
     return stems, sample_rate
 

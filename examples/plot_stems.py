@@ -8,7 +8,6 @@ from pathlib import Path
 
 import librosa
 import matplotlib.pyplot as plt
-import numpy as np
 
 from lightsaft_infer import AudioReader, Separator
 
@@ -19,7 +18,7 @@ def main():
     parser.add_argument("picture", type=Path)
     args = parser.parse_args()
     with AudioReader(args.mixture) as reader:
-        mixture = np.concatenate(list(reader.blocks()), axis=1)
+        mixture = reader.read()
         sample_rate = reader.sample_rate
     stems = Separator.from_file().separate(mixture, sample_rate=sample_rate, consistency=True)
     draw({"mixture": mixture, **stems}, sample_rate).savefig(args.picture, dpi=80)

@@ -66,6 +66,10 @@ class AudioReader:
             if not done:
                 raise AudioError("expected audio, got 0 samples")
 
+    def read(self):
+        """The whole file at once, float32 (channels, samples)."""
+        return np.concatenate(list(self.blocks()), axis=1)
+
     @contextlib.contextmanager
     def _naming(self):
         try:

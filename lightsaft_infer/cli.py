@@ -9,7 +9,7 @@ from pathlib import Path
 from . import __version__
 from .errors import LightSAFTError, OutputError
 from .manifest import Manifest, default_manifest_path
-from .stems import CLIP_POLICIES, FORMATS, check_outputs, output_format
+from .stems import CLIP_POLICIES, FORMATS, output_format
 
 TEMPLATE = "{track}/{target}.{ext}"
 
@@ -129,7 +129,6 @@ def _separate(args):
             for path in outputs.values():
                 if taken.setdefault(path, mixture) is not mixture:
                     raise OutputError(f"{path} is a stem of {taken[path]} too, choose another --template: {mixture}")
-            check_outputs(outputs.values(), overwrite=args.force)
             _separate_one(separator, mixture, outputs, options)
         except LightSAFTError as error:
             failures.append(error)

@@ -6,19 +6,23 @@ TOLERANCE = 1e-3
 
 
 def selftest(separator):
-    """Run the manifest's self test.
-
-    The input is normal noise times the manifest's `selftest.scale`, drawn by numpy's default generator from its
-    `seed`, as planes (1, 4, frames, bins). Returns {target: (expected RMS, RMS)} of the estimates; they agree where
-    they differ by `TOLERANCE`, relative, at most.
-    """
+    """Run the manifest's self test (see `noise_rms`). Returns {target: (expected RMS, RMS)} of the estimates; they
+    agree where they differ by `TOLERANCE`, relative, at most."""
     manifest = separator.manifest
-    expected = manifest.selftest
-    noise = np.random.default_rng(expected.seed).standard_normal((1, 4, expected.frames, manifest.bins))
-    planes = (noise * expected.scale).astype(np.float32)
-    estimates = separator.network(planes, np.arange(len(manifest.targets)))
+    test = manifest.selftest
+    rms = noise_rms(
+        separator.network, manifest.targets, bins=manifest.bins, seed=test.seed, frames=test.frames, scale=test.scale
+    )
+    return {target: (test.rms[target], rms[target]) for target in manifest.targets}
+
+
+def noise_rms(network, targets, *, bins, seed, frames, scale):
+    """{target: RMS of its estimate} for normal noise times `scale`, drawn by numpy's default generator from `seed`, as
+    planes (1, 4, frames, bins). `network` follows the model contract."""
+    noise = np.random.default_rng(seed).standard_normal((1, 4, frames, bins))
+    estimates = network((noise * scale).astype(np.float32), np.arange(len(targets)))
     rms = np.sqrt(np.mean(np.square(estimates[0], dtype=np.float64), axis=(1, 2, 3)))
-    return {target: (expected.rms[target], float(value)) for target, value in zip(manifest.targets, rms, strict=True)}
+    return dict(zip(targets, rms.tolist(), strict=True))
 
 
 def agrees(expected, value):

@@ -14,7 +14,6 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m lightsaft_train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_convert(commands)
-    _add_export(commands)
     args = parser.parse_args(argv)
     from .checkpoint import CheckpointError
 
@@ -49,13 +48,11 @@ def _convert(args):
             config = json.loads(args.config.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CheckpointError(f"expected a configuration in JSON ({error}): {args.config}") from error
+    checkpoint = read_checkpoint(args.checkpoint)
     try:
-        network, notes = network_of(read_checkpoint(args.checkpoint), preset=args.preset, config=config)
+        network, notes = network_of(checkpoint, preset=args.preset, config=config)
     except CheckpointError as error:
-        message = str(error)
-        raise CheckpointError(
-            message if str(args.checkpoint) in message else f"{args.checkpoint}: {message}"
-        ) from error
+        raise CheckpointError(f"{args.checkpoint}: {error}") from error
     for note in notes:
         print(note)
     digest = hashlib.sha256(args.checkpoint.read_bytes()).hexdigest()
@@ -67,31 +64,6 @@ def _convert(args):
         licence=args.licence,
         training={"converted_from": args.checkpoint.name, "sha256": digest},
         scores={},
-    )
-    print(path)
-    return 0
-
-
-def _add_export(commands):
-    text = "Export a preset with random weights, to measure its speed."
-    parser = commands.add_parser("export-random", help=text, description=text)
-    parser.set_defaults(run=_export_random)
-    parser.add_argument("preset", choices=PRESETS)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seed", type=int, default=0)
-
-
-def _export_random(args):
-    import torch
-
-    from .export import write_model
-    from .networks import build
-
-    torch.manual_seed(args.seed)
-    network = build(PRESETS[args.preset])
-    about = {"weights": f"random, seed {args.seed}"}
-    path = write_model(
-        network, args.output, name=args.preset, version="0", licence="CC0 1.0", training=about, scores={}
     )
     print(path)
     return 0

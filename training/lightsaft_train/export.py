@@ -7,12 +7,13 @@ import os
 import warnings
 from pathlib import Path
 
-import numpy as np
 import onnx
 import onnxruntime
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from lightsaft_infer.selftest import noise_rms
 
 from .networks import build
 
@@ -139,14 +140,13 @@ def write_model(network, folder, *, name, version, licence, training, scores):
 
 
 def _selftest_rms(graph, config):
-    """RMS per target of the estimates for the self test's input (see lightsaft_infer.selftest)."""
+    """RMS per target of the estimates for the self test's input."""
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    shape = (1, 4, SELFTEST["frames"], config.n_fft // 2 + 1)
-    noise = np.random.default_rng(SELFTEST["seed"]).standard_normal(shape) * SELFTEST["scale"]
-    feed = {"mixture": noise.astype(np.float32), "target": np.arange(len(TARGETS))}
-    estimates = session.run(["estimates"], feed)[0]
-    rms = np.sqrt(np.mean(np.square(estimates[0], dtype=np.float64), axis=(1, 2, 3)))
-    return dict(zip(TARGETS, rms.tolist(), strict=True))
+
+    def network(planes, targets):
+        return session.run(["estimates"], {"mixture": planes, "target": targets})[0]
+
+    return noise_rms(network, TARGETS, bins=config.n_fft // 2 + 1, **SELFTEST)
 
 
 def _replace(path, content):
