@@ -1,8 +1,10 @@
 """`python -m lightsaft_train`: from weights to a model that lightsaft_infer runs."""
 
 import argparse
+import dataclasses
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,12 +16,15 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m lightsaft_train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_convert(commands)
+    _add_data(commands)
+    _add_train(commands)
     args = parser.parse_args(argv)
     from .checkpoint import CheckpointError
+    from .tracks import DataError
 
     try:
         return args.run(args)
-    except CheckpointError as error:
+    except (CheckpointError, DataError) as error:
         print(f"lightsaft_train: error: {error}", file=sys.stderr)
         return 1
 
@@ -67,6 +72,88 @@ def _convert(args):
     )
     print(path)
     return 0
+
+
+def _add_data(commands):
+    text = "Render the training pool, or what is missing of it."
+    parser = commands.add_parser("data", help=text, description=text)
+    parser.set_defaults(run=_data)
+    parser.add_argument("recordings", type=Path, help="folder of vocals/, drums/, bass/, other/ and midi/")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--songs", type=int, default=600, help="songs of a minute (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+
+
+def _data(args):
+    from tqdm import tqdm
+
+    from .pool.build import build
+
+    with tqdm(total=args.songs, unit="song") as bar:
+        options = {"songs": args.songs, "seed": args.seed, "workers": args.workers}
+        manifest = build(args.recordings, args.output, **options, progress=lambda done, _: bar.update(done - bar.n))
+    for target, minutes in manifest["minutes"].items():
+        print(f"{target} {minutes / 60:.1f} h")
+    return 0
+
+
+def _add_train(commands):
+    text = "Train a network, or go on training it."
+    parser = commands.add_parser("train", help=text, description=text)
+    parser.set_defaults(run=_train)
+    parser.add_argument(
+        "run_folder", type=Path, metavar="RUN", help="folder of the run; it goes on from its checkpoint"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, action="append", help="tree of songs, e.g. MUSDB18-HQ's train"
+    )
+    parser.add_argument("--songs", type=Path, help="tree of songs to score on, never trained on")
+    parser.add_argument("--minutes", type=float, required=True, help="how long to train now")
+    parser.add_argument("--hold-out", type=int, default=20, help="tracks kept for validation (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--preset", choices=PRESETS, default="lightsaft-small", help="network (default: %(default)s)")
+    parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the preset")
+    parser.add_argument(
+        "--plan", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the plan, also later on"
+    )
+    parser.add_argument("--pace", nargs="*", default=[], metavar="NAME=VALUE", help="minutes of save, log, evaluate")
+
+
+def _train(args):
+    import torch
+
+    from .run import Pace, Run
+    from .tracks import find_tracks
+    from .trainer import Plan
+
+    torch.set_num_threads(args.threads)
+    tracks = [track for tree in args.data for track in find_tracks(tree)]
+    songs = find_tracks(args.songs) if args.songs else []
+    run = Run(
+        args.run_folder, _changed(PRESETS[args.preset], args.network), lambda plan: _changed(plan or Plan(), args.plan)
+    )
+    pace = _changed(Pace(args.minutes), args.pace)
+    run.train(
+        tracks[: -args.hold_out], tracks[-args.hold_out :], songs, pace, report=lambda line: print(line, flush=True)
+    )
+    return 0
+
+
+def _changed(settings, changes):
+    """A dataclass with fields changed by texts "name=value"."""
+    from .tracks import DataError
+
+    values = {}
+    for change in changes:
+        name, _, text = change.partition("=")
+        if not hasattr(settings, name):
+            raise DataError(f"expected NAME=VALUE with a name of {', '.join(vars(settings))}, got: {change}")
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return dataclasses.replace(settings, **values)
 
 
 if __name__ == "__main__":

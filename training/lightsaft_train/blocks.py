@@ -266,18 +266,3 @@ class DecoderV2(nn.Module):
     def forward(self, x, condition):
         x = gate(per_image(self.tfc_lightsaft.tfc, x), *condition[:2])
         return x + self.tfc_lightsaft.transform(x, condition[2:])
-
-
-class DecoderSmall(nn.Module):
-    """As DecoderV2, with attention by the target alone."""
-
-    def __init__(self, in_channels, frequencies, config):
-        super().__init__()
-        self.saft = LightSAFT(in_channels, frequencies, config)
-
-    def condition(self, embedding):
-        return (self.saft.condition(embedding),)
-
-    def forward(self, x, condition):
-        x = gate(per_image(self.saft.tfc, x), *condition[:2])
-        return x + self.saft.transform(x, condition[2])

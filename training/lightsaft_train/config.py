@@ -11,8 +11,14 @@ class Config:
     that listens to the features) or "lightsaft_small" (decoder conditioned, attention by the target alone).
     `levels`: number of down- and upsamplings. `tfc_layers`: convolutions of a TFC block. `latent_sources`, `d_k`: |S_L|
     and the attention's width. `bn_factor`, `min_bn_units`: frequency bottleneck f // bn_factor, at least min_bn_units.
-    `subbands`: bands of the spectrum stacked as channels. `compression`: exponent of the input's magnitude.
-    `output`: "mapping", the network's output is the estimate; or "mask", its sigmoid is multiplied with the mixture.
+    `growth`: channels that each level has more than the one above it.
+
+    For "lightsaft_small" only: `subbands`: parts of the spectrum stacked as channels, which are bands of it, or every
+    n-th bin (`folding` "bands" or "bins"). `compression`: exponent of the input's magnitude. `output`: "mapping", the
+    network's output is the estimate; "mask", the mixture's four planes are multiplied by as many numbers between 0 and
+    1, "real_mask", its two channels by a number each; "complex_mask", by a complex number each. `tfc`: "dense" or
+    "residual" convolutions. `skip`: how the decoder joins the encoder's features, "concatenation" or "sum".
+    `conditioned_encoder`: the encoder depends on the target too.
     """
 
     block: str
@@ -29,9 +35,18 @@ class Config:
     min_bn_units: int = 16
     control_layers: int = 4
     activation: str = "relu"
+    growth: int = 0
     subbands: int = 1
+    folding: str = "bands"
     compression: float = 1.0
     output: str = "mapping"
+    tfc: str = "dense"
+    skip: str = "concatenation"
+    conditioned_encoder: bool = False
+
+    def at(self, level):
+        """The configuration of a level's blocks: its `channels` are that level's."""
+        return dataclasses.replace(self, channels=self.channels + level * self.growth)
 
     @property
     def bins(self):

@@ -9,13 +9,15 @@ constants.
 import torch
 from torch import nn
 
-from .blocks import ACTIVATIONS, TFCTDF, ConditionGenerator, DecoderSmall, DecoderV2, LaSAFT, LightSAFT, gate, per_image
+from .blocks import ACTIVATIONS, TFCTDF, ConditionGenerator, DecoderV2, LaSAFT, LightSAFT, gate, per_image
 
 N_TARGETS = 4
 
 
 def build(config):
     """The network of a configuration, with random weights."""
+    from .small import NetworkSmall
+
     networks = {"lasaft": NetworkV1, "lightsaft": NetworkV1, "lightsaft_v2": NetworkV2, "lightsaft_small": NetworkSmall}
     return networks[config.block](config)
 
@@ -32,16 +34,18 @@ class Network(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        channels, activation = config.channels, ACTIVATIONS[config.activation]
+        activation = ACTIVATIONS[config.activation]
         self.embedding = nn.Embedding(N_TARGETS, config.embedding_dim)
         self._ends(config, activation)
 
-        def resampling(convolution):
-            layers = [convolution(channels, channels, 2, stride=2), nn.BatchNorm2d(channels)]
+        def resampling(convolution, before, after):
+            widths = config.at(before).channels, config.at(after).channels
+            layers = [convolution(*widths, 2, stride=2), nn.BatchNorm2d(widths[1])]
             return nn.Sequential(*layers, *([activation()] if self.resampling_activation else []))
 
-        self.downsamplings = nn.ModuleList(resampling(nn.Conv2d) for _ in range(config.levels))
-        self.upsamplings = nn.ModuleList(resampling(nn.ConvTranspose2d) for _ in range(config.levels))
+        levels = range(config.levels)
+        self.downsamplings = nn.ModuleList(resampling(nn.Conv2d, level, level + 1) for level in levels)
+        self.upsamplings = nn.ModuleList(resampling(nn.ConvTranspose2d, level + 1, level) for level in reversed(levels))
         sizes = [config.bins // 2**level for level in range(config.levels + 1)]
         self._blocks(config, sizes)
 
@@ -68,9 +72,13 @@ class Network(nn.Module):
         x = self.middle(x, conditions)
         for level, up in enumerate(self.upsamplings):
             x = per_image(up, x)
-            skip = skips.pop().expand(-1, x.shape[1], -1, -1, -1)
-            x = self.decode(level, torch.cat([x, skip], dim=2), conditions)
+            x = self.decode(level, self.join(x, skips.pop()), conditions)
         return x
+
+    @staticmethod
+    def join(x, skip):
+        """What a decoder block gets of the level below and of the encoder."""
+        return torch.cat([x, skip.expand(-1, x.shape[1], -1, -1, -1)], dim=2)
 
 
 class NetworkV1(Network):
@@ -117,12 +125,11 @@ class NetworkV2(Network):
     """LASAFT-Net-v2: only the decoder is conditioned."""
 
     resampling_activation = True
-    decoder = DecoderV2
 
     def _blocks(self, config, sizes):
         self.encoders = nn.ModuleList(TFCTDF(config.channels, size, config) for size in sizes[:-1])
         self.mid_block = TFCTDF(config.channels, sizes[-1], config)
-        self.decoders = nn.ModuleList(self.decoder(2 * config.channels, size, config) for size in sizes[-2::-1])
+        self.decoders = nn.ModuleList(DecoderV2(2 * config.channels, size, config) for size in sizes[-2::-1])
 
     def conditions(self, target):
         embedding = self.embedding(target)
@@ -136,61 +143,3 @@ class NetworkV2(Network):
 
     def decode(self, level, x, conditions):
         return self.decoders[level](x, conditions["decoders"][level])
-
-
-class NetworkSmall(NetworkV2):
-    """The shipped model's network: sub-bands as channels, compressed input, a mask on the mixture."""
-
-    decoder = DecoderSmall
-
-    def _ends(self, config, activation):
-        planes = 4 * config.subbands
-        self.first_conv = nn.Sequential(
-            nn.Conv2d(planes, config.channels, 1), nn.BatchNorm2d(config.channels), activation()
-        )
-        self.last_conv = nn.Conv2d(config.channels, planes, 1)
-        gates = config.levels * (config.channels + 1) * config.channels
-        width = config.embedding_dim
-        self.gates = nn.Sequential(
-            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, gates)
-        )
-
-    def conditions(self, target):
-        embedding = self.embedding(target)
-        config = self.config
-        gates = self.gates(embedding).unflatten(-1, (config.levels, config.channels + 1, config.channels))
-        return {
-            "decoders": [
-                (gates[:, level, :-1], gates[:, level, -1], *block.condition(embedding))
-                for level, block in enumerate(self.decoders)
-            ]
-        }
-
-    def estimate(self, mixture, conditions):
-        config = self.config
-        highest = mixture[..., config.bins * config.subbands :]
-        mixture = mixture[..., : config.bins * config.subbands]
-        x = self._unet(self.first_conv(self._fold(self._compressed(mixture))).unsqueeze(1), conditions)
-        output = self._unfold(per_image(self.last_conv, x))
-        estimates = output
-        if config.output == "mask":
-            estimates = torch.sigmoid(output) * mixture.unsqueeze(1)
-        silence = torch.zeros_like(highest).unsqueeze(1).expand(-1, estimates.shape[1], -1, -1, -1)
-        return torch.cat([estimates, silence], dim=-1)
-
-    def _compressed(self, mixture):
-        if self.config.compression == 1:
-            return mixture
-        left, right = mixture[:, 0::2], mixture[:, 1::2]
-        power = torch.stack([left.square().sum(1), right.square().sum(1)], dim=1) + 1e-8
-        return mixture * power.pow((self.config.compression - 1) / 2).repeat(1, 2, 1, 1)
-
-    def _fold(self, planes):
-        """Bands of the spectrum as channels: (batch, subbands * 4, frames, bins of a band)."""
-        bands = planes.reshape(planes.shape[0], 4, -1, self.config.subbands, self.config.bins)
-        return bands.permute(0, 3, 1, 2, 4).flatten(1, 2)
-
-    def _unfold(self, output):
-        """Channels (batch, targets, subbands * 4, frames, bins of a band) as bands of the spectrum."""
-        shape = (output.shape[0], -1, self.config.subbands, 4, output.shape[3], self.config.bins)
-        return output.reshape(shape).permute(0, 1, 3, 4, 2, 5).flatten(-2)

@@ -1,0 +1,38 @@
+"""Scores of a network in training: exported, run by the real runtime on whole songs, against the true stems."""
+
+import tempfile
+from statistics import mean
+
+import numpy as np
+
+from lightsaft_infer import Separator, sdr
+
+from .export import write_model
+from .tracks import TARGETS
+
+
+def evaluate(network, tracks, *, threads=None):
+    """SDR in dB by the challenge's formula (whole tracks, runtime defaults): {song: {target: dB}}.
+
+    network : an evaluated `networks.Network`; tracks : `tracks.find_tracks`, a track's mixture is the sum of its stems
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_model(network, folder, name="trained", version="0", licence="none", training={}, scores={})
+        return score(Separator.from_file(path, threads=threads), tracks)
+
+
+def score(separator, tracks):
+    """As `evaluate`, for a separator."""
+    scores = {}
+    for track in tracks:
+        references = {target: track.read(target, 0, track.samples) for target in track.stems}
+        mixture = np.sum(list(references.values()), axis=0)
+        estimates = separator.separate(mixture, sample_rate=44100)
+        scores[track.path.name] = {target: sdr(references[target], estimates[target]) for target in references}
+    return scores
+
+
+def summary(scores):
+    """Mean over the songs that have a target, and the mean of these: {target: dB, "mean": dB}"""
+    means = {target: mean(song[target] for song in scores.values() if target in song) for target in TARGETS}
+    return {**means, "mean": mean(means.values())}

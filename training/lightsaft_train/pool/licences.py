@@ -1,0 +1,38 @@
+"""The licences of the sources of the pool, by the names that `song.json` gives them."""
+
+from . import kitfiles, soundfonts
+
+RECORDINGS = {  # as the README of the recordings and the texts beside it tell
+    "voices sung": "CC0-1.0",
+    "voices pjs": "CC-BY-SA-4.0",
+    "voices alys": "GPL-3",
+    "voices yuki": "public domain dedication",
+    "voices orks": "CC0-1.0",
+    "voices spoken": "CC0-1.0",
+    "kit sonor": "CC-BY-SA-4.0",
+    "kit uzu": "Unlicense",
+    "instrument banjo": "GPL-3",
+    "instrument cp80": "CC-BY-3.0",
+    "instrument pianet": "CC-BY-3.0",
+    "instrument wurlitzer": "CC-BY-3.0",
+    "midi freedoom": "BSD-3-Clause",
+    "midi openmsx": "GPL-2",
+    "drum loops": "CC0-1.0, one Unlicense",
+    "guitars muldjord": "CC-BY-SA-3.0",
+    "synthesisers": "this package's own",
+    "composed": "this package's own",
+}
+
+
+def licence_of(name):
+    """The licence of a source. KeyError: not a name of the pool's sources."""
+    if name in RECORDINGS:
+        return RECORDINGS[name]
+    group, source = name.split(" ", 1)
+    if group == "soundfont":
+        return soundfonts.LICENCES[source]
+    if group == "kit" and source in kitfiles.HYDROGEN_LICENCES:
+        return kitfiles.HYDROGEN_LICENCES[source]
+    if group == "instrument" or (group == "kit" and source.startswith(("gogodze", "sonic_pi"))):
+        return "CC0-1.0"
+    raise KeyError(name)

@@ -1,0 +1,211 @@
+"""A song rendered stem by stem: a score, instruments drawn for its parts, and what a producer would do to them.
+
+Stems are {target: (audio (2, samples), names of the sources heard in it)}; names are those of `licences.licence_of`.
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from . import compose, drumkits, drumloops, midi, sampler, singing, soundfonts, synths, voices
+from .score import SAMPLE_RATE, silence
+
+PEAK = 0.7
+
+
+@dataclasses.dataclass(frozen=True)
+class Studio:
+    """What songs are made of: the folder of recordings, MIDI files and samples (`data`), the machine's SoundFonts and
+    drum kits, and a folder for what is computed once (`cache`)."""
+
+    data: Path
+    cache: Path
+
+    @functools.cached_property
+    def recordings(self):
+        return voices.catalogue(self.data / "vocals")
+
+    @functools.cached_property
+    def soundfonts(self):
+        return soundfonts.find_soundfonts()
+
+    @functools.cached_property
+    def kits(self):
+        return drumkits.kits(self.data)
+
+    @functools.cached_property
+    def loops(self):
+        return drumloops.loops(self.data)
+
+    @functools.cached_property
+    def multisamples(self):
+        return sampler.instruments(self.data)
+
+    @functools.cached_property
+    def arrangements(self):
+        """MIDI files."""
+        return tuple(sorted((self.data / "midi").rglob("*.mid")))
+
+    @functools.cached_property
+    def guitars(self):
+        return sampler.metal_guitars()
+
+
+def sung(studio, rng, seconds):
+    """A song of a voice alone."""
+    audio, names = singing.sing(None, seconds, rng, studio.recordings, studio.cache)
+    return {"vocals": (audio, _voices(names))}
+
+
+def guitar(studio, rng, seconds):
+    """A stretch of a recorded guitar stem."""
+    path = studio.guitars[rng.integers(len(studio.guitars))]
+    with sf.SoundFile(path) as file:
+        file.seek(int(rng.integers(max(1, file.frames - int(seconds * file.samplerate)))))
+        audio = file.read(int(seconds * file.samplerate), dtype="float32", always_2d=True)
+        audio = soxr.resample(audio, file.samplerate, SAMPLE_RATE)
+    whole = silence(seconds)
+    whole[:, : len(audio)] = audio.T[:, : whole.shape[1]]
+    return {"other": (whole, {"guitars muldjord"})}
+
+
+def composed(studio, rng, seconds):
+    """A song of a composed score."""
+    return _song(studio, compose.compose(rng, seconds), rng, electronic=rng.random() < 0.7, names={"composed"})
+
+
+def arranged(studio, rng, seconds):
+    """A song of an excerpt of a MIDI arrangement, whose drums and bass are composed where it has none."""
+    path = studio.arrangements[rng.integers(len(studio.arrangements))]
+    whole = midi.varied(midi.read_midi(path), rng)
+    start = rng.uniform(0, max(0.0, whole.seconds - seconds))
+    score = dataclasses.replace(midi.excerpt(whole, start, seconds), seconds=seconds)
+    return _song(
+        studio, _completed(score, rng), rng, electronic=rng.random() < 0.25, names={f"midi {path.parent.name}"}
+    )
+
+
+def _completed(score, rng):
+    """The score with the parts that it lacks."""
+    parts = list(score.parts)
+    tonic, minor = (score.tonic, score.minor) if score.tonic is not None else (int(rng.integers(12)), True)
+    tempo = score.tempo
+    while tempo > 180:
+        tempo /= 2
+    while tempo < 60:
+        tempo *= 2
+    if not score.of("drums"):
+        parts.append(compose.drum_part(rng, score.seconds, tempo))
+    if not score.of("bass"):
+        parts.append(compose.bass_part(rng, score.seconds, tempo, tonic, minor))
+    parts.append(compose.vocal_melody(rng, score.seconds, tempo, tonic, minor))
+    return dataclasses.replace(score, tempo=tempo, parts=tuple(parts), tonic=tonic, minor=minor)
+
+
+def _song(studio, score, rng, electronic, names):
+    """Stems of a score."""
+    stems = {
+        "drums": _drums(studio, score, rng, electronic),
+        "bass": _bass(studio, score, rng, electronic),
+        "other": _other(studio, score, rng, electronic),
+    }
+    kicks = sorted(n.start for part in score.of("drums") for n in part.notes if n.pitch in (35, 36))
+    if electronic and kicks and rng.random() < 0.5:
+        for target in ("bass", "other"):
+            stems[target] = (synths.duck(stems[target][0], kicks, rng), stems[target][1])
+    stems = {target: (audio, used | names) for target, (audio, used) in stems.items()}
+    melodies = score.of("vocals")
+    audio, sung_by = singing.sing(
+        melodies[0] if melodies else None,
+        score.seconds,
+        rng,
+        studio.recordings,
+        studio.cache,
+        tonic=score.tonic,
+        minor=score.minor,
+        tempo=score.tempo,
+    )
+    stems["vocals"] = (audio, _voices(sung_by))
+    return stems
+
+
+def _voices(names):
+    return {"voices " + name.split("/")[0] for name in names}
+
+
+def _total(sounds, seconds):
+    """Sum of (audio, names), and all names."""
+    audio = silence(seconds)
+    names = set()
+    for sound, used in sounds:
+        audio += sound
+        names |= used
+    return audio, names
+
+
+def _drums(studio, score, rng, electronic):
+    sounds = []
+    for part in score.of("drums"):
+        drawn = rng.random()
+        if drawn < (0.5 if electronic else 0.1):
+            sounds.append((synths.drums(part, score.seconds, rng), {"synthesisers"}))
+        elif drawn < 0.8:
+            kit = drumkits.mixed(studio.kits, rng)
+            sounds.append((kit.play(part, score.seconds, rng), {f"kit {name}" for name in kit.names}))
+        else:
+            sounds.append(_fluid(studio, [part], score.seconds, rng, drums=True))
+    if rng.random() < (0.2 if electronic else 0.08):
+        loop = studio.loops[rng.integers(len(studio.loops))]
+        audio = drumloops.play_loop(loop, score.seconds, score.tempo, rng)
+        sounds.append((audio * np.float32(rng.uniform(0.2, 1)), {"drum loops"}))
+    return _total(sounds, score.seconds)
+
+
+def _bass(studio, score, rng, electronic):
+    sounds = []
+    for part in score.of("bass"):
+        drawn = rng.random()
+        if drawn < (0.75 if electronic else 0.3):
+            sounds.append((synths.bass(part, score.seconds, rng, tempo=score.tempo), {"synthesisers"}))
+        elif drawn < (0.85 if electronic else 0.65):
+            sounds.append(_sampled(studio, part, "bass", score.seconds, rng))
+        else:
+            sounds.append(_fluid(studio, [part], score.seconds, rng))
+    return _total(sounds, score.seconds)
+
+
+def _other(studio, score, rng, electronic):
+    sounds, fluid = [], []
+    for part in score.of("other"):
+        drawn = rng.random()
+        gain = np.float32(rng.uniform(0.3, 1))
+        if drawn < (0.7 if electronic else 0.2):
+            audio = synths.other(part, score.seconds, rng, tempo=score.tempo)
+            sounds.append((audio * gain, {"synthesisers"}))
+        elif drawn < (0.8 if electronic else 0.4):
+            audio, names = _sampled(studio, part, "other", score.seconds, rng)
+            sounds.append((audio * gain, names))
+        else:
+            fluid.append(part)
+    if fluid:
+        sounds.append(_fluid(studio, fluid, score.seconds, rng))
+    if rng.random() < (0.5 if electronic else 0.1):
+        audio = synths.effects(score.seconds, score.tempo, rng)
+        sounds.append((audio * np.float32(rng.uniform(0.1, 0.6)), {"synthesisers"}))
+    return _total(sounds, score.seconds)
+
+
+def _sampled(studio, part, role, seconds, rng):
+    instruments = [instrument for instrument in studio.multisamples if instrument.role == role]
+    instrument = instruments[rng.integers(len(instruments))]
+    return instrument.play(part, seconds, rng), {f"instrument {instrument.name}"}
+
+
+def _fluid(studio, parts, seconds, rng, drums=False):
+    names = [name for name in sorted(studio.soundfonts) if drums or name not in soundfonts.DRUMS_ONLY]
+    name = names[rng.integers(len(names))]
+    return soundfonts.render(parts, seconds, studio.soundfonts[name], rng, studio.cache), {f"soundfont {name}"}

@@ -1,0 +1,162 @@
+"""A run on disk: trains for a while, stops, goes on another day.
+
+A run's folder holds `checkpoint.pt` (the trainer's state), `log.csv` (training), `scores.csv` (scores now and then) and
+`best.pt` (averaged weights of the best score so far). Files are written under a temporary name and renamed when whole.
+"""
+
+import csv
+import dataclasses
+import os
+import time
+from math import inf, nan
+from pathlib import Path
+
+import torch
+
+from .config import Config
+from .evaluation import evaluate, summary
+from .mixing import Mixer
+from .networks import build
+from .tracks import SAMPLE_RATE, TARGETS
+from .trainer import Plan, Trainer, learning_rate, samples
+
+LOG = ("step", "minutes", "loss", "gradient", "rate", "target_seconds_per_second")
+SCORES = ("step", "minutes", "validation", *TARGETS, "mean")
+VALIDATION = 48  # mixtures
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """What a stay at a run does, in minutes of training: how long it lasts, how often it saves, logs and evaluates."""
+
+    minutes: float
+    save: float = 4.0
+    log: float = 0.5
+    evaluate: float = 20.0
+
+
+class Run:
+    """A run in a folder: its trainer goes on from the checkpoint there, or begins with a network of `config`.
+
+    plan : makes the plan of the run's plan until now, None at the beginning
+    """
+
+    def __init__(self, folder, config, plan):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self.folder / "checkpoint.pt"
+        if checkpoint.exists():
+            state = torch.load(checkpoint, weights_only=True)
+            self.trainer = Trainer.of(state, plan(Plan(**state["plan"])))
+        else:
+            self.trainer = Trainer(config, plan(None))
+
+    def train(self, tracks, held_out, songs, pace, *, report=lambda line: None):
+        """Train on tracks for `pace.minutes`; now and then and at the end, score on mixtures of the tracks `held_out`
+        and on whole `songs` (tracks, or none).
+
+        report : called with a line of text at each logging and scoring
+        """
+        trainer, plan = self.trainer, self.trainer.plan
+        length = samples(trainer.config, plan.frames)
+        mixer = Mixer(tuple(tracks), length, plan.seed)
+        validation = Mixer(tuple(held_out), length, VALIDATION)
+        end = trainer.seconds + 60 * pace.minutes
+        due = {name: trainer.seconds + 60 * getattr(pace, name) for name in ("save", "log", "evaluate")}
+        losses, logged = [], (trainer.step, trainer.seconds)
+        batches = iter(_loader(mixer, trainer.step, plan.batch))
+        try:
+            while trainer.seconds < end:
+                started = time.monotonic()
+                loss, norm = trainer.update(*next(batches))
+                trainer.seconds += time.monotonic() - started
+                losses.append(loss)
+                if trainer.seconds >= due["log"]:
+                    due["log"] += 60 * pace.log
+                    report(self._log(losses, norm, logged))
+                    losses, logged = [], (trainer.step, trainer.seconds)
+                if trainer.seconds >= due["save"]:
+                    due["save"] += 60 * pace.save
+                    self.save()
+                if trainer.seconds >= due["evaluate"]:
+                    due["evaluate"] += 60 * pace.evaluate
+                    report(self.score(validation, songs))
+        finally:
+            self.save()
+        report(self.score(validation, songs))
+
+    def _log(self, losses, norm, since):
+        """Write a row of the log, and return it as text."""
+        trainer, plan = self.trainer, self.trainer.plan
+        audio = plan.batch * len(TARGETS) * samples(trainer.config, plan.frames) / SAMPLE_RATE
+        speed = (trainer.step - since[0]) * audio / (trainer.seconds - since[1])
+        row = (
+            trainer.step,
+            round(trainer.seconds / 60, 2),
+            round(sum(losses) / len(losses), 4),
+            round(norm, 4),
+            round(learning_rate(plan, trainer.step - 1), 6),
+            round(speed, 1),
+        )
+        _append(self.folder / "log.csv", LOG, row)
+        return "  ".join(f"{name} {value}" for name, value in zip(LOG, row, strict=True))
+
+    def score(self, validation, songs):
+        """Score the averaged weights on mixtures and on whole songs, write the row, keep the weights if they are the
+        best on the songs (on the mixtures, if there are none). Returns the row as text."""
+        trainer = self.trainer
+        scores = {"validation": -trainer.validate(validation, VALIDATION)}
+        if songs:
+            scores |= summary(evaluate(trainer.average, songs, threads=torch.get_num_threads()))
+        row = (trainer.step, round(trainer.seconds / 60, 2), *(round(scores.get(name, nan), 3) for name in SCORES[2:]))
+        _append(self.folder / "scores.csv", SCORES, row)
+        best, judged = self.folder / "best.pt", "mean" if songs else "validation"
+        if not best.exists() or torch.load(best, weights_only=True)["scores"].get(judged, -inf) < scores[judged]:
+            state = trainer.state()
+            _save({"scores": scores, **{name: state[name] for name in ("config", "average", "step", "seconds")}}, best)
+        return "  ".join(f"{name} {value}" for name, value in zip(SCORES, row, strict=True))
+
+    def save(self):
+        """Write the checkpoint."""
+        _save(self.trainer.state(), self.folder / "checkpoint.pt")
+
+
+def best_network(path):
+    """The network of a `best.pt`, ready to be exported, and the rest of what the file holds."""
+    best = torch.load(path, weights_only=True)
+    network = build(Config(**best["config"]))
+    network.load_state_dict(best.pop("average"))
+    return network.eval(), best
+
+
+class _Steps(torch.utils.data.Dataset):
+    """The batches of a run, by their step."""
+
+    def __init__(self, mixer, size):
+        self.mixer, self.size = mixer, size
+
+    def __getitem__(self, step):
+        return tuple(torch.from_numpy(audio) for audio in self.mixer.batch(step, self.size))
+
+
+def _loader(mixer, step, size):
+    """The batches from a step on, drawn ahead by another process."""
+    steps = range(step, step + 10**7)
+    return torch.utils.data.DataLoader(
+        _Steps(mixer, size), sampler=steps, batch_size=None, num_workers=1, prefetch_factor=4
+    )
+
+
+def _append(path, header, row):
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(header)
+        writer.writerow(row)
+
+
+def _save(content, path):
+    part = path.with_name(f".{path.name}.part")
+    torch.save(content, part)
+    os.replace(part, path)

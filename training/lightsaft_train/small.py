@@ -1,0 +1,178 @@
+"""The shipped model's family: a light U-Net on a folded, compressed spectrum, conditioned in its decoder.
+
+Features and conditions are as in `blocks.py`.
+"""
+
+import torch
+from torch import nn
+
+from .blocks import ACTIVATIONS, TDF, TFC, LightSAFT, gate, per_image
+from .networks import Network
+
+
+class NetworkSmall(Network):
+    """Parts of the spectrum as channels, compressed input, a mask on the mixture (`Config` tells the choices)."""
+
+    resampling_activation = True
+
+    def _ends(self, config, activation):
+        planes = 4 * config.subbands
+        self.first_conv = nn.Sequential(
+            nn.Conv2d(planes, config.channels, 1), nn.BatchNorm2d(config.channels), activation()
+        )
+        outputs = (2 if config.output == "real_mask" else 4) * config.subbands
+        self.last_conv = nn.Conv2d(config.channels, outputs, 1)
+
+    def _blocks(self, config, sizes):
+        levels = [config.at(level) for level in range(config.levels + 1)]
+        encoder = Conditioned if config.conditioned_encoder else Unconditioned
+        joined = 2 if config.skip == "concatenation" else 1
+        self.encoders = nn.ModuleList(
+            encoder(level.channels, size, level) for level, size in zip(levels[:-1], sizes[:-1], strict=True)
+        )
+        self.mid_block = encoder(levels[-1].channels, sizes[-1], levels[-1])
+        self.decoders = nn.ModuleList(
+            Conditioned(joined * level.channels, size, level)
+            for level, size in zip(levels[-2::-1], sizes[-2::-1], strict=True)
+        )
+        self._conditioned = [*self.encoders, self.mid_block] if config.conditioned_encoder else []
+        self._conditioned += self.decoders
+        self._gate_sizes = [(block.channels + 1) * block.channels for block in self._conditioned]
+        width = config.embedding_dim
+        self.gates = nn.Sequential(
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, sum(self._gate_sizes)),
+        )
+
+    def conditions(self, target):
+        embedding = self.embedding(target)
+        gates = self.gates(embedding).split(self._gate_sizes, dim=-1)
+        conditions = []
+        for block, weights in zip(self._conditioned, gates, strict=True):
+            weights = weights.unflatten(-1, (block.channels + 1, block.channels))
+            conditions.append((weights[:, :-1], weights[:, -1], block.condition(embedding)))
+        levels = self.config.levels
+        return {"encoders": conditions[:-levels] or [()] * (levels + 1), "decoders": conditions[-levels:]}
+
+    def encode(self, level, x, conditions):
+        return self.encoders[level](x, conditions["encoders"][level])
+
+    def middle(self, x, conditions):
+        return self.mid_block(x, conditions["encoders"][-1])
+
+    def decode(self, level, x, conditions):
+        return self.decoders[level](x, conditions["decoders"][level])
+
+    def join(self, x, skip):
+        return x + skip if self.config.skip == "sum" else super().join(x, skip)
+
+    def estimate(self, mixture, conditions):
+        config = self.config
+        highest = mixture[..., config.bins * config.subbands :]
+        mixture = mixture[..., : config.bins * config.subbands]
+        x = self._unet(self.first_conv(self._fold(self._compressed(mixture))).unsqueeze(1), conditions)
+        estimates = self._applied(self._unfold(per_image(self.last_conv, x)), mixture.unsqueeze(1))
+        silence = torch.zeros_like(highest).unsqueeze(1).expand(-1, estimates.shape[1], -1, -1, -1)
+        return torch.cat([estimates, silence.to(estimates.dtype)], dim=-1)
+
+    def _applied(self, output, mixture):
+        """Estimates of the last convolution's output and the mixture, both (batch, targets, planes, frames, bins)."""
+        kind = self.config.output
+        if kind == "mapping":
+            return output
+        if kind == "mask":
+            return torch.sigmoid(output) * mixture
+        if kind == "real_mask":
+            return torch.sigmoid(output).repeat(1, 1, 2, 1, 1) * mixture
+        real, imaginary = mixture[:, :, :2], mixture[:, :, 2:]
+        mask_real, mask_imaginary = output[:, :, :2], output[:, :, 2:]
+        return torch.cat(
+            [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=2
+        )
+
+    def _compressed(self, mixture):
+        if self.config.compression == 1:
+            return mixture
+        left, right = mixture[:, 0::2], mixture[:, 1::2]
+        power = torch.stack([left.square().sum(1), right.square().sum(1)], dim=1) + 1e-8
+        return mixture * power.pow((self.config.compression - 1) / 2).repeat(1, 2, 1, 1)
+
+    def _fold(self, planes):
+        """Parts of the spectrum as channels: (batch, subbands * 4, frames, bins of a part)."""
+        subbands, bins = self.config.subbands, self.config.bins
+        if self.config.folding == "bands":
+            parts = planes.reshape(planes.shape[0], 4, -1, subbands, bins).permute(0, 3, 1, 2, 4)
+        else:
+            parts = planes.reshape(planes.shape[0], 4, -1, bins, subbands).permute(0, 4, 1, 2, 3)
+        return parts.flatten(1, 2)
+
+    def _unfold(self, output):
+        """Channels (batch, targets, subbands * planes, frames, bins of a part) as planes of the spectrum."""
+        subbands, bins = self.config.subbands, self.config.bins
+        parts = output.reshape(output.shape[0], -1, subbands, output.shape[2] // subbands, output.shape[3], bins)
+        order = (0, 1, 3, 4, 2, 5) if self.config.folding == "bands" else (0, 1, 3, 4, 5, 2)
+        return parts.permute(order).flatten(-2)
+
+
+class ResidualTFC(nn.Module):
+    """Pairs of 3 x 3 convolutions, each pair around a way past it: y = activation(x + convolutions(x))."""
+
+    def __init__(self, in_channels, config):
+        super().__init__()
+        channels, activation = config.channels, ACTIVATIONS[config.activation]
+
+        def normed(inputs, kernel, *after):
+            padding = kernel // 2
+            return nn.Sequential(nn.Conv2d(inputs, channels, kernel, padding=padding), nn.BatchNorm2d(channels), *after)
+
+        self.past = nn.Identity() if in_channels == channels else normed(in_channels, 1)
+        inputs = [in_channels] + [channels] * (config.tfc_layers // 2 - 1)
+        self.pairs = nn.ModuleList(
+            nn.Sequential(*normed(width, 3, activation()), *normed(channels, 3)) for width in inputs
+        )
+        self.activation = activation()
+
+    def forward(self, x):
+        past = self.past(x)
+        for pair in self.pairs:
+            x = past = self.activation(past + pair(x))
+        return x
+
+
+def _tfc(in_channels, config):
+    return {"dense": TFC, "residual": ResidualTFC}[config.tfc](in_channels, config)
+
+
+class Unconditioned(nn.Module):
+    """TFC, then x + TDF(x)."""
+
+    def __init__(self, in_channels, frequencies, config):
+        super().__init__()
+        self.tfc = _tfc(in_channels, config)
+        self.tdf = TDF(frequencies, config)
+
+    def forward(self, x, condition):
+        x = per_image(self.tfc, x)
+        return x + per_image(self.tdf, x)
+
+
+class Conditioned(nn.Module):
+    """TFC, gate, x + LightSAFT(x) with attention by the target alone."""
+
+    def __init__(self, in_channels, frequencies, config):
+        super().__init__()
+        self.channels = config.channels
+        self.saft = LightSAFT(in_channels, frequencies, config)
+        self.saft.tfc = _tfc(in_channels, config)
+
+    def condition(self, embedding):
+        """Attention weights (targets, latent sources)."""
+        return self.saft.condition(embedding)
+
+    def forward(self, x, condition):
+        weight, bias, attention = condition
+        x = gate(per_image(self.saft.tfc, x), weight, bias)
+        return x + self.saft.transform(x, attention)

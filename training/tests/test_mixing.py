@@ -1,0 +1,130 @@
+"""Training mixtures."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from lightsaft_train import mixing
+from lightsaft_train.augment import augmented, limited, resampled
+from lightsaft_train.mixing import Mixer, levelled
+from lightsaft_train.tracks import TARGETS, DataError, find_tracks
+
+SAMPLES = 20000
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory):
+    """Songs whose stems are tones: of 200, 300, 400 and 500 Hz times the song's number."""
+    root = tmp_path_factory.mktemp("songs")
+    time = np.arange(2 * SAMPLES) / 44100
+    for song in (1, 2, 3):
+        (root / str(song)).mkdir()
+        for index, target in enumerate(TARGETS):
+            tone = 0.3 * np.sin(2 * np.pi * song * (200 + 100 * index) * time)
+            sf.write(root / str(song) / f"{target}.wav", np.stack([tone, tone], axis=1), 44100)
+    return tuple(find_tracks(root))
+
+
+def test_a_step_is_drawn_from_its_number_alone(tracks):
+    mixture, stems = Mixer(tracks, SAMPLES).batch(7, 3)
+    assert mixture.shape == (3, 2, SAMPLES)
+    assert stems.shape == (3, 4, 2, SAMPLES)
+    assert mixture.dtype == stems.dtype == np.float32
+    again = Mixer(tracks, SAMPLES).batch(7, 3)
+    np.testing.assert_array_equal(again[0], mixture)
+    assert not np.array_equal(Mixer(tracks, SAMPLES).batch(8, 3)[0], mixture)
+    assert not np.array_equal(Mixer(tracks, SAMPLES, seed=1).batch(7, 3)[0], mixture)
+
+
+def test_stems_sum_to_the_mixture_unless_it_is_clipped(tracks):
+    mixer = Mixer(tracks, SAMPLES)
+    apart, silent, peaks = 0, np.zeros(4), []
+    for step in range(20):
+        mixture, stems = mixer.batch(step, 4)
+        assert np.isfinite(mixture).all()
+        whole = np.abs(stems.sum(axis=1) - mixture).max(axis=(1, 2)) < 1e-5
+        apart += np.sum(~whole)
+        silent += (~stems.any(axis=(2, 3))).sum(axis=0)
+        peaks.append(np.abs(mixture).max())
+    assert 0 < apart < 12
+    assert (silent > 0).all()
+    assert (silent < 45).all()
+    assert max(peaks) < 1.01
+
+
+def test_coherent_mixtures_keep_stems_in_step(tracks, monkeypatch):
+    """All stems of one song from one start, unchanged in speed: what they hold are that song's tones."""
+    monkeypatch.setattr(mixing, "COHERENT", 1.0)
+    monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
+    for step in range(5):
+        _, stems = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
+        peaks = np.abs(np.fft.rfft(stems.mean(axis=1) * np.hanning(SAMPLES))).argmax(axis=1) * 44100 / SAMPLES
+        ratios = peaks / (200, 300, 400, 500)
+        np.testing.assert_allclose(ratios, round(ratios[0]), rtol=0.02)
+
+
+def test_stems_of_different_songs(tracks, monkeypatch):
+    monkeypatch.setattr(mixing, "COHERENT", 0.0)
+    monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
+    monkeypatch.setattr(mixing, "DOUBLED", dict.fromkeys(TARGETS, 0.0))
+    monkeypatch.setattr("lightsaft_train.augment.SPEED", 0.0)
+    monkeypatch.setattr("lightsaft_train.augment.PITCH", 0.0)
+    songs = set()
+    for step in range(8):
+        _, stems = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
+        peaks = np.abs(np.fft.rfft(stems.mean(axis=1) * np.hanning(SAMPLES))).argmax(axis=1) * 44100 / SAMPLES
+        songs.add(tuple(np.round(peaks / (200, 300, 400, 500)).astype(int)))
+    assert any(len(set(song)) > 1 for song in songs)
+
+
+def test_levels():
+    rng = np.random.default_rng(0)
+    audio = 0.3 * rng.standard_normal((2, 8000)).astype(np.float32)
+    levels = [20 * np.log10(np.sqrt(np.mean(levelled(audio, "vocals", rng) ** 2))) for _ in range(300)]
+    assert abs(np.mean(levels) - mixing.LEVELS["vocals"][0]) < 1
+    assert abs(np.std(levels) - mixing.LEVELS["vocals"][1]) < 1
+    faint = levelled(audio * 1e-5, "vocals", rng)
+    assert np.sqrt(np.mean(faint**2)) < 1e-4
+
+
+def test_changes_leave_their_argument_alone():
+    audio = 0.3 * np.random.default_rng(0).standard_normal((2, 30000)).astype(np.float32)
+    before = audio.copy()
+    kinds = set()
+    for seed in range(60):
+        changed = augmented(audio, np.random.default_rng(seed))
+        assert changed.dtype == np.float32
+        assert np.isfinite(changed).all()
+        assert changed.shape[1] > 30000 / mixing.MARGIN
+        kinds.add(changed.shape[1] == 30000)
+        assert augmented(audio, np.random.default_rng(seed), in_step=True).shape == audio.shape
+    np.testing.assert_array_equal(audio, before)
+    assert kinds == {True, False}
+
+
+def test_speed_moves_the_pitch():
+    tone = np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100).astype(np.float32)
+    faster = resampled(np.stack([tone, tone]), 1.25)
+    assert faster.shape == (2, 35280)
+    assert np.abs(np.fft.rfft(faster[0, :35280])).argmax() * 44100 / 35280 == pytest.approx(1250, abs=2)
+
+
+def test_a_limiter_keeps_the_mixture_below_full_scale_and_the_sum(monkeypatch):
+    monkeypatch.setattr("lightsaft_train.augment.LIMITER", 1.0)
+    monkeypatch.setattr("lightsaft_train.augment.CLIPPING", 0.0)
+    stems = 0.2 * np.random.default_rng(1).standard_normal((4, 2, 44100)).astype(np.float32)
+    stems[:, :, 20000:] *= 0.1
+    reductions = []
+    for seed in range(8):
+        mixture, changed = limited(stems, np.random.default_rng(seed))
+        assert np.abs(mixture).max() < 1.0
+        np.testing.assert_allclose(changed.sum(axis=0), mixture, atol=1e-6)
+        gains = np.sqrt(np.mean(changed**2, axis=(0, 1)) / np.mean(stems**2, axis=(0, 1)))
+        reductions.append(gains[30000:].mean() / gains[:20000].mean())
+    assert min(reductions) > 1.0
+    assert max(reductions) > 1.3
+
+
+def test_too_few_or_too_short(tracks):
+    with pytest.raises(DataError, match="none has: vocals, drums, bass, other"):
+        Mixer(tracks, 2 * SAMPLES)

@@ -1,0 +1,108 @@
+"""The pool on disk, rendered from tiny recordings: resumable, repeatable, with a manifest."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import soundfile as sf
+from scipy.signal import lfilter
+
+from lightsaft_train.pool import build as build_module
+from lightsaft_train.pool.build import build, draw_kind, write_manifest, write_song
+from lightsaft_train.pool.licences import RECORDINGS, licence_of
+from lightsaft_train.tracks import DataError, find_tracks
+
+SEED = next(
+    seed
+    for seed in itertools.count()
+    if all(draw_kind(np.random.default_rng((seed, index))) == "sung" for index in range(3))
+)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """A data folder with three sung phrases: pulses through two formants."""
+    data = tmp_path_factory.mktemp("data")
+    for name in ("drums", "bass", "other", "midi", "vocals/sung/shv_f_124"):
+        (data / name).mkdir(parents=True)
+    for index, pitch in enumerate((174.6, 207.7, 261.6)):
+        pulses = np.diff(np.floor(np.arange(44100) * pitch * (1 + 0.005 * np.sin(np.arange(44100) / 1300)) / 44100))
+        voice = pulses
+        for formant in (700, 1200):
+            voice = lfilter([1], [1, -1.96 * np.cos(2 * np.pi * formant / 44100), 0.96], voice)
+        voice = 0.3 * voice / np.abs(voice).max() * np.hanning(len(voice)) ** 0.2
+        sf.write(data / "vocals" / "sung" / "shv_f_124" / f"phrase_{index}.ogg", voice, 44100)
+    return data
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.glob("0*/*"))}
+
+
+def test_a_pool_goes_on_and_is_repeatable(recordings, tmp_path):
+    options = {"seconds": 4.0, "seed": SEED, "workers": 1}
+    seen = []
+    build(recordings, tmp_path / "a", songs=1, **options)
+    first = contents(tmp_path / "a")
+    manifest = build(recordings, tmp_path / "a", songs=2, progress=lambda *counts: seen.append(counts), **options)
+    assert seen == [(2, 2)]
+    build(recordings, tmp_path / "b", songs=2, **options)
+    both = contents(tmp_path / "a")
+    assert both == contents(tmp_path / "b")
+    assert {name: both[name] for name in first} == first
+    assert len(both) == 4
+    assert manifest == json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert manifest["songs"] == 2
+    assert manifest["minutes"]["vocals"] == pytest.approx(8 / 60, abs=0.05)
+    assert manifest["sources"] == {"voices sung": {"licence": "CC0-1.0", "minutes": manifest["minutes"]["vocals"]}}
+    tracks = find_tracks(tmp_path / "a")
+    assert [track.samples for track in tracks] == [4 * 44100] * 2
+    assert np.abs(tracks[0].read("vocals", 0, 4 * 44100)).max() == pytest.approx(0.7, abs=0.01)
+
+
+def test_a_song_that_was_not_finished_is_rendered_again(recordings, tmp_path):
+    options = {"seconds": 4.0, "seed": SEED, "workers": 1, "songs": 1}
+    part = tmp_path / ".00000.part"
+    part.mkdir()
+    (part / "vocals.wav").write_bytes(b"half")
+    build(recordings, tmp_path, **options)
+    assert not part.exists()
+    assert find_tracks(tmp_path)[0].samples == 4 * 44100
+
+
+def test_another_seed_or_no_data_is_refused(recordings, tmp_path):
+    write_manifest(tmp_path, 5)
+    with pytest.raises(DataError, match=r"expected a pool of seed 6, found another's: .*manifest.json"):
+        build(recordings, tmp_path, songs=1, seed=6)
+    with pytest.raises(DataError, match=r"expected folders vocals, drums, bass, other, midi in: .*nowhere"):
+        build(tmp_path / "nowhere", tmp_path / "pool", songs=1)
+
+
+def test_silent_stems_are_left_out_and_sources_counted(tmp_path):
+    loud = np.full((2, 44100 * 6), 0.1, np.float32)
+    write_song(
+        tmp_path / "00000", "composed", {"drums": (loud, {"kit uzu", "synthesisers"}), "bass": (0 * loud, {"x"})}
+    )
+    write_song(tmp_path / "00001", "composed", {"drums": (loud, {"kit uzu"})})
+    manifest = write_manifest(tmp_path, 0)
+    assert manifest["minutes"] == {"vocals": 0.0, "drums": 0.2, "bass": 0.0, "other": 0.0}
+    assert manifest["sources"]["kit uzu"] == {"licence": "Unlicense", "minutes": 0.2}
+    assert manifest["sources"]["synthesisers"]["minutes"] == 0.1
+    assert not (tmp_path / "00000" / "bass.wav").exists()
+
+
+def test_kinds_are_functions_of_the_studio():
+    assert all(callable(getattr(build_module.studio, kind)) for kind, _ in build_module.KINDS)
+    assert sum(odds for _, odds in build_module.KINDS) == pytest.approx(1)
+
+
+def test_licences():
+    assert licence_of("soundfont FluidR3_GM") == "MIT"
+    assert licence_of("kit gogodze_front") == "CC0-1.0"
+    assert licence_of("instrument swag") == "CC0-1.0"
+    assert licence_of("instrument banjo") == "GPL-3"
+    assert licence_of("kit HardElectro1") == "GPL-2+"
+    assert not [name for name, licence in RECORDINGS.items() if not licence]
+    with pytest.raises(KeyError):
+        licence_of("kit of somebody")

@@ -1,0 +1,73 @@
+"""Trees of songs: MUSDB18-HQ's layout, and what is refused."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from lightsaft_train.tracks import TARGETS, DataError, find_tracks
+
+
+@pytest.fixture
+def musdb(tmp_path):
+    """A tiny MUSDB18-HQ: train/<song>/{mixture,vocals,drums,bass,other}.wav"""
+    rng = np.random.default_rng(0)
+    for song, samples in (("A - One", 3000), ("B - Zwei & Ä", 5000)):
+        folder = tmp_path / "musdb18hq" / "train" / song
+        folder.mkdir(parents=True)
+        stems = {target: rng.uniform(-0.2, 0.2, (samples, 2)) for target in TARGETS}
+        for target, audio in (*stems.items(), ("mixture", sum(stems.values()))):
+            sf.write(folder / f"{target}.wav", audio, 44100, "PCM_16")
+    return tmp_path / "musdb18hq"
+
+
+def test_musdb_is_read_as_it_stands(musdb):
+    tracks = find_tracks(musdb / "train")
+    assert [track.path.name for track in tracks] == ["A - One", "B - Zwei & Ä"]
+    assert [track.samples for track in tracks] == [3000, 5000]
+    track = tracks[1]
+    assert list(track.stems) == list(TARGETS)
+    mixture, _ = sf.read(track.path / "mixture.wav", dtype="float32", start=700, frames=900)
+    stems = sum(track.read(target, 700, 900) for target in TARGETS)
+    assert stems.dtype == np.float32
+    assert stems.shape == (2, 900)
+    np.testing.assert_allclose(stems.T, mixture, atol=4 / 2**15)
+
+
+def test_a_mono_stem_serves_for_both_channels(musdb):
+    path = musdb / "train" / "A - One" / "bass.wav"
+    mono = np.linspace(-0.5, 0.5, 3000)
+    sf.write(path, mono, 44100, "FLOAT")
+    audio = find_tracks(musdb)[0].read("bass", 10, 20)
+    np.testing.assert_allclose(audio, [mono[10:30]] * 2, atol=1e-6)
+    audio[0] = 0
+    assert audio[1].any()
+
+
+def test_a_song_may_lack_stems(musdb):
+    (musdb / "train" / "A - One" / "vocals.wav").unlink()
+    assert "vocals" not in find_tracks(musdb)[0].stems
+
+
+def test_unfinished_songs_are_left_out(musdb):
+    (musdb / "train" / "A - One").rename(musdb / "train" / ".A - One.part")
+    assert len(find_tracks(musdb)) == 1
+
+
+def test_what_is_refused(musdb, tmp_path):
+    song = musdb / "train" / "A - One"
+    with pytest.raises(DataError, match=r"found none: .*empty"):
+        find_tracks(tmp_path / "empty")
+    sf.write(song / "bass.wav", np.zeros((2999, 2)), 44100)
+    with pytest.raises(DataError, match=r"one length, got samples: bass 2999, drums 3000.*A - One"):
+        find_tracks(musdb)
+    sf.write(song / "bass.wav", np.zeros((3000, 2)), 48000)
+    with pytest.raises(DataError, match=r"44100 Hz and 1 or 2 channels, got 48000 Hz, 2 channels: .*bass.wav"):
+        find_tracks(musdb)
+    (song / "bass.wav").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"expected an audio file .*bass.wav"):
+        find_tracks(musdb)
+
+
+def test_reading_past_the_end(musdb):
+    with pytest.raises(DataError, match=r"expected 100 samples, got 50 samples from 2950: .*drums.wav"):
+        find_tracks(musdb)[0].read("drums", 2950, 100)

@@ -1,0 +1,196 @@
+"""Losses, trainer and runs: on tiny networks and noise."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+
+from lightsaft_infer import Separator
+from lightsaft_train.__main__ import main
+from lightsaft_train.config import PRESETS
+from lightsaft_train.evaluation import score, summary
+from lightsaft_train.export import write_model
+from lightsaft_train.losses import LOSSES
+from lightsaft_train.mixing import Mixer
+from lightsaft_train.run import Pace, Run, best_network
+from lightsaft_train.tracks import TARGETS, find_tracks
+from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples
+
+TINY = dataclasses.replace(
+    PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4
+)
+PLAN = Plan(batch=2, frames=16, warmup=2, bfloat16=False)
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("songs")
+    rng = np.random.default_rng(0)
+    for song in range(4):
+        (root / str(song)).mkdir()
+        for index, target in enumerate(TARGETS):
+            noise = 0.1 * rng.standard_normal((9000, 2))
+            tone = np.sin(2 * np.pi * 300 * 4**index * np.arange(9000) / 44100)
+            sf.write(root / str(song) / f"{target}.wav", noise * 0.05 + 0.2 * tone[:, None], 44100)
+    return root
+
+
+@pytest.fixture
+def mixer(songs):
+    return Mixer(tuple(find_tracks(songs)), samples(TINY, PLAN.frames))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_fall_with_the_error_and_stand_silence(name):
+    loss = LOSSES[name]
+    torch.manual_seed(0)
+    stems = torch.randn(2, 4, 4, 8, 16)
+    stems[0, 1] = 0
+    mixture = stems.sum(dim=1)
+    losses = []
+    for error in (0.0, 0.1, 1.0):
+        estimates = (stems + error * torch.randn_like(stems)).requires_grad_()
+        value = loss(estimates, stems, mixture)
+        value.backward()
+        assert torch.isfinite(value)
+        assert torch.isfinite(estimates.grad).all()
+        losses.append(value.item())
+    assert losses == sorted(losses)
+    assert losses[0] < losses[1] < losses[2]
+    assert torch.isfinite(loss(torch.zeros_like(stems), 0 * stems, 0 * mixture))
+
+
+def test_losses_against_slow_versions():
+    torch.manual_seed(1)
+    stems, estimates = torch.randn(2, 3, 4, 4, 8, 16).double()
+    mixture = stems.sum(dim=1)
+    assert float(LOSSES["mse"](estimates, stems, mixture)) == pytest.approx(np.mean((estimates - stems).numpy() ** 2))
+    assert float(LOSSES["l1"](estimates, stems, mixture)) == pytest.approx(np.mean(np.abs((estimates - stems).numpy())))
+    values = []
+    for item in range(3):
+        floor = 1e-3 * np.sum(mixture[item].numpy() ** 2) + 1e-4
+        for target in range(4):
+            error = np.sum((estimates - stems)[item, target].numpy() ** 2)
+            values.append(10 * np.log10((error + floor) / (np.sum(stems[item, target].numpy() ** 2) + floor)))
+    assert float(LOSSES["sdr"](estimates, stems, mixture)) == pytest.approx(np.mean(values))
+
+
+def test_spectra_are_those_of_the_runtime(mixer):
+    """The same frames as lightsaft_infer's STFT where neither is padded."""
+    from lightsaft_infer.stft import stft
+
+    mixture, _ = mixer.batch(0, 2)
+    planes = Trainer(TINY, PLAN)._planes(mixture).numpy()
+    assert planes.shape == (2, 4, 16, 65)
+    spectrum = stft(mixture[1], n_fft=128, hop_length=64)[..., 1:17]  # (2, bins, frames)
+    np.testing.assert_allclose(planes[1, :2], spectrum.real.transpose(0, 2, 1), atol=1e-4)
+    np.testing.assert_allclose(planes[1, 2:], spectrum.imag.transpose(0, 2, 1), atol=1e-4)
+
+
+def test_learning(mixer):
+    """A tiny network learns tones that are always in the same place."""
+    trainer = Trainer(TINY, dataclasses.replace(PLAN, rate=1e-2, average=0.9))
+    before = trainer.validate(mixer, 8)
+    for step in range(40):
+        trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
+    assert trainer.validate(mixer, 8) < before - 3
+
+
+def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
+    def advance(trainer, steps):
+        for _ in range(steps):
+            trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(trainer.step, 2)))
+
+    through = Trainer(TINY, PLAN)
+    advance(through, 6)
+    first = Trainer(TINY, PLAN)
+    advance(first, 3)
+    torch.save(first.state(), tmp_path / "state.pt")
+    resumed = Trainer.of(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert resumed.plan == PLAN
+    advance(resumed, 3)
+    expected, got = through.state(), resumed.state()
+    assert got["step"] == 6
+    for name in ("network", "average"):
+        for key in expected[name]:
+            torch.testing.assert_close(got[name][key], expected[name][key], rtol=0, atol=0)
+    moments = [state["optimiser"]["state"][0]["exp_avg_sq"] for state in (expected, got)]
+    torch.testing.assert_close(*moments, rtol=0, atol=0)
+
+
+def test_averaged_weights_follow(mixer):
+    trainer = Trainer(TINY, dataclasses.replace(PLAN, average=0.5))
+    weight = trainer.network.last_conv.weight
+    averaged = trainer.average.last_conv.weight.clone()
+    for step, decay in ((0, 2 / 11), (1, 3 / 12)):
+        trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
+        averaged = decay * averaged + (1 - decay) * weight.detach()
+        torch.testing.assert_close(trainer.average.last_conv.weight, averaged)
+    assert int(trainer.average.first_conv[1].num_batches_tracked) == 2
+
+
+def test_learning_rate():
+    plan = Plan(rate=1.0, warmup=10, decay_from=100, decay_steps=50)
+    rates = [learning_rate(plan, step) for step in (0, 4, 9, 50, 100, 125, 150, 900)]
+    assert rates == pytest.approx([0.1, 0.5, 1, 1, 1, 0.5, 0, 0])
+
+
+def test_bfloat16_is_near_float32(mixer):
+    batch = [torch.from_numpy(audio) for audio in mixer.batch(0, 2)]
+    losses = [
+        Trainer(TINY, dataclasses.replace(PLAN, bfloat16=bfloat16)).update(*batch)[0] for bfloat16 in (False, True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=0.1)
+    assert losses[0] != losses[1]
+
+
+def test_a_run_on_disk(songs, tmp_path):
+    """By the command: trains, logs, scores on whole songs, keeps the best, goes on."""
+    command = ["train", str(tmp_path / "run"), "--data", str(songs), "--songs", str(songs), "--threads", "1"]
+    command += ["--hold-out", "1", "--pace", "log=0.0001", "--plan", "batch=2", "frames=16", "--network"]
+    sizes = {"n_fft": 128, "hop_length": 64, "frames": 16, "levels": 2, "channels": 4, "embedding_dim": 4, "d_k": 4}
+    command += [f"{name}={value}" for name, value in sizes.items()]
+    assert main([*command, "--minutes", "0.001"]) == 0
+    first = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"]
+    assert main([*command, "--minutes", "0.001", "--plan", "rate=0.0005", "batch=2", "frames=16"]) == 0
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert state["step"] > first
+    assert state["plan"]["rate"] == 0.0005
+    with open(tmp_path / "run" / "scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [first, state["step"]]
+    with open(tmp_path / "run" / "log.csv", newline="") as file:
+        log = list(csv.DictReader(file))
+    assert float(log[-1]["target_seconds_per_second"]) > 0
+    assert float(log[-1]["loss"]) == float(log[-1]["loss"])
+    network, best = best_network(tmp_path / "run" / "best.pt")
+    tracks = find_tracks(songs)
+    path = write_model(network, tmp_path / "model", name="m", version="1", licence="l", training={}, scores={})
+    again = summary(score(Separator.from_file(path, threads=1), tracks))
+    assert again["mean"] == pytest.approx(best["scores"]["mean"], abs=1e-3)
+    assert best["scores"]["mean"] == pytest.approx(max(float(row["mean"]) for row in rows), abs=1e-3)
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
+    run = Run(tmp_path / "run", TINY, lambda plan: plan or PLAN)
+    update = run.trainer.update
+
+    def interrupted(*batch):
+        if run.trainer.step == 3:
+            raise KeyboardInterrupt
+        return update(*batch)
+
+    monkeypatch.setattr(run.trainer, "update", interrupted)
+    tracks = find_tracks(songs)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(tracks, tracks, [], Pace(1))
+    assert Run(tmp_path / "run", TINY, lambda plan: plan).trainer.step == 3
+
+
+def test_settings_that_do_not_exist(songs, tmp_path, capsys):
+    assert main(["train", str(tmp_path / "run"), "--data", str(songs), "--minutes", "1", "--plan", "batches=3"]) == 1
+    assert "expected NAME=VALUE with a name of batch, frames" in capsys.readouterr().err

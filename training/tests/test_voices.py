@@ -1,0 +1,147 @@
+"""Voices: catalogue, analysis, re-synthesis and vocal stems, of tiny made-up singers."""
+
+import numpy as np
+import pytest
+import soundfile
+from lightsaft_train.pool import vocal_chain, vocal_melody, voices
+from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part
+from lightsaft_train.pool.singing import sing
+from scipy.signal import lfilter
+
+
+def sung(hertz, seconds=1.5, syllables=3):
+    """A buzz (samples,) through two formants, in syllables."""
+    times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    x = np.diff(np.floor(hertz * times), prepend=0) + 1e-3 * np.random.default_rng(0).standard_normal(len(times))
+    for formant in (700, 1800):
+        radius = 0.98
+        x = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * formant / SAMPLE_RATE), radius**2], x)
+    swell = np.minimum(1, 8 * np.abs(np.sin(np.pi * syllables * times / seconds)) ** 2)
+    return (0.3 * x * swell / np.abs(x).max()).astype(np.float32)
+
+
+def fundamental(x):
+    """Hz of the first high peak of the autocorrelation of mono audio."""
+    power = np.abs(np.fft.rfft(x, 2 * len(x))) ** 2
+    correlation = np.fft.irfft(power)[: SAMPLE_RATE // 60]
+    first = SAMPLE_RATE // 1000
+    high = first + np.flatnonzero(correlation[first:] > 0.85 * correlation[first:].max())[0]
+    return SAMPLE_RATE / (high + correlation[high : high + high // 5].argmax())
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """A catalogue with a recording or two of each kind."""
+    folder = tmp_path_factory.mktemp("vocals")
+    names = (
+        "sung/shv_f_124/shv___f_minor___a",
+        "sung/etv_ebj_136_phrase/etv___eb_major",
+        "pjs/p1",
+        "alys/c4_a",
+        "yuki/0",
+    )
+    for index, name in enumerate((*names, "orks/argh", "spoken/dvs1/hey")):
+        path = folder / f"{name}.ogg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rate = 48000 if "pjs" in name else SAMPLE_RATE
+        soundfile.write(path, sung(150 + 40 * index, 1.0), rate)
+    return voices.catalogue(folder)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A folder for analyses."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_catalogue_tells_kind_key_and_tempo(recordings):
+    found = {r.singer: (r.kind, r.tonic, r.minor, r.tempo) for r in recordings}
+    assert found["shv_f_124"] == ("sung", 5, True, 124.0)
+    assert found["etv_ebj_136_phrase"] == ("sung", 3, False, 136.0)
+    assert found["dvs1"] == ("spoken", None, None, None)
+    assert [r.path for r in recordings] == sorted(r.path for r in recordings)
+    assert {r.name for r in recordings} >= {"pjs/p1.ogg", "spoken/dvs1/hey.ogg"}
+
+
+def test_load_resamples_to_stereo(recordings):
+    audio = voices.load(next(r for r in recordings if r.kind == "pjs").path)
+    assert audio.shape[0] == 2
+    assert audio.dtype == np.float32
+    assert audio.shape[1] == pytest.approx(SAMPLE_RATE * SAMPLE_RATE / 48000, rel=0.1)
+
+
+def test_resing_keeps_or_moves_pitch_and_length():
+    voice = voices.analyse(sung(220, syllables=1))
+    for transpose, formant, stretch in ((0, 1, 1), (5, 1.1, 1), (-7, 0.9, 1.3)):
+        x = voices.resing(voice, np.random.default_rng(1), transpose, formant=formant, stretch=stretch, loose=0)
+        assert x.dtype == np.float32
+        assert len(x) == pytest.approx(1.5 * stretch * SAMPLE_RATE, rel=0.03)
+        assert fundamental(x) == pytest.approx(220 * 2 ** (transpose / 12), rel=0.02)
+
+
+def test_formants_move_and_stay():
+    voice = voices.analyse(sung(110, 0.6, 1))
+    peaks = []
+    for formant in (0.85, 1.0, 1.2):
+        again = voices.analyse(voices.resing(voice, np.random.default_rng(0), 3, formant=formant))
+        mean = again.envelope[again.f0 > 0].mean(axis=0)
+        peaks.append(voices.GRID[mean[:64].argmax()])
+    assert peaks == pytest.approx([700 * 0.85, 700, 700 * 1.2], rel=0.12)
+
+
+def test_analysis_is_cached_and_the_same(recordings, cache):
+    first = voices.voice_of(recordings[0], cache)
+    kept = list(cache.iterdir())
+    second = voices.voice_of(recordings[0], cache)
+    assert list(cache.iterdir()) == kept
+    for name in ("f0", "envelope", "aperiodicity"):
+        assert getattr(first, name).dtype == np.float32
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_scale_steps():
+    np.testing.assert_array_equal(voices.snap(np.array([60.2, 61.4, 65.6]), 0, False), [60, 62, 65])
+    np.testing.assert_array_equal(voices.climb(np.array([60, 62, 71]), 2, 0, False), [64, 65, 74])
+    np.testing.assert_array_equal(voices.climb(np.array([60]), -7, 0, True), [48])
+
+
+def test_perform_sings_the_notes_in_time():
+    voice = voices.analyse(sung(200))
+    notes = (Note(0.5, 0.7, 57, 100), Note(1.5, 0.7, 64, 100))
+    x = vocal_melody.perform(voice, notes, 2.5, np.random.default_rng(0), hard=True)
+    assert len(x) == round(2.5 * SAMPLE_RATE)
+    for note in notes:
+        middle = x[round((note.start + 0.15) * SAMPLE_RATE) : round((note.start + 0.55) * SAMPLE_RATE)]
+        assert fundamental(middle) == pytest.approx(440 * 2 ** ((note.pitch - 69) / 12), rel=0.02)
+    level = np.abs(x)
+    assert level[: round(0.4 * SAMPLE_RATE)].max() < 0.02 * level.max()
+    assert level[round(1.28 * SAMPLE_RATE) : round(1.42 * SAMPLE_RATE)].max() < 0.02 * level.max()
+
+
+def test_notes_become_one_line():
+    line = vocal_melody.single([Note(0, 2, 60, 90), Note(0, 1, 64, 90), Note(0.5, 1, 62, 90)])
+    assert [(n.start, n.duration, n.pitch) for n in line] == [(0, 0.5, 64), (0.5, 1, 62)]
+
+
+def test_doubling_is_late_and_wide():
+    x = sung(220)
+    sound = vocal_chain.doubled(x, np.random.default_rng(0), 0.5)
+    assert sound.shape == (2, len(x))
+    assert np.square(sound[0] - sound[1]).sum() > 0.01 * np.square(sound).sum()
+    assert not sound[:, : round(0.003 * SAMPLE_RATE)].any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_stems(recordings, cache, seed):
+    notes = tuple(Note(i * 0.5, 0.4, 57 + i, 100) for i in range(6))
+    part = Part("vocals", 53, notes) if seed % 2 else None
+    first, names = sing(part, 3.0, np.random.default_rng(seed), recordings, cache, tempo=124.0)
+    again, same = sing(part, 3.0, np.random.default_rng(seed), recordings, cache, tempo=124.0)
+    assert first.shape == (2, 3 * SAMPLE_RATE)
+    assert first.dtype == np.float32
+    assert np.isfinite(first).all()
+    assert 0.1 < np.abs(first).max() <= 10 ** (-3 / 20) + 1e-6
+    np.testing.assert_array_equal(first, again)
+    assert names == same
+    assert set(names) <= {r.name for r in recordings}
+    assert names
