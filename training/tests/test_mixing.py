@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import soundfile as sf
-
 from lightsaft_train import mixing
 from lightsaft_train.augment import augmented, limited, resampled
 from lightsaft_train.mixing import Mixer, levelled

@@ -6,12 +6,11 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
-from scipy.signal import lfilter
-
 from lightsaft_train.pool import build as build_module
 from lightsaft_train.pool.build import build, draw_kind, write_manifest, write_song
 from lightsaft_train.pool.licences import RECORDINGS, licence_of
 from lightsaft_train.tracks import DataError, find_tracks
+from scipy.signal import lfilter
 
 SEED = next(
     seed

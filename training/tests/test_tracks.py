@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import soundfile as sf
-
 from lightsaft_train.tracks import TARGETS, DataError, find_tracks
 
 

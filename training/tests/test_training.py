@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-
-from lightsaft_infer import Separator
 from lightsaft_train.__main__ import main
 from lightsaft_train.config import PRESETS
 from lightsaft_train.evaluation import score, summary
@@ -18,6 +16,8 @@ from lightsaft_train.mixing import Mixer
 from lightsaft_train.run import Pace, Run, best_network
 from lightsaft_train.tracks import TARGETS, find_tracks
 from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples
+
+from lightsaft_infer import Separator
 
 TINY = dataclasses.replace(
     PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4
