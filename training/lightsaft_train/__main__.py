@@ -17,7 +17,10 @@ def main(argv=None):
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_convert(commands)
     _add_data(commands)
+    _add_page(commands)
     _add_train(commands)
+    _add_plot(commands)
+    _add_export(commands)
     args = parser.parse_args(argv)
     from .checkpoint import CheckpointError
     from .tracks import DataError
@@ -98,6 +101,25 @@ def _data(args):
     return 0
 
 
+def _add_page(commands):
+    text = "Draw what a network sees: 20 training mixtures beside real songs."
+    parser = commands.add_parser("page", help=text, description=text)
+    parser.set_defaults(run=_page)
+    parser.add_argument("--data", type=Path, required=True, action="append", help="tree of songs to mix")
+    parser.add_argument("--songs", type=Path, required=True, help="tree of real songs")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
+
+
+def _page(args):
+    from .mixing import Mixer
+    from .pictures import SECONDS, draw_page
+    from .tracks import SAMPLE_RATE, find_tracks
+
+    tracks = [track for tree in args.data for track in find_tracks(tree)]
+    draw_page(args.output, Mixer(tuple(tracks), int(SECONDS * SAMPLE_RATE)), find_tracks(args.songs))
+    return 0
+
+
 def _add_train(commands):
     text = "Train a network, or go on training it."
     parser = commands.add_parser("train", help=text, description=text)
@@ -137,6 +159,56 @@ def _train(args):
     run.train(
         tracks[: -args.hold_out], tracks[-args.hold_out :], songs, pace, report=lambda line: print(line, flush=True)
     )
+    return 0
+
+
+def _add_plot(commands):
+    text = "Draw a run's loss and scores."
+    parser = commands.add_parser("plot", help=text, description=text)
+    parser.set_defaults(run=_plot)
+    parser.add_argument("run_folder", type=Path, metavar="RUN")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
+
+
+def _plot(args):
+    from .pictures import draw_curves
+
+    draw_curves(args.output, args.run_folder)
+    return 0
+
+
+def _add_export(commands):
+    text = "Turn the best weights of a run into a model: an ONNX file and its manifest."
+    parser = commands.add_parser("export", help=text, description=text)
+    parser.set_defaults(run=_export)
+    parser.add_argument("run_folder", type=Path, metavar="RUN")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--licence", required=True, help="licence of the weights")
+    parser.add_argument("--pool", type=Path, help="the pool trained on, whose manifest is summed up in the model's")
+
+
+def _export(args):
+    from .export import write_model
+    from .run import best_network
+
+    network, best = best_network(args.run_folder / "best.pt")
+    training = {"steps": best["step"], "hours": round(best["seconds"] / 3600, 2)}
+    if args.pool:
+        pool = json.loads((args.pool / "manifest.json").read_text(encoding="utf-8"))
+        training["data_minutes"] = pool["minutes"]
+        training["data_licences"] = sorted({source["licence"] for source in pool["sources"].values()})
+    path = write_model(
+        network,
+        args.output,
+        name=args.name,
+        version=args.version,
+        licence=args.licence,
+        training=training,
+        scores={"sdr": {target: round(value, 2) for target, value in best["scores"].items()}},
+    )
+    print(path)
     return 0
 
 

@@ -27,13 +27,14 @@ SWAP, POLARITY, PAN, WIDTH = 0.5, 0.5, 0.3, 0.2
 LIMITER, CLIPPING = 0.25, 0.05
 
 
-def augmented(audio, rng, *, in_step=False):
-    """A stem changed at random. `in_step`: neither its speed nor its pitch is, else its length may become 2/3."""
-    if not in_step:
+def augmented(audio, rng, samples):
+    """The first `samples` of a stem changed at random; speed and pitch only if it has more than that."""
+    if audio.shape[1] > samples:
         if rng.random() < SPEED:
             audio = resampled(audio, 2 ** (rng.uniform(-5, 5) / 12))
         elif rng.random() < PITCH:
             audio = PitchShift(semitones=rng.uniform(-4, 4))(audio, SAMPLE_RATE)
+    audio = audio[:, :samples]
     board = effects(rng)
     if len(board):
         audio = board(audio, SAMPLE_RATE)

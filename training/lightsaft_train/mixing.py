@@ -55,7 +55,7 @@ class Mixer:
             if rng.random() < SILENT[target]:
                 continue
             if song is not None and target in song.stems:
-                stem += levelled(augmented(song.read(target, start, self.samples), rng, in_step=True), target, rng)
+                stem += self._changed(song.read(target, start, self.samples), target, rng)
             else:
                 stem += self._stem(target, rng)
                 if rng.random() < DOUBLED[target]:
@@ -70,7 +70,10 @@ class Mixer:
             audio = track.read(target, start, self._read)
             if np.sqrt(np.mean(np.square(audio[:, : self.samples]))) > QUIET:
                 break
-        return levelled(augmented(audio, rng)[:, : self.samples], target, rng)
+        return self._changed(audio, target, rng)
+
+    def _changed(self, audio, target, rng):
+        return levelled(augmented(audio, rng, self.samples), target, rng)
 
 
 def levelled(audio, target, rng):

@@ -32,7 +32,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_of_the_small_network(name):
-    """Every choice: gradients everywhere, estimates that depend on the target, one target alone the same as among all."""
+    """Gradients everywhere, estimates that depend on the target, one target alone the same as among all."""
     network = build(dataclasses.replace(SMALL, **VARIANTS[name]))
     mixture = torch.randn(2, 4, 8, 129)
     network(mixture, torch.arange(4)).square().mean().backward()

@@ -3,16 +3,19 @@
 import csv
 import dataclasses
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from lightsaft_train import pictures
 from lightsaft_train.__main__ import main
 from lightsaft_train.config import PRESETS
 from lightsaft_train.evaluation import score, summary
 from lightsaft_train.export import write_model
 from lightsaft_train.losses import LOSSES
 from lightsaft_train.mixing import Mixer
+from lightsaft_train.pool.build import write_manifest
 from lightsaft_train.run import Pace, Run, best_network
 from lightsaft_train.tracks import TARGETS, find_tracks
 from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples
@@ -173,6 +176,34 @@ def test_a_run_on_disk(songs, tmp_path):
     assert again["mean"] == pytest.approx(best["scores"]["mean"], abs=1e-3)
     assert best["scores"]["mean"] == pytest.approx(max(float(row["mean"]) for row in rows), abs=1e-3)
     assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_pictures_and_export(songs, tmp_path):
+    run = tmp_path / "run"
+    command = ["train", str(run), "--data", str(songs), "--songs", str(songs), "--threads", "1", "--hold-out", "1"]
+    sizes = [f"{name}={value}" for name, value in dataclasses.asdict(TINY).items()]
+    command += ["--pace", "log=0.0001", "--plan", "batch=1", "frames=16", "--minutes", "0.001", "--network", *sizes]
+    assert main(command) == 0
+    assert main(["plot", str(run), "-o", str(tmp_path / "curves.png")]) == 0
+    assert plt.imread(tmp_path / "curves.png").std() > 0.05
+    write_manifest(tmp_path, 0)
+    export = ["export", str(run), "-o", str(tmp_path), "--name", "new", "--version", "2", "--licence", "CC0-1.0"]
+    assert main([*export, "--pool", str(tmp_path)]) == 0
+    manifest = Separator.from_file(tmp_path / "new.json", threads=1).manifest
+    best = torch.load(run / "best.pt", weights_only=True)
+    assert manifest.scores["sdr"]["drums"] == round(best["scores"]["drums"], 2)
+    assert manifest.training["steps"] == best["step"]
+    assert manifest.training["data_minutes"] == dict.fromkeys(TARGETS, 0.0)
+
+
+def test_page_of_mixtures(songs, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "SECONDS", 0.1)
+    assert main(["page", "--data", str(songs), "--songs", str(songs), "-o", str(tmp_path / "page.png")]) == 0
+    assert plt.imread(tmp_path / "page.png").std() > 0.05
+    tone = np.sqrt(2) * 0.1 * np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100)
+    told = pictures.describe(np.stack([tone, 0 * tone]), np.stack([2 * tone, 0 * tone]))
+    assert told == "-23 dB (-6), side +0 dB, half below 1000 Hz"
+    assert pictures.describe(np.zeros((2, 9)), np.ones((2, 9))) == "silent"
 
 
 def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):

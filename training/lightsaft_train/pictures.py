@@ -1,4 +1,6 @@
-"""What a network sees: mixtures as training draws them beside real songs, spectrograms and statistics."""
+"""Pictures: what a network sees (mixtures as training draws them beside real songs), and a run's curves."""
+
+import csv
 
 import matplotlib
 
@@ -11,13 +13,14 @@ import numpy as np
 from .tracks import SAMPLE_RATE, TARGETS
 
 COLUMNS = ("mixture", *TARGETS)
+SECONDS = 6.0  # shown of a song
 
 
-def draw_page(path, mixer, songs, *, mixtures=20, seconds=6.0):
+def draw_page(path, mixer, songs, *, mixtures=20):
     """Write a PNG with a row for each of the mixer's first mixtures and each song (`tracks.Track`), and a column for
     the mixture and every stem: mel spectrograms (dB), with level, share of the mixture, width and spectrum.
     """
-    rows = [(f"song {song.path.name}", _excerpt(song, seconds)) for song in songs]
+    rows = [(f"song {song.path.name}", _excerpt(song)) for song in songs]
     rng = np.random.default_rng(mixer.seed)
     rows += [(f"mixture {index}", mixer.draw(rng)[1]) for index in range(mixtures)]
     figure, axes = plt.subplots(len(rows), len(COLUMNS), figsize=(20, 1.7 * len(rows)), squeeze=False)
@@ -30,6 +33,29 @@ def draw_page(path, mixer, songs, *, mixtures=20, seconds=6.0):
     figure.tight_layout()
     figure.savefig(path, dpi=60)
     plt.close(figure)
+
+
+def draw_curves(path, run):
+    """Write a PNG of a run's loss and of its scores over the minutes of training."""
+    log, scores = (_columns(run / f"{name}.csv") for name in ("log", "scores"))
+    figure, (losses, decibels) = plt.subplots(1, 2, figsize=(13, 4.5))
+    losses.plot(log["minutes"], log["loss"], linewidth=0.7)
+    losses.set(xlabel="minutes of training", ylabel="loss (mean between two rows of the log)")
+    for name in (*TARGETS, "mean", "validation"):
+        decibels.plot(scores["minutes"], scores[name], label=name, linestyle="--" if name == "validation" else "-")
+    decibels.set(xlabel="minutes of training", ylabel="SDR (dB); validation: of held-out mixtures")
+    decibels.legend()
+    decibels.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def _columns(path):
+    """The columns of a CSV file as lists of numbers."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
 def describe(audio, mixture):
@@ -45,9 +71,9 @@ def describe(audio, mixture):
     return f"{10 * np.log10(power):.0f} dB ({share:+.0f}), side {width:+.0f} dB, half below {half:.0f} Hz"
 
 
-def _excerpt(song, seconds):
+def _excerpt(song):
     """Stems (targets, 2, samples) from the middle of a song; silence where it has no such stem."""
-    samples = int(seconds * SAMPLE_RATE)
+    samples = int(SECONDS * SAMPLE_RATE)
     start = (song.samples - samples) // 2
     silence = np.zeros((2, samples), np.float32)
     return np.stack([song.read(t, start, samples) if t in song.stems else silence for t in TARGETS])
