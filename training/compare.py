@@ -60,7 +60,7 @@ def work(todo, args):
     while todo:
         name = todo.pop(0)
         network, plan = (f"{base} {change}".split() for base, change in zip(BASE, VARIANTS[name], strict=True))
-        command = [sys.executable, "-m", "lightsaft_train", "train", args.runs / name, "--threads", "1"]
+        command = [sys.executable, "-m", "lightsaft_train", "train", args.runs / name, "--processes", "1"]
         command += ["--data", args.pool, "--songs", args.songs, "--minutes", str(args.minutes)]
         command += ["--network", *network, "--plan", *plan, "--pace", f"evaluate={args.minutes * 2}"]
         subprocess.run(command, check=True, cwd=Path(__file__).parent, stdout=subprocess.DEVNULL)

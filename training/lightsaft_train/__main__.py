@@ -133,7 +133,8 @@ def _add_train(commands):
     parser.add_argument("--songs", type=Path, help="tree of songs to score on, never trained on")
     parser.add_argument("--minutes", type=float, required=True, help="how long to train now")
     parser.add_argument("--hold-out", type=int, default=20, help="tracks kept for validation (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: one for each core")
+    parser.add_argument("--threads", type=int, default=1, help="of each process (default: %(default)s)")
     parser.add_argument("--preset", choices=PRESETS, default="lightsaft-small", help="network (default: %(default)s)")
     parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the preset")
     parser.add_argument(
@@ -143,22 +144,16 @@ def _add_train(commands):
 
 
 def _train(args):
-    import torch
-
-    from .run import Pace, Run
+    from .run import Pace, train
     from .tracks import find_tracks
     from .trainer import Plan
 
-    torch.set_num_threads(args.threads)
     tracks = [track for tree in args.data for track in find_tracks(tree)]
     songs = find_tracks(args.songs) if args.songs else []
-    run = Run(
-        args.run_folder, _changed(PRESETS[args.preset], args.network), lambda plan: _changed(plan or Plan(), args.plan)
-    )
+    run = (args.run_folder, _changed(PRESETS[args.preset], args.network), _changes(Plan(), args.plan))
     pace = _changed(Pace(args.minutes), args.pace)
-    run.train(
-        tracks[: -args.hold_out], tracks[-args.hold_out :], songs, pace, report=lambda line: print(line, flush=True)
-    )
+    options = {"processes": args.processes, "threads": args.threads, "report": _report}
+    train(run, tracks[: -args.hold_out], tracks[-args.hold_out :], songs, pace, **options)
     return 0
 
 
@@ -212,8 +207,17 @@ def _export(args):
     return 0
 
 
+def _report(line):
+    print(line, flush=True)
+
+
 def _changed(settings, changes):
     """A dataclass with fields changed by texts "name=value"."""
+    return dataclasses.replace(settings, **_changes(settings, changes))
+
+
+def _changes(settings, changes):
+    """Texts "name=value" as a dict; the names are fields of `settings`."""
     from .tracks import DataError
 
     values = {}
@@ -225,7 +229,7 @@ def _changed(settings, changes):
             values[name] = json.loads(text)
         except ValueError:
             values[name] = text
-    return dataclasses.replace(settings, **values)
+    return values
 
 
 if __name__ == "__main__":

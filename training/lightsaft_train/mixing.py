@@ -23,11 +23,12 @@ MARGIN = 1.4  # more is read than is used, for changes of speed
 
 @dataclasses.dataclass(frozen=True)
 class Mixer:
-    """Draws mixtures of `samples` samples from tracks (`tracks.find_tracks`)."""
+    """Draws mixtures of `samples` samples from tracks (`tracks.find_tracks`), others for each process of a run."""
 
     tracks: tuple
     samples: int
     seed: int = 0
+    process: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "_read", int(self.samples * MARGIN))
@@ -40,7 +41,7 @@ class Mixer:
 
     def batch(self, step, size):
         """Mixtures float32 (size, 2, samples) and their stems (size, targets, 2, samples) for a training step."""
-        rng = np.random.default_rng((self.seed, step))
+        rng = np.random.default_rng((self.seed, step, self.process))
         drawn = [self.draw(rng) for _ in range(size)]
         return np.stack([mixture for mixture, _ in drawn]), np.stack([stems for _, stems in drawn])
 

@@ -7,11 +7,13 @@ A run's folder holds `checkpoint.pt` (the trainer's state), `log.csv` (training)
 import csv
 import dataclasses
 import os
+import tempfile
 import time
 from math import inf, nan
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from .config import Config
 from .evaluation import evaluate, summary
@@ -35,31 +37,55 @@ class Pace:
     evaluate: float = 20.0
 
 
+def train(run, tracks, held_out, songs, pace, *, processes=1, threads=1, report=None):
+    """Train a run by several processes, each with so many threads. Arguments as `Run` (as a tuple) and `Run.train` take
+    them. Two processes with a thread each are faster than one with two threads."""
+    if processes == 1:
+        torch.set_num_threads(threads)
+        Run(*run).train(tracks, held_out, songs, pace, report=report)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = (f"file://{folder}/meeting", processes, threads, run, (tracks, held_out, songs, pace), report)
+        torch.multiprocessing.spawn(_train_process, arguments, processes)
+
+
+def _train_process(rank, meeting, processes, threads, run, arguments, report):
+    torch.set_num_threads(threads)
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
+    try:
+        Run(*run, process=rank).train(*arguments, report=report)
+    finally:
+        dist.destroy_process_group()
+
+
 class Run:
     """A run in a folder: its trainer goes on from the checkpoint there, or begins with a network of `config`.
 
-    plan : makes the plan of the run's plan until now, None at the beginning
+    changes : of the plan until now, or of the default one at the beginning, {field: value}
+    process : number of this process among the run's; only process 0 writes files
     """
 
-    def __init__(self, folder, config, plan):
+    def __init__(self, folder, config, changes, *, process=0):
+        self.process = process
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint = self.folder / "checkpoint.pt"
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=True)
-            self.trainer = Trainer.of(state, plan(Plan(**state["plan"])))
+            self.trainer = Trainer.of(state, dataclasses.replace(Plan(**state["plan"]), **changes))
         else:
-            self.trainer = Trainer(config, plan(None))
+            self.trainer = Trainer(config, dataclasses.replace(Plan(), **changes))
 
-    def train(self, tracks, held_out, songs, pace, *, report=lambda line: None):
+    def train(self, tracks, held_out, songs, pace, *, report=None):
         """Train on tracks for `pace.minutes`; now and then and at the end, score on mixtures of the tracks `held_out`
         and on whole `songs` (tracks, or none).
 
         report : called with a line of text at each logging and scoring
         """
+        report = report or (lambda line: None)
         trainer, plan = self.trainer, self.trainer.plan
         length = samples(trainer.config, plan.frames)
-        mixer = Mixer(tuple(tracks), length, plan.seed)
+        mixer = Mixer(tuple(tracks), length, plan.seed, self.process)
         validation = Mixer(tuple(held_out), length, VALIDATION)
         end = trainer.seconds + 60 * pace.minutes
         due = {name: trainer.seconds + 60 * getattr(pace, name) for name in ("save", "log", "evaluate")}
@@ -69,8 +95,10 @@ class Run:
             while trainer.seconds < end:
                 started = time.monotonic()
                 loss, norm = trainer.update(*next(batches))
-                trainer.seconds += time.monotonic() - started
+                trainer.seconds = self._agreed(trainer.seconds + time.monotonic() - started)
                 losses.append(loss)
+                if self.process:
+                    continue
                 if trainer.seconds >= due["log"]:
                     due["log"] += 60 * pace.log
                     report(self._log(losses, norm, logged))
@@ -82,13 +110,24 @@ class Run:
                     due["evaluate"] += 60 * pace.evaluate
                     report(self.score(validation, songs))
         finally:
-            self.save()
-        report(self.score(validation, songs))
+            if not self.process:
+                self.save()
+        if not self.process:
+            report(self.score(validation, songs))
+
+    def _agreed(self, seconds):
+        """The seconds that process 0 counts, so that all stop at one step."""
+        if not dist.is_initialized():
+            return seconds
+        agreed = torch.tensor(seconds, dtype=torch.float64)
+        dist.broadcast(agreed, 0)
+        return agreed.item()
 
     def _log(self, losses, norm, since):
         """Write a row of the log, and return it as text."""
         trainer, plan = self.trainer, self.trainer.plan
-        audio = plan.batch * len(TARGETS) * samples(trainer.config, plan.frames) / SAMPLE_RATE
+        processes = dist.get_world_size() if dist.is_initialized() else 1
+        audio = processes * plan.batch * len(TARGETS) * samples(trainer.config, plan.frames) / SAMPLE_RATE
         speed = (trainer.step - since[0]) * audio / (trainer.seconds - since[1])
         row = (
             trainer.step,
@@ -107,7 +146,7 @@ class Run:
         trainer = self.trainer
         scores = {"validation": -trainer.validate(validation, VALIDATION)}
         if songs:
-            scores |= summary(evaluate(trainer.average, songs, threads=torch.get_num_threads()))
+            scores |= summary(evaluate(trainer.average, songs))
         row = (trainer.step, round(trainer.seconds / 60, 2), *(round(scores.get(name, nan), 3) for name in SCORES[2:]))
         _append(self.folder / "scores.csv", SCORES, row)
         best, judged = self.folder / "best.pt", "mean" if songs else "validation"

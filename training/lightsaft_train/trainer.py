@@ -19,7 +19,7 @@ from .networks import build
 class Plan:
     """How a network is trained.
 
-    `batch`: mixtures in a step, each with all its targets; `frames`: their length. `rate`: the learning rate, reached
+    `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `rate`: the learning rate, reached
     after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in `decay_steps` (None: never).
     `average`: decay of the averaged weights. `clip`: largest norm of the gradient. `bfloat16`: whether convolutions and
     matrix products compute in it (the weights stay float32).
@@ -71,6 +71,8 @@ class Trainer:
         loss = LOSSES[plan.loss](estimates.float(), stems, mixture)
         self.optimiser.zero_grad()
         loss.backward()
+        if torch.distributed.is_initialized():
+            _average([parameter.grad for parameter in self.network.parameters()])
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
         if norm.isfinite():
             self.optimiser.step()
@@ -146,6 +148,15 @@ def learning_rate(plan, step):
     if plan.decay_from is not None and step > plan.decay_from:
         rate *= 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - plan.decay_from) / plan.decay_steps))
     return rate
+
+
+def _average(tensors):
+    """Replace tensors by their means over the processes of a run."""
+    whole = torch.cat([tensor.flatten() for tensor in tensors])
+    torch.distributed.all_reduce(whole)
+    whole /= torch.distributed.get_world_size()
+    for tensor, mean in zip(tensors, whole.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(mean.view_as(tensor))
 
 
 def _parameter_groups(network, weight_decay):

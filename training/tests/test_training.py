@@ -16,7 +16,7 @@ from lightsaft_train.export import write_model
 from lightsaft_train.losses import LOSSES
 from lightsaft_train.mixing import Mixer
 from lightsaft_train.pool.build import write_manifest
-from lightsaft_train.run import Pace, Run, best_network
+from lightsaft_train.run import Pace, Run, best_network, train
 from lightsaft_train.tracks import TARGETS, find_tracks
 from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples
 
@@ -152,7 +152,7 @@ def test_bfloat16_is_near_float32(mixer):
 
 def test_a_run_on_disk(songs, tmp_path):
     """By the command: trains, logs, scores on whole songs, keeps the best, goes on."""
-    command = ["train", str(tmp_path / "run"), "--data", str(songs), "--songs", str(songs), "--threads", "1"]
+    command = ["train", str(tmp_path / "run"), "--data", str(songs), "--songs", str(songs), "--processes", "1"]
     command += ["--hold-out", "1", "--pace", "log=0.0001", "--plan", "batch=2", "frames=16", "--network"]
     sizes = {"n_fft": 128, "hop_length": 64, "frames": 16, "levels": 2, "channels": 4, "embedding_dim": 4, "d_k": 4}
     command += [f"{name}={value}" for name, value in sizes.items()]
@@ -178,9 +178,27 @@ def test_a_run_on_disk(songs, tmp_path):
     assert not list((tmp_path / "run").glob(".*"))
 
 
+def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
+    """Their gradients are averaged: both hold the weights that the mean of the two losses leads to."""
+    config = dataclasses.replace(TINY, output="mapping")
+    tracks = tuple(find_tracks(songs))
+    changes = dataclasses.asdict(dataclasses.replace(PLAN, batch=1, clip=1e9))
+    train((tmp_path / "two", config, changes), tracks, tracks, [], Pace(1e-9), processes=2)
+    state = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 1
+    alone = [Trainer(config, Plan(**changes)) for _ in range(2)]
+    for process, trainer in enumerate(alone):
+        mixer = Mixer(tracks, samples(config, PLAN.frames), PLAN.seed, process)
+        trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
+    moment = state["optimiser"]["state"][0]["exp_avg"]
+    expected = torch.stack([trainer.state()["optimiser"]["state"][0]["exp_avg"] for trainer in alone])
+    torch.testing.assert_close(moment, expected.mean(dim=0))
+    assert not torch.allclose(*expected)
+
+
 def test_pictures_and_export(songs, tmp_path):
     run = tmp_path / "run"
-    command = ["train", str(run), "--data", str(songs), "--songs", str(songs), "--threads", "1", "--hold-out", "1"]
+    command = ["train", str(run), "--data", str(songs), "--songs", str(songs), "--processes", "1", "--hold-out", "1"]
     sizes = [f"{name}={value}" for name, value in dataclasses.asdict(TINY).items()]
     command += ["--pace", "log=0.0001", "--plan", "batch=1", "frames=16", "--minutes", "0.001", "--network", *sizes]
     assert main(command) == 0
@@ -207,7 +225,7 @@ def test_page_of_mixtures(songs, tmp_path, monkeypatch):
 
 
 def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
-    run = Run(tmp_path / "run", TINY, lambda plan: plan or PLAN)
+    run = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN))
     update = run.trainer.update
 
     def interrupted(*batch):
@@ -219,7 +237,7 @@ def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
     tracks = find_tracks(songs)
     with pytest.raises(KeyboardInterrupt):
         run.train(tracks, tracks, [], Pace(1))
-    assert Run(tmp_path / "run", TINY, lambda plan: plan).trainer.step == 3
+    assert Run(tmp_path / "run", TINY, {}).trainer.step == 3
 
 
 def test_settings_that_do_not_exist(songs, tmp_path, capsys):
