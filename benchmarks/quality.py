@@ -3,19 +3,26 @@
     python benchmarks/quality.py ../shared/data/eval
     python benchmarks/quality.py ../shared/data/eval --chunk 256 --overlap 64
 
-Prints JSON: for each way of separating (with and without mixture consistency) the SDR in dB per song and target, per
-target the mean over the songs that have the stem, and the leakage: how much of each true stem is in each estimate, as
-the gains by which the true stems, added, come nearest to the estimate (least squares), mean over the songs.
+Prints JSON: for each way of separating (with and without mixture consistency) the SDR in dB per song and target; per
+target the mean over the songs that have the stem, of SDR, SI-SDR and the SDR in bands of frequency; and the leakage:
+how much of each true stem is in each estimate, as the gains by which the true stems, added, come nearest to the
+estimate (least squares), mean over the songs. Beside them what an ideal ratio mask reaches, which knows the true stems, and what
+the mixture itself scores as estimate of each stem.
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
 
-from lightsaft_infer import AudioReader, Separator, sdr
+from lightsaft_infer import AudioReader, Separator, sdr, si_sdr
+from lightsaft_infer.stft import istft, stft
+
+BANDS = (0, 150, 500, 2000, 6000, 22050)  # Hz
+STFT = {"n_fft": 2048, "hop_length": 1024}
 
 
 def main():
@@ -36,13 +43,32 @@ def main():
     songs = {path.name: load_song(path) for path in sorted(args.songs.iterdir()) if path.is_dir()}
     for name, consistency in (("plain", False), ("mixture consistency", True)):
         separated = {song: separate(separator, *stems, consistency) for song, stems in songs.items()}
-        scores = {song: score(stems[0], separated[song]) for song, stems in songs.items()}
+        result[name] = judged({song: stems[0] for song, stems in songs.items()}, separated)
+    stems = {song: stems for song, (stems, _) in songs.items()}
+    for name, way in (("ideal ratio mask", ideal_ratio_mask), ("the mixture itself", mixture_itself)):
+        estimates = {song: way(references) for song, references in stems.items()}
         result[name] = {
-            "songs": scores,
-            "mean": summary(scores, separator.targets),
-            "leakage": leakage({song: stems[0] for song, stems in songs.items()}, separated, separator.targets),
+            "sdr": summary(scored(sdr, stems, estimates)),
+            "si_sdr": summary(scored(si_sdr, stems, estimates)),
         }
     print(json.dumps(result, indent=1))
+
+
+def judged(stems, separated):
+    scores = scored(sdr, stems, separated)
+    bands = {}
+    for low, high in itertools.pairwise(BANDS):
+        limited = scored(
+            lambda *pair, low=low, high=high: sdr(*(band(audio, low, high) for audio in pair)), stems, separated
+        )
+        bands[f"{low}-{high} Hz"] = summary(limited)
+    return {
+        "songs": scores,
+        "sdr": summary(scores),
+        "si_sdr": summary(scored(si_sdr, stems, separated)),
+        "sdr_of_bands": bands,
+        "leakage": leakage(stems, separated),
+    }
 
 
 def load_song(folder):
@@ -59,12 +85,40 @@ def separate(separator, references, sample_rate, consistency):
     return separator.separate(sum(references.values()), sample_rate=sample_rate, consistency=consistency)
 
 
-def score(references, estimates):
-    return {target: round(sdr(reference, estimates[target]), 3) for target, reference in references.items()}
+def ideal_ratio_mask(references):
+    """Each stem's share of the magnitudes, applied to the mixture."""
+    spectra = {target: stft(audio, **STFT) for target, audio in references.items()}
+    mixture = sum(spectra.values())
+    total = sum(np.abs(spectrum) for spectrum in spectra.values()) + 1e-12
+    length = next(iter(references.values())).shape[1]
+    return {
+        target: istft(mixture * (np.abs(spectrum) / total).astype(np.float32), **STFT, length=length)
+        for target, spectrum in spectra.items()
+    }
 
 
-def leakage(references, estimates, targets):
+def mixture_itself(references):
+    return dict.fromkeys(references, sum(references.values()))
+
+
+def band(audio, low, high):
+    """The part of audio between two frequencies in Hz."""
+    spectrum = np.fft.rfft(audio)
+    frequencies = np.fft.rfftfreq(audio.shape[1], 1 / 44100)
+    return np.fft.irfft(spectrum * ((frequencies >= low) & (frequencies < high)), audio.shape[1])
+
+
+def scored(measure, references, estimates):
+    """{song: {target: dB}}"""
+    return {
+        song: {target: round(measure(stem, estimates[song][target]), 3) for target, stem in stems.items()}
+        for song, stems in references.items()
+    }
+
+
+def leakage(references, estimates):
     """{estimate: {true stem: mean gain}}"""
+    targets = list(next(iter(estimates.values())))
     gains = {estimate: {target: [] for target in targets} for estimate in targets}
     for song, stems in references.items():
         basis = np.stack([stem.ravel() for stem in stems.values()], axis=1)
@@ -77,7 +131,8 @@ def leakage(references, estimates, targets):
     }
 
 
-def summary(scores, targets):
+def summary(scores):
+    targets = sorted({target for song in scores.values() for target in song})
     means = {target: mean(song[target] for song in scores.values() if target in song) for target in targets}
     means["mean"] = mean(means.values())
     return {target: round(value, 3) for target, value in means.items()}

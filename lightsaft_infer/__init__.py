@@ -13,7 +13,7 @@ from .audio import AudioReader
 from .errors import AudioError, LightSAFTError, ModelError, OutputError
 from .export import separate_file
 from .manifest import Manifest
-from .metrics import sdr
+from .metrics import sdr, si_sdr
 from .separator import Separator
 
 __version__ = "0.1.0"
@@ -27,4 +27,5 @@ __all__ = [
     "Separator",
     "sdr",
     "separate_file",
+    "si_sdr",
 ]

@@ -15,3 +15,18 @@ def sdr(reference, estimate):
     signal = np.sum(reference**2) + 1e-7
     distortion = np.sum((reference - estimate) ** 2) + 1e-7
     return float(10 * np.log10(signal / distortion))
+
+
+def si_sdr(reference, estimate):
+    """Scale-invariant SDR in dB (Le Roux et al., 2019, without removal of the mean), sums over channels and samples.
+
+    The reference scaled to come nearest to the estimate is the signal: a stem that is too faint costs nothing here.
+    Raises ValueError where the shapes differ.
+    """
+    reference, estimate = (np.asarray(audio, np.float64) for audio in (reference, estimate))
+    if reference.shape != estimate.shape:
+        raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
+    scale = np.sum(reference * estimate) / (np.sum(reference**2) + 1e-12)
+    signal = np.sum((scale * reference) ** 2) + 1e-7
+    distortion = np.sum((scale * reference - estimate) ** 2) + 1e-7
+    return float(10 * np.log10(signal / distortion))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import noise
 
-from lightsaft_infer import sdr
+from lightsaft_infer import sdr, si_sdr
 
 
 def test_against_the_formula():
@@ -24,3 +24,16 @@ def test_silence():
 def test_other_shapes_are_an_error():
     with pytest.raises(ValueError, match=r"shape \(2, 100\), got \(2, 99\)"):
         sdr(np.zeros((2, 100)), np.zeros((2, 99)))
+
+
+def test_si_sdr_does_not_depend_on_the_scale():
+    rng = np.random.default_rng(0)
+    reference = rng.standard_normal((2, 5000))
+    noise = rng.standard_normal((2, 5000))
+    noise -= reference * np.sum(reference * noise) / np.sum(reference**2)  # orthogonal
+    noise *= 0.1 * np.linalg.norm(reference) / np.linalg.norm(noise)
+    assert si_sdr(reference, reference + noise) == pytest.approx(20)
+    assert si_sdr(reference, 0.03 * (reference + noise)) == pytest.approx(20)
+    assert sdr(reference, 0.03 * (reference + noise)) < 1
+    with pytest.raises(ValueError, match=r"expected an estimate of shape \(2, 5000\), got \(2, 4999\)"):
+        si_sdr(reference, reference[:, 1:])

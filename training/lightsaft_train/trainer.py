@@ -19,10 +19,10 @@ from .networks import build
 class Plan:
     """How a network is trained.
 
-    `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `rate`: the learning rate, reached
-    after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in `decay_steps` (None: never).
-    `average`: decay of the averaged weights. `clip`: largest norm of the gradient. `bfloat16`: whether convolutions and
-    matrix products compute in it (the weights stay float32).
+    `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `rate`: the
+    learning rate, reached after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in
+    `decay_steps` (None: never). `average`: decay of the averaged weights. `clip`: largest norm of the gradient.
+    `bfloat16`: whether convolutions and matrix products compute in it (the weights stay float32).
     """
 
     batch: int = 6
