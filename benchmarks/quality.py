@@ -6,11 +6,12 @@
 Prints JSON: for each way of separating (with and without mixture consistency) the SDR in dB per song and target; per
 target the mean over the songs that have the stem, of SDR, SI-SDR and the SDR in bands of frequency; and the leakage:
 how much of each true stem is in each estimate, as the gains by which the true stems, added, come nearest to the
-estimate (least squares), mean over the songs. Beside them what an ideal ratio mask reaches, which knows the true stems, and what
-the mixture itself scores as estimate of each stem.
+estimate (least squares), mean over the songs. Beside them what an ideal ratio mask reaches, which knows the true
+stems, and what the mixture itself scores as estimate of each stem.
 """
 
 import argparse
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -58,10 +59,8 @@ def judged(stems, separated):
     scores = scored(sdr, stems, separated)
     bands = {}
     for low, high in itertools.pairwise(BANDS):
-        limited = scored(
-            lambda *pair, low=low, high=high: sdr(*(band(audio, low, high) for audio in pair)), stems, separated
-        )
-        bands[f"{low}-{high} Hz"] = summary(limited)
+        measure = functools.partial(sdr_of_band, low=low, high=high)
+        bands[f"{low}-{high} Hz"] = summary(scored(measure, stems, separated))
     return {
         "songs": scores,
         "sdr": summary(scores),
@@ -99,6 +98,10 @@ def ideal_ratio_mask(references):
 
 def mixture_itself(references):
     return dict.fromkeys(references, sum(references.values()))
+
+
+def sdr_of_band(reference, estimate, low, high):
+    return sdr(band(reference, low, high), band(estimate, low, high))
 
 
 def band(audio, low, high):
