@@ -14,17 +14,17 @@ from pathlib import Path
 
 BASE = (
     "channels=32 growth=16 levels=3 tfc=residual skip=sum subbands=4 output=real_mask compression=0.4",
-    "batch=4 frames=64 warmup=100 average=0.998",
+    "batch=4 frames=64 warmup=100 average=0.995 rate=0.0015 loss=relative",
 )
 VARIANTS = {  # changes of the network, of the plan
     "base": ("", ""),
-    "loss distortion": ("", "loss=distortion"),
     "complex mask": ("output=complex_mask", ""),
     "mapping": ("output=mapping", ""),
     "n_fft 4096, 8 sub-bands": ("n_fft=4096 subbands=8", ""),
     "48 channels, 4 levels": ("channels=48 levels=4", ""),
     "every 4th bin together": ("folding=bins", ""),
     "8 sub-bands": ("subbands=8", ""),
+    "loss sdr": ("", "loss=sdr"),
     "loss mse": ("", "loss=mse"),
     "loss l1": ("", "loss=l1"),
     "skip by concatenation": ("skip=concatenation", ""),

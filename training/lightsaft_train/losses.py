@@ -3,11 +3,11 @@
 All take estimates, stems and the mixture (batch, 4, frames, bins), and return a scalar.
 """
 
-SILENCE = 1e-3  # energy, in parts of the mixture's, below which an error does not matter
+FLOOR = 0.1  # parts of the mixture's energy that every stem's energy counts with, however quiet it is
 
 
 def mse(estimates, stems, mixture):
-    """Mean squared error of the STFT, the paper's loss."""
+    """Mean squared error of the STFT, the paper's loss: loud mixtures and loud stems rule."""
     return (estimates - stems).square().mean()
 
 
@@ -16,25 +16,24 @@ def l1(estimates, stems, mixture):
     return (estimates - stems).abs().mean()
 
 
+def relative(estimates, stems, mixture):
+    """Mean of the error's energy over the stem's and a part of the mixture's: every mixture weighs the same, and quiet
+    stems up to 10 dB more than in `mse`."""
+    error, stem, floor = _energies(estimates, stems, mixture)
+    return (error / (stem + floor)).mean()
+
+
 def sdr(estimates, stems, mixture):
-    """Mean of 10 log10 of the error's energy over the stem's: the negative SDR, floored at some -30 dB relative to the
-    mixture, so that neither silent stems nor easy ones rule."""
+    """Mean of 10 log10 of the error's energy over the stem's: the negative SDR, floored so that neither silent stems nor
+    easy ones rule."""
     error, stem, floor = _energies(estimates, stems, mixture)
     return (10 * ((error + floor) / (stem + floor)).log10()).mean()
 
 
-def distortion(estimates, stems, mixture):
-    """Mean of the square root of the error's energy over the geometric mean of the stem's and the mixture's: between
-    `mse`, where loud examples rule, and `sdr`, where every example weighs the same."""
-    error, stem, floor = _energies(estimates, stems, mixture)
-    whole = floor / SILENCE
-    return ((error + floor * SILENCE) / ((stem + floor) * whole).sqrt()).sqrt().mean()
-
-
 def _energies(estimates, stems, mixture):
     """Energies (batch, targets) of error and stem, and the floor (batch, 1)."""
-    floor = SILENCE * mixture.square().sum((1, 2, 3))[:, None] + 1e-4
+    floor = FLOOR * mixture.square().sum((1, 2, 3))[:, None] + 1e-4
     return (estimates - stems).square().sum((2, 3, 4)), stems.square().sum((2, 3, 4)), floor
 
 
-LOSSES = {loss.__name__: loss for loss in (mse, l1, sdr, distortion)}
+LOSSES = {loss.__name__: loss for loss in (mse, l1, relative, sdr)}

@@ -22,6 +22,12 @@ class NetworkSmall(Network):
         )
         outputs = (2 if config.output == "real_mask" else 4) * config.subbands
         self.last_conv = nn.Conv2d(config.channels, outputs, 1)
+        with torch.no_grad():  # begin with estimates of about a quarter of the mixture
+            self.last_conv.weight *= 0.1
+            if config.output.endswith("mask"):
+                self.last_conv.bias[:] = -1.1
+            if config.output == "complex_mask":
+                self.last_conv.bias[:] = torch.tensor([0.25, 0.25, 0, 0]).repeat(config.subbands)
 
     def _blocks(self, config, sizes):
         levels = [config.at(level) for level in range(config.levels + 1)]

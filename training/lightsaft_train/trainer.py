@@ -27,7 +27,7 @@ class Plan:
 
     batch: int = 6
     frames: int = 96
-    loss: str = "sdr"
+    loss: str = "relative"
     rate: float = 1e-3
     warmup: int = 200
     decay_from: int | None = None
