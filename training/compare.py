@@ -2,7 +2,8 @@
 
     python training/compare.py POOL SONGS RUNS [--minutes 15] [--only NAME ...]
 
-Two runs at a time, with one thread each. What RUNS holds already is not trained again.
+Two runs at a time, with one thread each; the minutes are of processor time. What RUNS holds already is not trained
+again.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def work(todo, args):
         network, plan = (f"{base} {change}".split() for base, change in zip(BASE, VARIANTS[name], strict=True))
         command = [sys.executable, "-m", "lightsaft_train", "train", args.runs / name, "--processes", "1"]
         command += ["--data", args.pool, "--songs", args.songs, "--minutes", str(args.minutes)]
-        command += ["--network", *network, "--plan", *plan, "--pace", f"evaluate={args.minutes * 2}"]
+        command += ["--network", *network, "--plan", *plan, "--pace", f"evaluate={args.minutes * 2}", "processor=true"]
         subprocess.run(command, check=True, cwd=Path(__file__).parent, stdout=subprocess.DEVNULL)
 
 

@@ -24,8 +24,8 @@ def relative(estimates, stems, mixture):
 
 
 def sdr(estimates, stems, mixture):
-    """Mean of 10 log10 of the error's energy over the stem's: the negative SDR, floored so that neither silent stems nor
-    easy ones rule."""
+    """Mean of 10 log10 of the error's energy over the stem's: the negative SDR, floored so that neither silent stems
+    nor easy ones rule."""
     error, stem, floor = _energies(estimates, stems, mixture)
     return (10 * ((error + floor) / (stem + floor)).log10()).mean()
 

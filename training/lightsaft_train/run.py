@@ -29,12 +29,16 @@ VALIDATION = 48  # mixtures
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """What a stay at a run does, in minutes of training: how long it lasts, how often it saves, logs and evaluates."""
+    """What a stay at a run does, in minutes of training: how long it lasts, how often it saves, logs and evaluates.
+
+    `processor`: minutes of the processor's time instead of the clock's, to compare runs on a machine that is not idle.
+    """
 
     minutes: float
     save: float = 4.0
     log: float = 0.5
     evaluate: float = 20.0
+    processor: bool = False
 
 
 def train(run, tracks, held_out, songs, pace, *, processes=1, threads=1, report=None):
@@ -90,12 +94,13 @@ class Run:
         end = trainer.seconds + 60 * pace.minutes
         due = {name: trainer.seconds + 60 * getattr(pace, name) for name in ("save", "log", "evaluate")}
         losses, logged = [], (trainer.step, trainer.seconds)
+        clock = time.process_time if pace.processor else time.monotonic
         batches = iter(_loader(mixer, trainer.step, plan.batch))
         try:
             while trainer.seconds < end:
-                started = time.monotonic()
+                started = clock()
                 loss, norm = trainer.update(*next(batches))
-                trainer.seconds = self._agreed(trainer.seconds + time.monotonic() - started)
+                trainer.seconds = self._agreed(trainer.seconds + clock() - started)
                 losses.append(loss)
                 if self.process:
                     continue
