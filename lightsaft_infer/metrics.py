@@ -9,12 +9,22 @@ def sdr(reference, estimate):
 
     Raises ValueError where the shapes differ.
     """
-    reference, estimate = (np.asarray(audio, np.float64) for audio in (reference, estimate))
-    if reference.shape != estimate.shape:
-        raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
-    signal = np.sum(reference**2) + 1e-7
-    distortion = np.sum((reference - estimate) ** 2) + 1e-7
-    return float(10 * np.log10(signal / distortion))
+    return sdr_of_blocks([(reference, estimate)])
+
+
+def sdr_of_blocks(blocks):
+    """`sdr` of a song that comes in pairs (block of the reference, block of the estimate), in memory for one pair.
+
+    Raises ValueError where the shapes of a pair differ.
+    """
+    signal = distortion = 0.0
+    for pair in blocks:
+        reference, estimate = (np.asarray(audio, np.float64) for audio in pair)
+        if reference.shape != estimate.shape:
+            raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
+        signal += np.sum(reference**2)
+        distortion += np.sum((reference - estimate) ** 2)
+    return float(10 * np.log10((signal + 1e-7) / (distortion + 1e-7)))
 
 
 def si_sdr(reference, estimate):
