@@ -10,7 +10,7 @@ Audio is float32 (channels, samples), full scale 1.0.
 """
 
 from .audio import AudioReader
-from .errors import AudioError, LightSAFTError, ModelError, OutputError
+from .errors import AudioError, EvaluationError, LightSAFTError, ModelError, OutputError
 from .export import separate_file
 from .manifest import Manifest
 from .metrics import sdr, si_sdr
@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AudioError",
     "AudioReader",
+    "EvaluationError",
     "LightSAFTError",
     "Manifest",
     "ModelError",

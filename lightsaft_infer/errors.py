@@ -15,3 +15,7 @@ class ModelError(LightSAFTError):
 
 class OutputError(LightSAFTError):
     """Stems cannot be written as asked: a file is in the way, the disk is full, samples would clip."""
+
+
+class EvaluationError(LightSAFTError):
+    """References and estimates cannot be compared: one is missing, their forms differ, museval is not there."""
