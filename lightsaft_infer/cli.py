@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import __version__
+from . import __version__, commands_evaluate
 from .errors import LightSAFTError, OutputError
 from .manifest import Manifest, default_manifest_path
 from .stems import CLIP_POLICIES, FORMATS, output_format
@@ -57,6 +57,7 @@ def _parser():
     bench.add_argument("--repeats", type=_positive, default=5, help="counted runs (default: %(default)s)")
     bench.add_argument("--consistency", action="store_true", help="with mixture consistency")
     bench.add_argument("--json", action="store_true", help="print JSON")
+    commands_evaluate.add(commands)
     return parser
 
 
