@@ -17,6 +17,7 @@ BLOCK = 65536
 class AudioReader:
     """An audio file, read in blocks; a context manager.
 
+    `path` is the file's, or a binary file with a descriptor that need not seek, such as `sys.stdin.buffer.raw`.
     What libsndfile cannot read (m4a, for instance) goes through ffmpeg where that is installed. A file's content
     decides its format, not its name.
 
@@ -29,12 +30,11 @@ class AudioReader:
     """
 
     def __init__(self, path):
-        from .decoding import open_sound
-
-        self.path = Path(path)
+        stream = hasattr(path, "fileno")
+        self.path = Path(str(path.name) if stream else path)
         self._closing = contextlib.ExitStack()
         with self._naming(), contextlib.ExitStack() as closing:
-            self._sound, self.frames, self._check_decoder = open_sound(self.path, closing)
+            self._sound, self.frames, self._check_decoder = _open(path if stream else self.path, closing)
             self.sample_rate = self._sound.samplerate
             self.channels = self._sound.channels
             check_format(self.sample_rate, self.channels)
@@ -86,6 +86,16 @@ class AudioReader:
 
     def __exit__(self, *exception):
         self.close()
+
+
+def _open(source, closing):
+    if isinstance(source, Path):
+        from .decoding import open_sound
+
+        return open_sound(source, closing)
+    from .piped import open_stream
+
+    return open_stream(source, closing)
 
 
 def check_format(sample_rate, channels=2):

@@ -6,22 +6,26 @@ import signal
 import sys
 from pathlib import Path
 
-from . import __version__, commands_evaluate
-from .errors import LightSAFTError, OutputError
+from . import __version__
+from .cli_batch import add_batch
+from .cli_evaluate import add_evaluate
+from .cli_options import positive
+from .cli_separate import add_separate
+from .errors import LightSAFTError
 from .manifest import Manifest, default_manifest_path
-from .stems import CLIP_POLICIES, FORMATS, output_format
-
-TEMPLATE = "{track}/{target}.{ext}"
 
 
 def main(argv=None):
-    """Run the command. Returns the exit status: 0 only if everything asked for was done, 130 after Ctrl-C."""
+    """Run the command. Returns the exit status: 0 only if everything asked for was done, 130 after Ctrl-C, 141 where
+    the reader of a pipe has gone."""
     args = _parser().parse_args(argv)
     try:
         return args.run(args)
     except LightSAFTError as error:
         print(f"lightsaft: error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        return 141
     except KeyboardInterrupt:
         print("lightsaft: interrupted", file=sys.stderr)
         return 130
@@ -40,129 +44,26 @@ def _parser():
     model = argparse.ArgumentParser(add_help=False)
     model.add_argument("--model", type=Path, metavar="MANIFEST", help="manifest (default: the packaged one)")
     threads = argparse.ArgumentParser(add_help=False)
-    threads.add_argument("--threads", type=_positive, help="threads of the network (default: all cores)")
+    threads.add_argument("--threads", type=positive, help="threads of the network (default: all cores)")
 
     def command(name, run, description, parents):
         sub = commands.add_parser(name, help=description, description=description, parents=parents)
         sub.set_defaults(run=run)
         return sub
 
-    _add_separate_options(command("separate", _separate, "Separate audio files into stems.", [model, threads]))
+    add_separate(command, [model, threads])
+    add_batch(command, [model])
     info = command("info", _info, "Tell about the model.", [model])
     info.add_argument("--json", action="store_true", help="print the whole manifest")
     command("verify", _verify, "Check that this machine computes what the model's author saw.", [model, threads])
     bench = command("benchmark", _benchmark, "Time the model on this machine.", [model, threads])
     bench.add_argument("--mixture", type=Path, help="file to separate (default: noise)")
     bench.add_argument("--seconds", type=float, default=30.0, help="seconds of audio (default: %(default)s)")
-    bench.add_argument("--repeats", type=_positive, default=5, help="counted runs (default: %(default)s)")
+    bench.add_argument("--repeats", type=positive, default=5, help="counted runs (default: %(default)s)")
     bench.add_argument("--consistency", action="store_true", help="with mixture consistency")
     bench.add_argument("--json", action="store_true", help="print JSON")
-    commands_evaluate.add(commands)
+    add_evaluate(commands)
     return parser
-
-
-def _add_separate_options(parser):
-    add = parser.add_argument
-    add("mixtures", nargs="+", type=Path, metavar="FILE", help="audio files")
-    add("-o", "--output", type=Path, default=Path("separated"), metavar="DIR", help="default: %(default)s")
-    add("--template", default=TEMPLATE, type=_template, help="file names below DIR (default: %(default)s)")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--targets", type=_names, metavar="A,B", help="only these targets (default: all)")
-    which.add_argument("--two-stems", metavar="TARGET", help="TARGET and the mixture minus TARGET")
-    add("--format", choices=[suffix[1:] for suffix in FORMATS], default="wav", help="default: %(default)s")
-    add("--subtype", help="FLOAT, PCM_16, PCM_24, ... (default: FLOAT in wav, PCM_24 in flac)")
-    clip = "stems beyond full scale, where the format is not float: scale all by one gain, clamp, or error"
-    add("--clip", choices=CLIP_POLICIES, default="scale", help=f"{clip} (default: %(default)s)")
-    add("--force", action="store_true", help="replace existing files")
-    add(
-        "--consistency",
-        action=argparse.BooleanOptionalAction,
-        help="let the stems sum to the mixture (default: yes, where all targets are separated)",
-    )
-
-
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
-    return value
-
-
-def _names(text):
-    return tuple(name.strip() for name in text.split(","))
-
-
-def _template(text):
-    try:
-        filled = {text.format(track="track", target=target, ext="wav") for target in ("a", "b")}
-    except (LookupError, ValueError, AttributeError) as error:
-        raise argparse.ArgumentTypeError(f"expected the fields {{track}}, {{target}} and {{ext}}: {error!r}") from error
-    if len(filled) < 2 or not all(name.endswith(".wav") for name in filled):
-        raise argparse.ArgumentTypeError(f"expected {{target}} in it and .{{ext}} at its end, got {text!r}")
-    return text
-
-
-def _separate(args):
-    from .separator import Separator
-
-    output_format(f"stem.{args.format}", args.subtype)  # a wrong subtype would fail for every file
-    separator = Separator.from_file(args.model, threads=args.threads)
-    targets, residual = args.targets or separator.targets, None
-    if args.two_stems is not None:
-        targets = (args.two_stems,)
-        residual = "instrumental" if args.two_stems == "vocals" else f"no_{args.two_stems}"
-    separator.manifest.indices(targets)
-    whole = residual is None and set(targets) == set(separator.targets)
-    if args.consistency and not whole:
-        raise LightSAFTError("--consistency needs all targets: stems of some of them do not sum to the mixture")
-    options = {
-        "consistency": whole if args.consistency is None else args.consistency,
-        "residual": residual,
-        "subtype": args.subtype,
-        "clip": args.clip,
-        "overwrite": args.force,
-    }
-    names = targets if residual is None else (*targets, residual)
-    failures, taken = [], {}
-    for mixture in args.mixtures:
-        outputs = _outputs(mixture, names, args)
-        try:
-            for path in outputs.values():
-                if taken.setdefault(path, mixture) is not mixture:
-                    raise OutputError(f"{path} is a stem of {taken[path]} too, choose another --template: {mixture}")
-            _separate_one(separator, mixture, outputs, options)
-        except LightSAFTError as error:
-            failures.append(error)
-    for failure in failures:
-        print(f"lightsaft: error: {failure}", file=sys.stderr)
-    if failures and len(args.mixtures) > 1:
-        print(f"lightsaft: {len(failures)} of {len(args.mixtures)} files were not separated", file=sys.stderr)
-    return 1 if failures else 0
-
-
-def _outputs(mixture, names, args):
-    """{target: path} of a track's stems. A track's name is its file's, without the suffix."""
-    return {
-        name: args.output / args.template.format(track=mixture.stem, target=name, ext=args.format) for name in names
-    }
-
-
-def _separate_one(separator, mixture, outputs, options):
-    from tqdm import tqdm
-
-    from .export import separate_file
-
-    # disable=None: a bar on a terminal, nothing in a pipe.
-    with tqdm(desc=mixture.name, unit="s", unit_scale=True, disable=None) as bar:
-
-        def progress(done, total):
-            bar.total = total
-            bar.update(done - bar.n)
-
-        export = separate_file(separator, mixture, outputs, progress=progress, **options)
-    if export.gain != 1:
-        peak = f"a peak of {1 / export.gain:.3f} would clip"
-        print(f"lightsaft: {peak}, all stems scaled by {export.gain:.4f}: {mixture}", file=sys.stderr)
 
 
 def _info(args):

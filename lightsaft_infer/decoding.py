@@ -31,14 +31,14 @@ def open_sound(path, closing):
         raise AudioError(f"cannot read it: {error.strerror}") from error
     if not magic:
         raise AudioError("expected audio, got an empty file")
-    if magic == b"OggS" and not _ends_ogg_stream(raw):
-        raise AudioError("truncated: the last Ogg page is cut off or does not end the stream")
+    if magic == b"OggS":
+        check_ogg_ends(raw)
     raw.seek(0)
     try:
         # By descriptor, as from a name soundfile takes the extension for the format.
         sound = closing.enter_context(soundfile.SoundFile(raw.fileno(), closefd=False))
     except soundfile.LibsndfileError as error:
-        return _open_with_ffmpeg(path, closing, f"not a format that libsndfile reads ({error.error_string})")
+        return open_with_ffmpeg(f"file:{path}", closing, f"not a format that libsndfile reads ({error.error_string})")
     if sound.format == "MP3":
         # Of an MP3 without a Xing header libsndfile guesses the length from the first frame, and stops reading there.
         # Out of a pipe it cannot guess, and reads to the end.
@@ -47,7 +47,7 @@ def open_sound(path, closing):
             return piped, None, _content
     elif sound.frames >= UNKNOWN_FRAMES:
         # soundfile loses the last samples of a FLAC file that does not tell its length.
-        return _open_with_ffmpeg(path, closing, "its header does not tell its length")
+        return open_with_ffmpeg(f"file:{path}", closing, "its header does not tell its length")
     _check_declared_size(sound.extra_info)
     return sound, sound.frames, _content
 
@@ -56,14 +56,18 @@ def _content():
     pass
 
 
-def _open_with_ffmpeg(path, closing, reason):
-    """Decode by ffmpeg into a pipe, in a format that libsndfile reads without seeking."""
+def open_with_ffmpeg(url, closing, reason, stdin=None):
+    """Decode by ffmpeg into a pipe, in a format that libsndfile reads without seeking.
+
+    `url` is the input as ffmpeg names it, `stdin` a descriptor if that is "pipe:0", `reason` why it takes ffmpeg.
+    Returns and raises what `open_sound` does.
+    """
     program = shutil.which("ffmpeg")
     if program is None:
         raise AudioError(f"{reason}; ffmpeg, which reads m4a and more, is not installed")
-    command = [program, "-nostdin", "-v", "error", "-xerror", "-i", f"file:{path}", "-map", "0:a:0"]
+    command = [program, "-nostdin", "-v", "error", "-xerror", "-i", url, "-map", "0:a:0"]
     command += ["-f", "au", "-c:a", "pcm_f32be", "-"]
-    ffmpeg = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    ffmpeg = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     @closing.callback
     def end():
@@ -114,15 +118,14 @@ def _check_declared_size(log):
             raise AudioError(f"truncated: expected {declared} bytes of audio, got {found}")
 
 
-def _ends_ogg_stream(raw):
-    """Whether the last Ogg page is whole and flagged as its stream's last (RFC 3533, section 6)."""
+def check_ogg_ends(raw):
+    """Raises AudioError unless the last Ogg page is whole and flagged as its stream's last (RFC 3533, section 6)."""
     size = raw.seek(0, 2)
     raw.seek(max(0, size - 131072))  # a page has 65307 bytes at most
     tail = raw.read()
     start = tail.rfind(b"OggS")
-    header = tail[start : start + 27]
-    if start < 0 or len(header) < 27:
-        return False
-    segments = tail[start + 27 : start + 27 + header[26]]
-    whole = len(segments) == header[26] and len(tail) >= start + 27 + len(segments) + sum(segments)
-    return whole and bool(header[5] & 4)
+    header = tail[start : start + 27] if start >= 0 else b""
+    segments = tail[start + 27 : start + 27 + header[26]] if len(header) == 27 else b""
+    whole = segments and len(segments) == header[26] and len(tail) >= start + 27 + len(segments) + sum(segments)
+    if not (whole and header[5] & 4):
+        raise AudioError("truncated: the last Ogg page is cut off or does not end the stream")

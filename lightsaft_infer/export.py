@@ -1,22 +1,24 @@
-"""A file in, files of stems out."""
+"""A file in, files of stems or a stream out."""
 
 import dataclasses
 from pathlib import Path
 
 from .audio import AudioReader
 from .stems import StemWriter
+from .wav_stream import WavStreamWriter
 
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """What was done: the stems' files, samples per channel, sample rate in Hz, channels, and the gain that all stems
-    were scaled by to fit an integer format (1.0: none)."""
+    """What was done: the stems' files, samples per channel, sample rate in Hz, channels, the gain that all stems were
+    scaled by to fit an integer format (1.0: none), and the largest magnitude of every stem before that."""
 
     outputs: dict[str, Path]
     frames: int
     sample_rate: int
     channels: int
     gain: float
+    peaks: dict[str, float]
 
 
 def separate_file(
@@ -36,7 +38,7 @@ def separate_file(
     Parameters
     ----------
     separator : Separator
-    mixture : path of the file to separate (see `AudioReader`)
+    mixture : path of the file to separate, or a stream (see `AudioReader`)
     outputs : {target: path}; the suffix, .wav, .flac or .ogg, decides the format; only these targets are separated
     residual : key in `outputs` of the file that takes the mixture minus the sum of the separated targets
     consistency : see `Separator.stream`
@@ -61,12 +63,49 @@ def separate_file(
         with StemWriter(
             outputs, **form, frames=reader.frames, subtype=subtype, clip=clip, overwrite=overwrite
         ) as writer:
-            total = reader.frames and reader.frames / reader.sample_rate
-            done = 0
-            for block in stems:
-                writer.write(block)
-                done += next(iter(block.values())).shape[1]
-                if progress is not None:
-                    progress(done / reader.sample_rate, total)
+            done = _write(stems, writer, reader, progress)
             gain = writer.commit()
-    return Export(outputs={k: Path(v) for k, v in outputs.items()}, frames=done, gain=gain, **form)
+    outputs = {target: Path(path) for target, path in outputs.items()}
+    return Export(outputs=outputs, frames=done, gain=gain, peaks=writer.peaks, **form)
+
+
+def separate_to_stream(separator, mixture, file, target, *, residual=False, subtype=None, clip="clamp", progress=None):
+    """Separate an audio file or stream into one stem, written as WAV to a file that need not seek, as it comes.
+
+    Parameters
+    ----------
+    separator, mixture, progress : see `separate_file`
+    file : binary file, such as `sys.stdout.buffer.raw`
+    target : the target to separate
+    residual : write the mixture minus the target instead
+    subtype, clip : see `WavStreamWriter`; an integer subtype cannot be scaled, its samples are clamped or an error
+
+    Returns Export, without outputs.
+
+    Raises AudioError, OutputError or ModelError; BrokenPipeError where the reader of the stream has gone.
+    """
+    name = "residual" if residual else target
+    with AudioReader(mixture) as reader:
+        form = {"sample_rate": reader.sample_rate, "channels": reader.channels}
+        stems = separator.stream(
+            reader.blocks(),
+            sample_rate=reader.sample_rate,
+            targets=(target,),
+            residual=name if residual else None,
+        )
+        writer = WavStreamWriter(file, name, **form, frames=reader.frames, subtype=subtype, clip=clip)
+        done = _write(stems, writer, reader, progress)
+        writer.finish()
+    return Export(outputs={}, frames=done, gain=1.0, peaks=writer.peaks, **form)
+
+
+def _write(stems, writer, reader, progress):
+    """Give blocks of stems to a writer. Returns their samples per channel."""
+    total = reader.frames and reader.frames / reader.sample_rate
+    done = 0
+    for block in stems:
+        writer.write(block)
+        done += next(iter(block.values())).shape[1]
+        if progress is not None:
+            progress(done / reader.sample_rate, total)
+    return done

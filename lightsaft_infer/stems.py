@@ -32,6 +32,8 @@ class StemWriter:
         common gain, "clamp" them, or raise an "error"
     overwrite : whether existing files are replaced
 
+    Attribute: `peaks`, {target: largest magnitude written so far}.
+
     Files are written under temporary names beside their place and renamed by `commit`.
 
     Raises OutputError, which names the file: a file or folder is in the way, it cannot be written, the format is not
@@ -47,7 +49,7 @@ class StemWriter:
         }
         self._params = {"samplerate": sample_rate, "channels": channels}
         self._clip = clip
-        self._peak = 0.0
+        self.peaks = dict.fromkeys(self._outputs, 0.0)
         self._frames = 0
         check_outputs(self._outputs.values(), overwrite=overwrite)
         self._discarding = contextlib.ExitStack()
@@ -82,7 +84,7 @@ class StemWriter:
         """Append a block {target: float32 (channels, samples)}."""
         for target, part in self._staged.items():
             part.write(stems[target])
-            self._peak = max(self._peak, float(np.abs(stems[target]).max(initial=0)))
+            self.peaks[target] = max(self.peaks[target], float(np.abs(stems[target]).max(initial=0)))
         self._frames += next(iter(stems.values())).shape[1]
 
     def commit(self):
@@ -101,12 +103,13 @@ class StemWriter:
         return gain
 
     def _gain(self):
-        if self._peak <= 1:
+        peak = max(self.peaks.values())
+        if peak <= 1:
             return 1.0
         if self._clip == "error":
             path = next(iter(self._outputs.values()))
-            raise OutputError(f"expected samples within full scale, got a peak of {self._peak:.3f}: {path}")
-        return 1 / self._peak if self._clip == "scale" else 1.0
+            raise OutputError(f"expected samples within full scale, got a peak of {peak:.3f}: {path}")
+        return 1 / peak if self._clip == "scale" else 1.0
 
     def __enter__(self):
         return self

@@ -8,7 +8,7 @@ from pathlib import Path
 from .errors import OutputError
 
 
-def add(commands):
+def add_evaluate(commands):
     """Add the command to the subparsers of `lightsaft`."""
     description = "Score separated stems against references: the Music Demixing Challenge's SDR, and BSS Eval."
     parser = commands.add_parser("evaluate", help=description, description=description)
