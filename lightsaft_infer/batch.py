@@ -98,23 +98,30 @@ def run_batch(planned, journal, engine):
 
     Raises OutputError where the journal cannot be written.
     """
-    with contextlib.closing(engine(separate_track, _announced(planned, journal))) as results:
-        for track, entry in results:
-            if isinstance(entry, Lost):
-                remove_parts(track)
-                entry = failed_entry(
-                    track, f"the process that separated it ended twice ({entry.reason}): {track.source}"
-                )
-            journal.append(entry)
-            yield entry
+    under_way = {}
+    try:
+        with contextlib.closing(engine(separate_track, _announced(planned, journal, under_way))) as results:
+            for track, entry in results:
+                if isinstance(entry, Lost):
+                    remove_parts(track)
+                    reason = f"the process that separated it ended twice ({entry.reason})"
+                    entry = failed_entry(track, f"{reason}: {track.source}")
+                journal.append(entry)
+                del under_way[track.track]
+                yield entry
+    finally:
+        # A process that is ended while it makes a file may not know of it yet.
+        for track in under_way.values():
+            remove_parts(track)
 
 
-def _announced(planned, journal):
-    """Yield the tracks to do; of those whose stems are to be replaced the journal is told first."""
+def _announced(planned, journal, under_way):
+    """Yield the tracks to do, noted as under way; of those whose stems are to be replaced the journal is told first."""
     for item in planned:
         if item.reason is not None:
             if item.finished:
                 journal.append(again_entry(item.track, item.reason))
+            under_way[item.track.track] = item.track
             yield item.track
 
 

@@ -13,8 +13,7 @@ from .decoding import check_ogg_ends, open_sound, open_with_ffmpeg
 from .errors import AudioError
 from .wav_stream import WavStreamReader, read_up_to
 
-# First bytes of what libsndfile reads without seeking: AIFF, AU, W64, Ogg, MP3 with a tag. CAF, FLAC and big-endian WAV
-# it does not.
+# First bytes of what libsndfile reads without seeking: AIFF, AU, W64, Ogg, MP3 with a tag. FLAC and CAF it does not.
 WITHOUT_SEEKING = (b"FORM", b".snd", b"riff", b"OggS", b"ID3")
 LONGEST = 2**40  # frames; what libsndfile makes of an unknown length is beyond
 TAIL = 131072  # an Ogg page has 65307 bytes at most

@@ -1,0 +1,268 @@
+"""A catalogue: which tracks are done, which again, and what the journal says. In this process; `test_batch_command`
+starts the command."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import noise
+from data.make_model import GAINS, gains_graph, write_model
+
+from lightsaft_infer import LightSAFTError, Manifest, OutputError
+from lightsaft_infer.batch import check_cores, plan_batch, run_batch
+from lightsaft_infer.catalogue import find_tracks
+from lightsaft_infer.journal import NAME, Journal, read_journal
+from lightsaft_infer.track import file_digest
+from lightsaft_infer.workers import Lost
+
+OPTIONS = {
+    "targets": list(GAINS),
+    "residual": None,
+    "consistency": False,
+    "format": "wav",
+    "subtype": "FLOAT",
+    "clip": "scale",
+}
+
+
+def inline(function, tracks):
+    """An engine without processes."""
+    for track in tracks:
+        yield track, function(track)
+
+
+class Batch:
+    """One folder of tracks and one of stems, with the tiny model."""
+
+    def __init__(self, folder, manifest):
+        self.tracks, self.out, self.manifest = folder / "in", folder / "out", manifest
+        for number, name in enumerate(("a.wav", "deep/é b.flac", "deep/c.wav")):
+            path = self.tracks / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, noise(2, 3000, seed=number).T * 0.9, 44100)
+
+    def plan(self, check_digests=False, **changes):
+        return plan_batch(
+            find_tracks(self.tracks, leave_out=self.out, on_error=pytest.fail),
+            self.tracks,
+            self.out,
+            self.manifest,
+            options=OPTIONS | changes,
+            check_digests=check_digests,
+        )
+
+    def reasons(self, check_digests=False, **changes):
+        """{track: why it would be done}, without those that would not."""
+        plan = self.plan(check_digests, **changes)
+        return {item.track.track: item.reason for item in plan if item.reason is not None}
+
+    def run(self, engine=inline, **changes):
+        """{track: status} of what was done."""
+        with Journal(self.out / NAME) as journal:
+            return {entry["track"]: entry["status"] for entry in run_batch(self.plan(**changes), journal, engine)}
+
+    def entries(self):
+        return read_journal(self.out / NAME)
+
+    def files(self):
+        return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def batch(tmp_path, manifest):
+    return Batch(tmp_path, manifest)
+
+
+def test_a_run_keeps_the_structure_and_journals_what_it_did(batch):
+    assert batch.run() == dict.fromkeys(("a.wav", "deep/c.wav", "deep/é b.flac"), "done")
+    stems = [f"{folder}/{target}.wav" for folder in ("a", "deep/c", "deep/é b") for target in GAINS]
+    assert batch.files() == sorted([*stems, "journal.jsonl"])
+    entry = batch.entries()["deep/é b.flac"]
+    source = batch.tracks / "deep" / "é b.flac"
+    mixture = soundfile.read(source, dtype="float32")[0].T
+    assert entry["input"] == {
+        "bytes": source.stat().st_size,
+        "mtime_ns": source.stat().st_mtime_ns,
+        "sha256": file_digest(source),
+    }
+    assert entry["model"] == batch.manifest.onnx.sha256
+    assert entry["options"] == OPTIONS
+    for target, gain in GAINS.items():
+        path = batch.out / f"deep/é b/{target}.wav"
+        np.testing.assert_allclose(soundfile.read(path)[0].T, gain * mixture, atol=1e-5)
+        assert entry["outputs"][target] == {
+            "file": f"deep/é b/{target}.wav",
+            "bytes": path.stat().st_size,
+            "sha256": file_digest(path),
+        }
+        assert entry["peaks"][target] == pytest.approx(abs(gain) * np.abs(mixture).max(), abs=1e-5)
+    assert entry["seconds"] == 3000 / 44100
+    assert entry["rtf"] == pytest.approx(entry["wall_seconds"] / entry["seconds"])
+    assert entry["gain"] == 1
+    assert entry["finished"].endswith("+00:00")
+
+
+def test_run_again_nothing_is_done(batch):
+    batch.run()
+    before = (batch.out / NAME).read_bytes()
+    assert batch.reasons() == {}
+    assert batch.run() == {}
+    assert (batch.out / NAME).read_bytes() == before
+
+
+def change_size(batch):
+    soundfile.write(batch.tracks / "a.wav", noise(2, 4000).T, 44100)
+
+
+def change_time(batch):
+    os.utime(batch.tracks / "a.wav", (1, 1))
+
+
+def change_content(batch):
+    """And neither size nor time."""
+    path = batch.tracks / "a.wav"
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-2:] = b"\1\1"
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def lose_a_stem(batch):
+    (batch.out / "a" / "drums.wav").unlink()
+
+
+def cut_a_stem(batch):
+    os.truncate(batch.out / "a" / "drums.wav", 1000)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (change_size, "its size changed"),
+        (change_time, "its time changed"),
+        (lose_a_stem, "a/drums.wav is missing"),
+        (cut_a_stem, "a/drums.wav has another size"),
+    ],
+)
+def test_what_changed_is_done_again_and_nothing_else(batch, change, reason):
+    batch.run()
+    change(batch)
+    assert batch.reasons() == {"a.wav": reason}
+    assert batch.run() == {"a.wav": "done"}
+    assert batch.reasons(check_digests=True) == {}
+    assert soundfile.info(batch.out / "a" / "drums.wav").frames == soundfile.info(batch.tracks / "a.wav").frames
+
+
+def test_digests_are_checked_where_asked_for(batch):
+    batch.run()
+    change_content(batch)
+    assert batch.reasons() == {}
+    assert batch.reasons(check_digests=True) == {"a.wav": "its digest changed"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"consistency": True}, {"format": "flac", "subtype": "PCM_24"}, {"clip": "clamp"}, {"targets": ["bass"]}],
+)
+def test_other_options_are_a_reason(batch, changes):
+    batch.run()
+    assert set(batch.reasons(**changes).values()) == {"the options changed"}
+    assert len(batch.run(**changes)) == 3
+    assert batch.reasons(**changes) == {}
+    assert set(batch.reasons().values()) == {"the options changed"}
+
+
+def test_another_model_is_a_reason(batch, tmp_path):
+    batch.run()
+    (tmp_path / "other").mkdir()
+    batch.manifest = Manifest.from_file(write_model(tmp_path / "other", gains_graph(gains=(1, 1, 0, 0))))
+    assert set(batch.reasons().values()) == {"the model changed"}
+    assert len(batch.run()) == 3
+    assert batch.reasons() == {}
+
+
+def test_a_bad_track_is_journaled_and_tried_again(batch):
+    bad = batch.tracks / "b.wav"
+    bad.write_text("no audio")
+    (batch.tracks / "gone.wav").symlink_to("nowhere")
+    assert batch.run() == {
+        **dict.fromkeys(("a.wav", "deep/c.wav", "deep/é b.flac"), "done"),
+        **dict.fromkeys(("b.wav", "gone.wav"), "failed"),
+    }
+    assert str(bad) in batch.entries()["b.wav"]["error"]
+    assert "No such file" in batch.entries()["gone.wav"]["error"]
+    assert batch.reasons() == dict.fromkeys(("b.wav", "gone.wav"), "failed before")
+    bad.unlink()
+    soundfile.write(bad, noise(2, 100).T, 44100)
+    assert batch.run() == {"b.wav": "done", "gone.wav": "failed"}
+
+
+def test_left_over_half_files_of_a_track_are_removed(batch):
+    part = batch.out / "a" / ".lightsaft-0123.part"
+    part.parent.mkdir(parents=True)
+    part.touch()
+    batch.run()
+    assert not part.exists()
+
+
+def test_a_track_whose_process_dies_twice_has_failed(batch):
+    part = batch.out / "a" / ".lightsaft-0123.part"
+    part.parent.mkdir(parents=True)
+    part.touch()
+
+    def dying(function, tracks):
+        for track in tracks:
+            yield track, Lost("signal 9") if track.track == "a.wav" else function(track)
+
+    assert batch.run(dying)["a.wav"] == "failed"
+    assert "signal 9" in batch.entries()["a.wav"]["error"]
+    assert str(batch.tracks / "a.wav") in batch.entries()["a.wav"]["error"]
+    assert not part.exists()
+
+
+def test_stems_that_were_replaced_without_a_word_in_the_journal_do_not_count(batch):
+    """A run with other options ends between a track's new stems and their line; their sizes are the old ones."""
+
+    def killed(function, tracks):
+        function(next(tracks))
+        (batch.out / "a" / ".lightsaft-0123.part").touch()
+        raise KeyboardInterrupt
+        yield
+
+    batch.run()
+    with pytest.raises(KeyboardInterrupt):
+        batch.run(killed, consistency=True)
+    assert batch.reasons() == {"a.wav": "not finished"}
+    assert not list(batch.out.rglob("*.part"))
+
+
+def test_a_torn_line_costs_its_track_alone(batch):
+    batch.run()
+    journal = batch.out / NAME
+    lines = journal.read_bytes().splitlines(keepends=True)
+    torn = json.loads(lines[-1])["track"]
+    for cut in (1, len(lines[-1]) // 2, len(lines[-1]) - 2):
+        journal.write_bytes(b"".join(lines)[: -len(lines[-1]) + cut])
+        assert batch.reasons() == {torn: "new"}
+        assert batch.run() == {torn: "done"}
+        assert batch.reasons() == {}
+
+
+def test_two_runs_at_once_are_an_error(tmp_path):
+    with Journal(tmp_path / NAME), pytest.raises(OutputError, match=f"another run .*{tmp_path}"):
+        Journal(tmp_path / NAME)
+    Journal(tmp_path / NAME).__exit__()
+
+
+@pytest.mark.parametrize(("given", "workers"), [((None, 1, 4), 4), ((None, 2, 5), 2), ((3, 1, 4), 3), ((1, 4, 4), 1)])
+def test_workers_by_cores(given, workers):
+    assert check_cores(*given) == workers
+
+
+@pytest.mark.parametrize("given", [(3, 2, 5), (None, 3, 2), (5, 1, 4)])
+def test_more_threads_than_cores(given):
+    with pytest.raises(LightSAFTError, match=f"expected {given[2]} cores to be enough"):
+        check_cores(*given)

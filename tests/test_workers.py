@@ -1,0 +1,79 @@
+"""Worker processes: bounded in number, replaced when they die, gone when the run is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from data import worker_tasks
+
+from lightsaft_infer.workers import Lost, run_in_workers
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
+
+
+def wait_for(condition):
+    """For what must come, however long this machine takes; a test that hangs has failed."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_alive(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_every_task_has_its_result_and_workers_are_bounded():
+    results = dict(run_in_workers(worker_tasks.square, range(20), workers=2))
+    assert {task: result[0] for task, result in results.items()} == {n: n * n for n in range(20)}
+    processes = {pid for _, pid in results.values()}
+    assert 1 <= len(processes) <= 2
+    assert os.getpid() not in processes
+
+
+def test_tasks_are_taken_when_a_worker_is_free():
+    taken = []
+    with contextlib.closing(
+        run_in_workers(worker_tasks.square, (taken.append(n) or n for n in range(10)), workers=1)
+    ) as results:
+        for count, _ in enumerate(results, 1):
+            assert len(taken) <= count + 1
+
+
+@posix
+def test_a_killed_worker_is_replaced_and_its_task_tried_again(tmp_path):
+    marks = [str(tmp_path / name) for name in "abc"]
+    assert sorted(run_in_workers(worker_tasks.die_once, marks, workers=2)) == [(mark, "done") for mark in marks]
+
+
+@posix
+def test_a_task_that_kills_its_workers_is_lost_and_the_others_are_done():
+    results = dict(run_in_workers(worker_tasks.die_where_told, ["a", "die", "b"], workers=1))
+    assert results == {"a": "a", "b": "b", "die": Lost("signal 9")}
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_in_good_order_with_their_parent(tmp_path, number):
+    code = f"from data.worker_tasks import supervise; supervise({str(tmp_path)!r})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    process.send_signal(number)
+    process.wait()
+    wait_for(lambda: not any(map(is_alive, workers)))
+    assert not list(tmp_path.iterdir())
