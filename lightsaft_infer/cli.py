@@ -10,6 +10,7 @@ from . import __version__
 from .cli_batch import add_batch
 from .cli_evaluate import add_evaluate
 from .cli_options import positive
+from .cli_report import add_report
 from .cli_separate import add_separate
 from .errors import LightSAFTError
 from .manifest import Manifest, default_manifest_path
@@ -63,6 +64,7 @@ def _parser():
     bench.add_argument("--consistency", action="store_true", help="with mixture consistency")
     bench.add_argument("--json", action="store_true", help="print JSON")
     add_evaluate(commands)
+    add_report(command)
     return parser
 
 
