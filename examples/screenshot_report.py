@@ -1,0 +1,69 @@
+"""Take a picture of a report in headless Chromium, as in the README.
+
+python examples/screenshot_report.py stems/lithium/report.html examples/report.png --height 1520
+"""
+
+import argparse
+import io
+import shutil
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--width", type=int, default=1200)
+    parser.add_argument("--height", type=int, help="default: the page's")
+    parser.add_argument("--scheme", choices=["light", "dark"], default="light")
+    parser.add_argument("--seek", type=float, default=6.0, help="seconds (default: %(default)s)")
+    args = parser.parse_args()
+    image = Image.open(io.BytesIO(screenshot(args.page, args.width, args.height, args.scheme, args.seek)))
+    image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE).save(args.picture, optimize=True)
+
+
+def screenshot(page, width, height, scheme, seek):
+    """PNG (bytes) of the page in a window of that size, its cursor at `seek` seconds."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    with tempfile.TemporaryDirectory() as profile:
+        for argument in [*ARGUMENTS, f"--user-data-dir={profile}"]:
+            options.add_argument(argument)
+        driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+        try:
+            features = [{"name": "prefers-color-scheme", "value": scheme}]
+            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            driver.get(page.resolve().as_uri())
+            height = height or resized(driver, width, 800, "return document.documentElement.scrollHeight")
+            resized(driver, width, height, f"player.seek({float(seek)})")
+            return driver.get_screenshot_as_png()
+        finally:
+            driver.quit()
+
+
+def resized(driver, width, height, script):
+    """The script's result in a viewport of that size."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    return driver.execute_script(script)
+
+
+if __name__ == "__main__":
+    main()
