@@ -19,6 +19,7 @@ def main(argv=None):
     _add_data(commands)
     _add_page(commands)
     _add_train(commands)
+    _add_pack(commands)
     _add_plot(commands)
     _add_export(commands)
     args = parser.parse_args(argv)
@@ -144,7 +145,7 @@ def _add_train(commands):
 
 
 def _train(args):
-    from .run import Pace, train
+    from .run import Pace, say, train
     from .tracks import find_tracks
     from .trainer import Plan
 
@@ -152,8 +153,35 @@ def _train(args):
     songs = find_tracks(args.songs) if args.songs else []
     run = (args.run_folder, _changed(PRESETS[args.preset], args.network), _changes(Plan(), args.plan))
     pace = _changed(Pace(args.minutes), args.pace)
-    options = {"processes": args.processes, "threads": args.threads, "report": _report}
+    options = {"processes": args.processes, "threads": args.threads, "report": say}
     train(run, tracks[: -args.hold_out], tracks[-args.hold_out :], songs, pace, **options)
+    return 0
+
+
+def _add_pack(commands):
+    text = "Write a run's checkpoint in a smaller form, to keep it elsewhere."
+    parser = commands.add_parser("pack", help=text, description=text)
+    parser.set_defaults(run=_pack)
+    parser.add_argument("run_folder", type=Path, metavar="RUN")
+    parser.add_argument("packed", type=Path, metavar="FILE.pt")
+    text = "Begin a run with a packed checkpoint."
+    parser = commands.add_parser("unpack", help=text, description=text)
+    parser.set_defaults(run=_unpack)
+    parser.add_argument("packed", type=Path, metavar="FILE.pt")
+    parser.add_argument("run_folder", type=Path, metavar="RUN")
+
+
+def _pack(args):
+    from .run import pack
+
+    pack(args.run_folder, args.packed)
+    return 0
+
+
+def _unpack(args):
+    from .run import unpack
+
+    unpack(args.packed, args.run_folder)
     return 0
 
 
@@ -205,10 +233,6 @@ def _export(args):
     )
     print(path)
     return 0
-
-
-def _report(line):
-    print(line, flush=True)
 
 
 def _changed(settings, changes):

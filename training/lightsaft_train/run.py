@@ -19,7 +19,7 @@ from .config import Config
 from .evaluation import evaluate, summary
 from .mixing import Mixer
 from .networks import build
-from .tracks import SAMPLE_RATE, TARGETS
+from .tracks import SAMPLE_RATE, TARGETS, DataError
 from .trainer import Plan, Trainer, learning_rate, samples
 
 LOG = ("step", "minutes", "loss", "gradient", "rate", "target_seconds_per_second")
@@ -39,6 +39,11 @@ class Pace:
     log: float = 0.5
     evaluate: float = 20.0
     processor: bool = False
+
+
+def say(line):
+    """Print a line at once, as `report` of a run on a terminal; other processes can import it."""
+    print(line, flush=True)
 
 
 def train(run, tracks, held_out, songs, pace, *, processes=1, threads=1, report=None):
@@ -163,6 +168,29 @@ class Run:
     def save(self):
         """Write the checkpoint."""
         _save(self.trainer.state(), self.folder / "checkpoint.pt")
+
+
+def pack(run, path):
+    """Write a run's checkpoint with the optimiser's moments in bfloat16, which halves them: small enough to be kept
+    under version control, and a run goes on from it, nearly as from the exact one."""
+    state = torch.load(Path(run) / "checkpoint.pt", weights_only=True)
+    for moments in state["optimiser"]["state"].values():
+        for name in ("exp_avg", "exp_avg_sq"):
+            moments[name] = moments[name].bfloat16()
+    _save(state, Path(path))
+
+
+def unpack(path, run):
+    """Write the checkpoint of a run from a packed one. Raises DataError where the run has begun."""
+    checkpoint = Path(run) / "checkpoint.pt"
+    if checkpoint.exists():
+        raise DataError(f"expected a run that has not begun, found: {checkpoint}")
+    state = torch.load(path, weights_only=True)
+    for moments in state["optimiser"]["state"].values():
+        for name in ("exp_avg", "exp_avg_sq"):
+            moments[name] = moments[name].float()
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    _save(state, checkpoint)
 
 
 def best_network(path):

@@ -2,25 +2,31 @@
 
 import csv
 import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile as sf
-import torch
-from lightsaft_train import pictures
-from lightsaft_train.__main__ import main
-from lightsaft_train.config import PRESETS
-from lightsaft_train.evaluation import score, summary
-from lightsaft_train.export import write_model
-from lightsaft_train.losses import LOSSES
-from lightsaft_train.mixing import Mixer
-from lightsaft_train.pool.build import write_manifest
-from lightsaft_train.run import Pace, Run, best_network, train
-from lightsaft_train.tracks import TARGETS, find_tracks
-from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples
 
-from lightsaft_infer import Separator
+torch = pytest.importorskip("torch")
+
+from lightsaft_train import pictures  # noqa: E402
+from lightsaft_train.__main__ import main  # noqa: E402
+from lightsaft_train.config import PRESETS  # noqa: E402
+from lightsaft_train.evaluation import score, summary  # noqa: E402
+from lightsaft_train.export import write_model  # noqa: E402
+from lightsaft_train.losses import LOSSES  # noqa: E402
+from lightsaft_train.mixing import Mixer  # noqa: E402
+from lightsaft_train.pool.build import write_manifest  # noqa: E402
+from lightsaft_train.run import Pace, Run, best_network  # noqa: E402
+from lightsaft_train.tracks import TARGETS, find_tracks  # noqa: E402
+from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples  # noqa: E402
+
+from lightsaft_infer import Separator  # noqa: E402
 
 TINY = dataclasses.replace(
     PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4
@@ -179,21 +185,45 @@ def test_a_run_on_disk(songs, tmp_path):
 
 
 def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
-    """Their gradients are averaged: both hold the weights that the mean of the two losses leads to."""
+    """Started as a user does. Their gradients are averaged: both take the step of the mean of their losses."""
     config = dataclasses.replace(TINY, output="mapping")
-    tracks = tuple(find_tracks(songs))
     changes = dataclasses.asdict(dataclasses.replace(PLAN, batch=1, clip=1e9))
-    train((tmp_path / "two", config, changes), tracks, tracks, [], Pace(1e-9), processes=2)
-    state = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
-    assert state["step"] == 1
+    command = [sys.executable, "-m", "lightsaft_train", "train", tmp_path / "run", "--data", songs, "--hold-out", "1"]
+    command += ["--processes", "2", "--minutes", "1e-9"]
+    command += ["--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(config).items())]
+    command += ["--plan", *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("step 1  minutes")
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     alone = [Trainer(config, Plan(**changes)) for _ in range(2)]
     for process, trainer in enumerate(alone):
-        mixer = Mixer(tracks, samples(config, PLAN.frames), PLAN.seed, process)
+        mixer = Mixer(tuple(find_tracks(songs))[:-1], samples(config, PLAN.frames), PLAN.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
     moment = state["optimiser"]["state"][0]["exp_avg"]
     expected = torch.stack([trainer.state()["optimiser"]["state"][0]["exp_avg"] for trainer in alone])
     torch.testing.assert_close(moment, expected.mean(dim=0))
     assert not torch.allclose(*expected)
+
+
+def test_a_packed_run_goes_on(songs, mixer, tmp_path):
+    run = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN))
+    run.trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 2)))
+    run.save()
+    assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
+    assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "elsewhere")]) == 0
+    exact, packed = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("run", "elsewhere"))
+    for name in ("network", "average"):
+        for key, weight in exact[name].items():
+            torch.testing.assert_close(packed[name][key], weight, rtol=0, atol=0)
+    for index, moments in exact["optimiser"]["state"].items():
+        torch.testing.assert_close(
+            packed["optimiser"]["state"][index]["exp_avg"], moments["exp_avg"], rtol=1e-2, atol=0
+        )
+    trainer = Run(tmp_path / "elsewhere", TINY, {}).trainer
+    assert trainer.plan == PLAN
+    trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(1, 2)))
+    assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "run")]) == 1
 
 
 def test_pictures_and_export(songs, tmp_path):
