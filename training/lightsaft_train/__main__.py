@@ -1,14 +1,13 @@
 """`python -m lightsaft_train`: from weights to a model that lightsaft_infer runs."""
 
 import argparse
-import dataclasses
 import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 
-from .config import PRESETS
+from .config import PRESETS, SettingsError, changed, parsed
 
 
 def main(argv=None):
@@ -28,7 +27,7 @@ def main(argv=None):
 
     try:
         return args.run(args)
-    except (CheckpointError, DataError) as error:
+    except (CheckpointError, DataError, SettingsError) as error:
         print(f"lightsaft_train: error: {error}", file=sys.stderr)
         return 1
 
@@ -151,8 +150,8 @@ def _train(args):
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
     songs = find_tracks(args.songs) if args.songs else []
-    run = (args.run_folder, _changed(PRESETS[args.preset], args.network), _changes(Plan(), args.plan))
-    pace = _changed(Pace(args.minutes), args.pace)
+    run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(Plan(), args.plan))
+    pace = changed(Pace(args.minutes), args.pace)
     options = {"processes": args.processes, "threads": args.threads, "report": say}
     train(run, tracks[: -args.hold_out], tracks[-args.hold_out :], songs, pace, **options)
     return 0
@@ -209,6 +208,7 @@ def _add_export(commands):
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--licence", required=True, help="licence of the weights")
+    parser.add_argument("--scored-on", default="not told", metavar="TEXT", help="what songs the scores are of")
     parser.add_argument("--pool", type=Path, help="the pool trained on, whose manifest is summed up in the model's")
 
 
@@ -229,31 +229,10 @@ def _export(args):
         version=args.version,
         licence=args.licence,
         training=training,
-        scores={"sdr": {target: round(value, 2) for target, value in best["scores"].items()}},
+        scores={"data": args.scored_on, **{target: round(value, 2) for target, value in best["scores"].items()}},
     )
     print(path)
     return 0
-
-
-def _changed(settings, changes):
-    """A dataclass with fields changed by texts "name=value"."""
-    return dataclasses.replace(settings, **_changes(settings, changes))
-
-
-def _changes(settings, changes):
-    """Texts "name=value" as a dict; the names are fields of `settings`."""
-    from .tracks import DataError
-
-    values = {}
-    for change in changes:
-        name, _, text = change.partition("=")
-        if not hasattr(settings, name):
-            raise DataError(f"expected NAME=VALUE with a name of {', '.join(vars(settings))}, got: {change}")
-        try:
-            values[name] = json.loads(text)
-        except ValueError:
-            values[name] = text
-    return values
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Configurations of the networks, and the presets."""
 
 import dataclasses
+import json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,3 +84,27 @@ PRESETS = {
         output="mask",
     ),
 }
+
+
+class SettingsError(Exception):
+    """A setting that does not exist."""
+
+
+def changed(settings, texts):
+    """A dataclass with fields changed by texts "name=value", values as in JSON. SettingsError: it has no such field."""
+    return dataclasses.replace(settings, **parsed(settings, texts))
+
+
+def parsed(settings, texts):
+    """Texts "name=value" as {name: value}; what is no JSON is a str."""
+    values = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in {field.name for field in dataclasses.fields(settings)}:
+            names = ", ".join(field.name for field in dataclasses.fields(settings))
+            raise SettingsError(f"expected NAME=VALUE with a name of {names}, got: {text}")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values

@@ -239,7 +239,7 @@ def test_pictures_and_export(songs, tmp_path):
     assert main([*export, "--pool", str(tmp_path)]) == 0
     manifest = Separator.from_file(tmp_path / "new.json", threads=1).manifest
     best = torch.load(run / "best.pt", weights_only=True)
-    assert manifest.scores["sdr"]["drums"] == round(best["scores"]["drums"], 2)
+    assert manifest.scores["drums"] == round(best["scores"]["drums"], 2)
     assert manifest.training["steps"] == best["step"]
     assert manifest.training["data_minutes"] == dict.fromkeys(TARGETS, 0.0)
 
