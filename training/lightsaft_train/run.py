@@ -171,26 +171,32 @@ class Run:
 
 
 def pack(run, path):
-    """Write a run's checkpoint with the optimiser's moments in bfloat16, which halves them: small enough to be kept
-    under version control, and a run goes on from it, nearly as from the exact one."""
+    """Write what a run needs to go on elsewhere, small enough for version control: the averaged weights, the weights'
+    difference from them in bfloat16, step and plan. The optimiser's moments, which remember some hundred steps, are
+    left out."""
     state = torch.load(Path(run) / "checkpoint.pt", weights_only=True)
-    for moments in state["optimiser"]["state"].values():
-        for name in ("exp_avg", "exp_avg_sq"):
-            moments[name] = moments[name].bfloat16()
-    _save(state, Path(path))
+    average = state["average"]
+    difference = {
+        name: (weight - average[name]).bfloat16() if weight.is_floating_point() else weight - average[name]
+        for name, weight in state["network"].items()
+    }
+    kept = {name: state[name] for name in ("config", "plan", "step", "seconds", "average")}
+    _save({**kept, "difference": difference}, Path(path))
 
 
 def unpack(path, run):
-    """Write the checkpoint of a run from a packed one. Raises DataError where the run has begun."""
+    """Begin a run with what `pack` wrote. Raises DataError where the run has begun already."""
     checkpoint = Path(run) / "checkpoint.pt"
     if checkpoint.exists():
         raise DataError(f"expected a run that has not begun, found: {checkpoint}")
-    state = torch.load(path, weights_only=True)
-    for moments in state["optimiser"]["state"].values():
-        for name in ("exp_avg", "exp_avg_sq"):
-            moments[name] = moments[name].float()
+    packed = torch.load(path, weights_only=True)
+    trainer = Trainer(Config(**packed["config"]), Plan(**packed["plan"]))
+    average = packed["average"]
+    trainer.average.load_state_dict(average)
+    trainer.network.load_state_dict({name: average[name] + part for name, part in packed["difference"].items()})
+    trainer.step, trainer.seconds = packed["step"], packed["seconds"]
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    _save(state, checkpoint)
+    _save(trainer.state(), checkpoint)
 
 
 def best_network(path):

@@ -213,13 +213,10 @@ def test_a_packed_run_goes_on(songs, mixer, tmp_path):
     assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
     assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "elsewhere")]) == 0
     exact, packed = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("run", "elsewhere"))
-    for name in ("network", "average"):
-        for key, weight in exact[name].items():
-            torch.testing.assert_close(packed[name][key], weight, rtol=0, atol=0)
-    for index, moments in exact["optimiser"]["state"].items():
-        torch.testing.assert_close(
-            packed["optimiser"]["state"][index]["exp_avg"], moments["exp_avg"], rtol=1e-2, atol=0
-        )
+    for name, weight in exact["average"].items():
+        torch.testing.assert_close(packed["average"][name], weight, rtol=0, atol=0)
+        torch.testing.assert_close(packed["network"][name], exact["network"][name], rtol=1e-2, atol=1e-5)
+    assert (packed["step"], packed["seconds"]) == (exact["step"], exact["seconds"])
     trainer = Run(tmp_path / "elsewhere", TINY, {}).trainer
     assert trainer.plan == PLAN
     trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(1, 2)))
