@@ -2,12 +2,11 @@
 
 import contextlib
 import dataclasses
-import os
-from pathlib import Path
 
 from .catalogue import stem_folders
 from .errors import LightSAFTError
-from .journal import NAME, read_journal
+from .journal import journal_path, read_journal
+from .storage import absolute, below, file_state
 from .track import Track, again_entry, failed_entry, file_digest, remove_parts, separate_track
 from .workers import Lost
 
@@ -21,29 +20,30 @@ class Planned:
     finished: bool
 
 
-def plan_batch(tracks, in_dir, out_dir, manifest, *, options, threads=1, check_digests=False):
+def plan_batch(tracks, in_dir, out_dir, manifest, *, options, threads=1, check_digests=False, journal=None):
     """What a run would do, list of Planned, by the tracks as they are and the journal; nothing is written.
 
     Parameters
     ----------
     tracks : paths below `in_dir` (see `find_tracks`)
-    in_dir, out_dir : folder of the tracks and of their stems, `out_dir`/<track>/<target>.<format>
+    in_dir, out_dir : folder of the tracks and of their stems, `out_dir`/<track>/<target>.<format>; paths or URLs
     manifest : Manifest of the model
     options : see `Track`
     threads : of the network, for each track
     check_digests : let the digest of a track decide too whether it has changed, beside its size and time
+    journal : path of the journal (default: in `out_dir`, which then is no URL)
 
     A track is skipped only where the journal's last word on it is done, with this model and these options, its file has
     not changed, and all of its stems are there with their sizes.
 
-    Raises OutputError for a journal that cannot be read.
+    Raises OutputError for a journal that cannot be read, or for a URL without one.
     """
-    in_dir, out_dir = Path(in_dir).absolute(), Path(out_dir).absolute()
-    entries = read_journal(out_dir / NAME)
-    common = {"out": str(out_dir), "model": str(manifest.path.absolute()), "model_sha256": manifest.onnx.sha256}
+    entries = read_journal(journal_path(out_dir, journal))
+    in_dir, out_dir = absolute(in_dir), absolute(out_dir)
+    common = {"out": out_dir, "model": str(manifest.path.absolute()), "model_sha256": manifest.onnx.sha256}
     planned = []
     for name, folder in stem_folders(tracks, entries).items():
-        track = Track(name, source=str(in_dir / name), folder=folder, threads=threads, options=options, **common)
+        track = Track(name, source=below(in_dir, name), folder=folder, threads=threads, options=options, **common)
         entry = entries.get(name, {})
         reason = reason_to_do(track, entry, check_digests=check_digests)
         planned.append(Planned(track, reason, entry.get("status") == "done"))
@@ -64,10 +64,10 @@ def reason_to_do(track, entry, *, check_digests=False):
 
 def _changed_input(track, known, check_digests):
     try:
-        state = os.stat(track.source)
-        if state.st_size != known["bytes"]:
+        state = file_state(track.source)
+        if state.bytes != known["bytes"]:
             return "its size changed"
-        if state.st_mtime_ns != known["mtime_ns"]:
+        if state.mtime_ns != known["mtime_ns"]:
             return "its time changed"
         if check_digests and file_digest(track.source) != known["sha256"]:
             return "its digest changed"
@@ -79,7 +79,7 @@ def _changed_input(track, known, check_digests):
 def _changed_output(track, known):
     for name, path in track.outputs.items():
         try:
-            if os.stat(Path(track.out, path)).st_size != known[name]["bytes"]:
+            if file_state(below(track.out, path)).bytes != known[name]["bytes"]:
                 return f"{path} has another size"
         except OSError:
             return f"{path} is missing"

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from .errors import AudioError
 from .journal import NAME
+from .storage import absolute, is_url, list_files, local_place
 
 # What libsndfile or ffmpeg read; with a suffix that says nothing a file is no track.
 SUFFIXES = (
@@ -21,10 +22,14 @@ def find_tracks(root, *, leave_out, on_error):
     reached in two ways, by a loop for instance, is searched once, and by its own path if that is below the root.
 
     `on_error` is called with an AudioError for each folder that cannot be read; the others are gone through.
+    `root` and `leave_out` may be URLs; which links are followed and folders left out is then the storage's affair.
 
     Raises AudioError where `root` itself cannot be read, or lies within `leave_out`.
     """
-    root, out = Path(root), Path(os.path.realpath(leave_out))
+    if is_url(root):
+        return _find_tracks_at(root, leave_out)
+    # What is elsewhere is in nobody's way.
+    root, out = Path(root), Path(os.path.realpath(local_place(leave_out) or os.devnull))
     if Path(os.path.realpath(root)).is_relative_to(out):
         raise AudioError(f"expected a folder for the stems that does not hold the tracks, got {leave_out}: {root}")
     seen, tracks, links = {str(out)}, [], [root]
@@ -49,6 +54,34 @@ def find_tracks(root, *, leave_out, on_error):
                 elif _is_track(entry):
                     tracks.append(Path(entry.path).relative_to(root).as_posix())
     return sorted(tracks)
+
+
+def _find_tracks_at(root, leave_out):
+    inside = _inside(root, leave_out)
+    if inside == ".":
+        raise AudioError(f"expected a folder for the stems that does not hold the tracks, got {leave_out}: {root}")
+    try:
+        files = list_files(root)
+    except OSError as error:
+        raise AudioError(f"cannot read the folder: {error.strerror}: {error.filename}") from error
+    names = [PurePosixPath(name) for name in files]
+    return sorted(
+        str(name)
+        for name in names
+        if name.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in name.parts)
+        and not (inside and name.is_relative_to(inside))
+    )
+
+
+def _inside(root, place):
+    """Path of a place below a URL, None where it is elsewhere, "." where it holds or is the URL."""
+    if local_place(root) is not None and local_place(place) is not None:
+        root, place = (os.path.realpath(local_place(path)) for path in (root, place))
+    root, place = PurePosixPath(absolute(root)), PurePosixPath(absolute(place))
+    if root.is_relative_to(place):
+        return "."
+    return str(place.relative_to(root)) if place.is_relative_to(root) else None
 
 
 def _visible(folder):

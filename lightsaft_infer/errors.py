@@ -19,3 +19,7 @@ class OutputError(LightSAFTError):
 
 class EvaluationError(LightSAFTError):
     """References and estimates cannot be compared: one is missing, their forms differ, museval is not there."""
+
+
+class ClusterError(LightSAFTError):
+    """A cluster or shared storage cannot be used: a package is missing, nobody answers, or its workers differ."""

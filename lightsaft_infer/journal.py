@@ -11,8 +11,21 @@ import os
 from pathlib import Path
 
 from .errors import OutputError
+from .storage import is_url
 
 NAME = "journal.jsonl"
+
+
+def journal_path(out_dir, journal=None):
+    """Path of the journal of an output folder: the one given, else a file in the folder.
+
+    Raises OutputError where neither is a path: lines are added and locked, which shared storage does not offer.
+    """
+    if journal is None and is_url(out_dir):
+        raise OutputError(f"expected the path of a journal (--journal), as stems go to a URL, got none: {out_dir}")
+    if journal is not None and is_url(journal):
+        raise OutputError(f"expected the path of a journal on this machine, got a URL: {journal}")
+    return Path(out_dir, NAME) if journal is None else Path(journal)
 
 
 def read_journal(path):

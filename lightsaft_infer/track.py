@@ -11,13 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .storage import below, is_url, opened, remove_parts_of
+
 
 @dataclasses.dataclass(frozen=True)
 class Track:
     """A track to separate, in plain values.
 
     `track` is its path below the batch's input folder and `folder` that of its stems below the output folder, both with
-    "/"; `source` and `out` are the paths of the track and of the output folder, `model` that of the manifest.
+    "/"; `source` and `out` are the paths or URLs of the track and of the output folder, `model` the manifest's path.
     `options` are targets (list), residual (name or None), consistency, format (suffix), subtype and clip, as
     `separate_file` knows them.
     """
@@ -38,14 +40,21 @@ class Track:
         return {name: f"{self.folder}/{name}.{self.options['format']}" for name in names}
 
 
-def separate_track(track):
+def separate_track(track, *, scratch=None):
     """Separate a track, replacing its stems, and return its entry for the journal, a dict for JSON.
 
     The entry has status "done" or "failed"; this function raises no Exception. The model is loaded once in a process.
+    `scratch` is the folder for copies of what is at a URL (default: the system's).
     """
     start = time.perf_counter()
     try:
-        done = _separate(track, _separator(track.model, track.threads))
+        separate = functools.partial(_separate, separator=_separator(track.model, track.model_sha256, track.threads))
+        if is_url(track.source) or is_url(track.out):
+            from .staged import separate_staged
+
+            done = separate_staged(track, separate, scratch=scratch)
+        else:
+            done = separate(track)
     except Exception as error:  # whatever it is, it must not cost the other tracks of a long run
         return failed_entry(track, _text(error, track))
     wall = time.perf_counter() - start
@@ -64,24 +73,32 @@ def again_entry(track, reason):
 
 def remove_parts(track):
     """Remove what a run that was killed has left of the track's stems."""
+    if is_url(track.out):
+        remove_parts_of(below(track.out, track.folder))
+        return
     for part in Path(track.out, track.folder).glob(".lightsaft-*.part"):
         part.unlink(missing_ok=True)
 
 
 def file_digest(path):
-    """SHA-256 of a file, in hexadecimal digits."""
+    """SHA-256 of a file, a path or URL, in hexadecimal digits."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with opened(path) as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=1)
-def _separator(model, threads):
+def _separator(model, sha256, threads):
+    """The digest tells models apart that one path had in the life of a process."""
+    from .errors import ModelError
     from .separator import Separator
 
-    return Separator.from_file(model, threads=threads)
+    separator = Separator.from_file(model, threads=threads)
+    if separator.manifest.onnx.sha256 != sha256:
+        raise ModelError(f"expected the model with SHA-256 {sha256}, got {separator.manifest.onnx.sha256}: {model}")
+    return separator
 
 
 def _separate(track, separator):
