@@ -6,33 +6,40 @@ import sys
 from pathlib import Path
 
 from .cli_options import add_stem_options, chosen_stems, positive
-from .errors import AudioError
+from .errors import AudioError, LightSAFTError
 from .manifest import Manifest, default_manifest_path
 from .stems import output_format
+from .storage import is_url
 
 
 def add_batch(command, parents):
     description = "Separate all tracks of a folder; run again, only what is missing, changed or failed."
     parser = command("batch", _batch, description, parents)
     add = parser.add_argument
-    add("in_dir", type=Path, metavar="IN_DIR", help="folder of tracks, with folders in it")
-    add("out_dir", type=Path, metavar="OUT_DIR", help="stems go to OUT_DIR/<track>/<target>.<format>")
+    add("in_dir", type=_place, metavar="IN_DIR", help="folder of tracks, with folders in it: a path or URL")
+    add("out_dir", type=_place, metavar="OUT_DIR", help="stems go to OUT_DIR/<track>/<target>.<format>: a path or URL")
     add_stem_options(parser)
     add("--workers", type=positive, help="processes (default: as many as there are cores for)")
     add("--threads", type=positive, default=1, help="threads of each process (default: %(default)s)")
     add("--cores", type=positive, help="workers times threads are never more (default: those there are)")
+    add("--cluster", metavar="ADDRESS", help="use the workers of a Dask scheduler, tcp://HOST:PORT or a scheduler file")
+    add("--journal", type=Path, metavar="FILE", help="journal (default: OUT_DIR/journal.jsonl)")
     add("--check-digests", action="store_true", help="read all finished tracks to see whether they have changed")
     add("--dry-run", action="store_true", help="only tell what would be done, and why")
 
 
-def _batch(args):
-    from .batch import check_cores, plan_batch
-    from .catalogue import find_tracks
-    from .journal import NAME, Journal
-    from .network import available_cores
+def _place(text):
+    return text if is_url(text) else Path(text)
 
-    workers = check_cores(args.workers, args.threads, args.cores or available_cores())
+
+def _batch(args):
+    from .batch import plan_batch
+    from .catalogue import find_tracks
+    from .journal import Journal, journal_path
+
+    path = journal_path(args.out_dir, args.journal)
     manifest = Manifest.from_file(args.model or default_manifest_path())
+    engine = _engine(args, manifest)
     manifest.read_graph()  # a damaged one would fail for every track
     unreadable = []
     tracks = find_tracks(args.in_dir, leave_out=args.out_dir, on_error=unreadable.append)
@@ -41,13 +48,29 @@ def _batch(args):
     for error in unreadable:
         print(_printable(f"lightsaft: error: {error}"), file=sys.stderr)
     keywords = {"options": _options(args, manifest), "threads": args.threads, "check_digests": args.check_digests}
+    keywords["journal"] = path
     plan = functools.partial(plan_batch, tracks, args.in_dir, args.out_dir, manifest, **keywords)
     if args.dry_run:
         failed = _tell(plan())
     else:
-        with Journal(args.out_dir / NAME) as journal:
-            failed = _run(plan(), journal, workers)
+        with Journal(path) as journal:
+            failed = _run(plan(), journal, engine)
     return 1 if failed or unreadable else 0
+
+
+def _engine(args, manifest):
+    """What the tracks are run by: processes of this machine, or a cluster."""
+    from .batch import check_cores
+    from .cluster import run_on_cluster
+    from .network import available_cores
+    from .workers import run_in_workers
+
+    if args.cluster is None:
+        workers = check_cores(args.workers, args.threads, args.cores or available_cores())
+        return functools.partial(run_in_workers, workers=workers)
+    if args.workers or args.cores:
+        raise LightSAFTError("--cluster has workers of its own: expected neither --workers nor --cores beside it")
+    return functools.partial(run_on_cluster, address=args.cluster, manifest=manifest, out_dir=args.out_dir)
 
 
 def _options(args, manifest):
@@ -67,15 +90,13 @@ def _tell(planned):
     return 0
 
 
-def _run(planned, journal, workers):
+def _run(planned, journal, engine):
     """Returns the number of tracks that failed."""
     from tqdm import tqdm
 
     from .batch import run_batch
-    from .workers import run_in_workers
 
     count = {"done": 0, "skipped": sum(item.reason is None for item in planned), "failed": 0}
-    engine = functools.partial(run_in_workers, workers=workers)
     # disable=None: a bar on a terminal, nothing in a pipe.
     with (
         tqdm(total=len(planned) - count["skipped"], unit="track", disable=None) as bar,
