@@ -1,0 +1,34 @@
+"""Functions for workers of a cluster, in place of `separate_track`; `track.options` say what to do."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def note_and_die(track, *, scratch):
+    """Note the process in `track.options["notes"]`; where the track is called "die", end it."""
+    notes = Path(track.options["notes"])
+    (notes / f"{track.track}-{os.getpid()}").touch()
+    if track.track == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return track.track
+
+
+def wait_for_go(track, *, scratch):
+    """Note the start; go on where there is a file "go"."""
+    notes = Path(track.options["notes"])
+    (notes / f"started-{track.track}").touch()
+    while not (notes / "go").exists():
+        time.sleep(0.01)
+    return track.track
+
+
+def alone(track, *, scratch):
+    """Fail where the track is under way already; one that is called "slow" goes on where there is a file "go"."""
+    notes = Path(track.options["notes"])
+    with open(notes / f"running-{track.track}", "x"):
+        while track.track == "slow" and not (notes / "go").exists():
+            time.sleep(0.01)
+    (notes / f"running-{track.track}").unlink()
+    return track.track
