@@ -41,6 +41,8 @@ def benchmark(*, model=None, mixture=None, seconds=30.0, repeats=5, threads=None
     Returns a dict that can be written as JSON: times in seconds; `rtf`, seconds of work per second of audio for all
     targets, with median, least and largest of the repeats; `dsp_share`, the part of it that is not the network; and the
     time of a 240 s song projected from the median.
+
+    Raises ModelError, or AudioError for the mixture.
     """
     separator = Separator.from_file(model, threads=threads)
     clock = _TimedNetwork(separator.network)

@@ -17,7 +17,7 @@ WINDOW = 1.0  # seconds; frames and their hops, museval's default
 
 
 def load_museval():
-    """The package and its version. Raises EvaluationError where it is not installed or cannot be imported."""
+    """The package and its version (str). Raises EvaluationError where it is not installed or cannot be imported."""
     try:
         import museval
     except (ImportError, RuntimeError) as error:  # RuntimeError: its reader of MUSDB18 looks for ffmpeg when imported

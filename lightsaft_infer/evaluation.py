@@ -1,10 +1,12 @@
 """Quality of separated songs against their references: the Music Demixing Challenge's SDR, and BSS Eval v4.
 
-from lightsaft_infer.evaluation import evaluate
-from lightsaft_infer.evaluation_table import table
+    from lightsaft_infer.evaluation import evaluate
+    from lightsaft_infer.evaluation_table import table
 
-scores = evaluate("musdb18hq/test", "separated")
-print(table(scores))
+    scores = evaluate("musdb18hq/test", "separated")
+    print(table(scores))
+
+All scores are in dB.
 """
 
 import itertools

@@ -4,7 +4,11 @@ import unicodedata
 
 
 def table(result):
-    """Aligned lines: SDR per song and target with means and medians, BSS Eval per target, and what was not scored."""
+    """Aligned lines (str): SDR per song and target with means and medians, BSS Eval per target, all in dB, and what was
+    not scored.
+
+    result : what `lightsaft_infer.evaluation.evaluate` returned
+    """
     targets = list(result["sdr"]["targets"])
     rows = [["SDR in dB", *targets, "mean"]]
     for song, scores in result["songs"].items():

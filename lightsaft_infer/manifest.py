@@ -25,7 +25,8 @@ class Graph:
 
 @dataclasses.dataclass(frozen=True)
 class SelfTest:
-    """A generated input and the RMS of each target's expected output (see `lightsaft_infer.selftest`)."""
+    """A generated input, `frames` STFT frames of noise from `seed` times `scale`, and the RMS of each target's expected
+    output (see `lightsaft_infer.selftest`)."""
 
     seed: int
     frames: int
@@ -38,7 +39,9 @@ class Manifest:
     """What is known about a model.
 
     `sample_rate` is in Hz; `n_fft` and `hop_length` in samples; `frames`, the chunk length of training, and
-    `frames_multiple` in STFT frames; `targets` in the order of the graph's target indices.
+    `frames_multiple` in STFT frames; `targets` in the order of the graph's target indices. `parameters` is the number
+    of the network's weights; `training` tells of the data, their licences and the steps; `scores` has a data set's name
+    and the SDR of each target in dB. `path` is that of the manifest file.
     """
 
     format: int

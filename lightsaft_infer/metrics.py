@@ -7,7 +7,9 @@ def sdr(reference, estimate):
     """Signal-to-distortion ratio of one stem in dB, the Music Demixing Challenge's song score (Mitsufuji et al., 2021):
     10 log10((sum reference^2 + 1e-7) / (sum (reference - estimate)^2 + 1e-7)), sums over channels and samples.
 
-    Raises ValueError where the shapes differ.
+    reference, estimate : floating point (channels, samples), full scale 1.0
+
+    Returns a float. Raises ValueError where the shapes differ.
     """
     return sdr_of_blocks([(reference, estimate)])
 
@@ -15,7 +17,7 @@ def sdr(reference, estimate):
 def sdr_of_blocks(blocks):
     """`sdr` of a song that comes in pairs (block of the reference, block of the estimate), in memory for one pair.
 
-    Raises ValueError where the shapes of a pair differ.
+    Returns a float. Raises ValueError where the shapes of a pair differ.
     """
     signal = distortion = 0.0
     for pair in blocks:
@@ -30,8 +32,11 @@ def sdr_of_blocks(blocks):
 def si_sdr(reference, estimate):
     """Scale-invariant SDR in dB (Le Roux et al., 2019, without removal of the mean), sums over channels and samples.
 
+    reference, estimate : floating point (channels, samples), full scale 1.0
+
     The reference scaled to come nearest to the estimate is the signal: a stem that is too faint costs nothing here.
-    Raises ValueError where the shapes differ.
+
+    Returns a float. Raises ValueError where the shapes differ.
     """
     reference, estimate = (np.asarray(audio, np.float64) for audio in (reference, estimate))
     if reference.shape != estimate.shape:

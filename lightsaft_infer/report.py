@@ -38,7 +38,7 @@ def write_report(
     audio of one file in its embedded form.
 
     Raises AudioError, OutputError or ModelError, which name the file: stems that differ from the mixture in length,
-    sample rate or channels among others.
+    sample rate or channels among others. Raises ValueError for another value of `audio`.
     """
     if audio is not None and audio not in AUDIO:
         raise ValueError(f"expected audio to be one of {', '.join(AUDIO)}, got {audio!r}")

@@ -27,6 +27,9 @@ class Separator:
     network : callable(planes, targets) that follows the model contract (see `lightsaft_infer.network`)
     chunk : frames that the network sees at once; default: the manifest's `frames`
     overlap : frames that neighbouring chunks share; default: an eighth of the chunk
+
+    Raises ValueError for a chunk that is not in multiples of the manifest's `frames_multiple`, or an overlap of more
+    than half a chunk.
     """
 
     def __init__(self, manifest, network, *, chunk=None, overlap=None):
@@ -44,7 +47,7 @@ class Separator:
     @classmethod
     def from_file(cls, path=None, *, threads=None, chunk=None, overlap=None):
         """The model of a manifest file, by default the packaged one, under ONNX Runtime with `threads` threads (None:
-        every core that this process may use).
+        every core that this process may use); `chunk` and `overlap` as in `Separator`.
 
         Raises ModelError where the manifest or its graph are missing, damaged or do not follow the contract.
         """
@@ -71,8 +74,9 @@ class Separator:
 
         Returns {target: float32 (channels, samples)}, each of the mixture's shape.
 
-        Raises AudioError for a mixture that is empty, not floating point, of another shape, or not finite; ModelError
-        for a target that the model does not have.
+        Raises AudioError for a mixture that is empty, not floating point, of another shape, or not finite, and for a
+        sample rate out of range; ModelError for a target that the model does not have; ValueError for a residual that
+        is named as a target, and for consistency with a residual or without all targets.
         """
         mixture = np.asarray(mixture)
         stems = {}

@@ -31,6 +31,7 @@ class Matches:
 def match(references, estimates, *, targets=None, allow_missing=False):
     """Match the stems of two trees by song and target.
 
+    references, estimates : paths of folders
     targets : only these, default all that have a reference
     allow_missing : whether references without estimate are only told, in `missing`
 

@@ -25,7 +25,7 @@ class StemWriter:
     Parameters
     ----------
     outputs : {target: path}; a path's suffix is .wav, .flac or .ogg
-    sample_rate, channels : of every stem
+    sample_rate, channels : of every stem; the rate in Hz
     frames : samples per channel to come where that is known: a WAV file over 4 GiB becomes RF64
     subtype : FLOAT, PCM_16, PCM_24 and so on, as libsndfile names them; default: float in WAV, 24 bit in FLAC
     clip : what to do when samples beyond full scale go to a format that is not float: "scale" all stems by one
@@ -37,7 +37,7 @@ class StemWriter:
     Files are written under temporary names beside their place and renamed by `commit`.
 
     Raises OutputError, which names the file: a file or folder is in the way, it cannot be written, the format is not
-    known, or the disk is full.
+    known, or the disk is full. Raises ValueError for another value of `clip`.
     """
 
     def __init__(self, outputs, *, sample_rate, channels, frames=None, subtype=None, clip="scale", overwrite=False):
