@@ -90,20 +90,24 @@ class StemWriter:
     def commit(self):
         """Finish the files and give them their names. Returns the common gain, 1.0 unless samples had to be scaled."""
         converted = {target for target, (_, subtype) in self._formats.items() if subtype != "FLOAT"}
-        gain = self._gain() if converted else 1.0
+        gain = self._gain(converted)
+        if gain != 1:
+            converted = set(self._formats)  # float files too: stems keep their proportions
         parts = dict(self._staged)
         for target in converted:
             parts[target] = self._create(self._outputs[target], *self._formats[target])
+            limit = np.inf if self._formats[target][1] == "FLOAT" else 1
             for block in self._staged[target].reread():
-                parts[target].write(np.clip(block * np.float32(gain), -1, 1))
+                parts[target].write(np.clip(block * np.float32(gain), -limit, limit))
         for part in parts.values():
             part.finish(self._frames)
         for part in parts.values():
             part.rename()
         return gain
 
-    def _gain(self):
-        peak = max(self.peaks.values())
+    def _gain(self, targets):
+        """The gain that fits these targets within full scale."""
+        peak = max((self.peaks[target] for target in targets), default=0.0)
         if peak <= 1:
             return 1.0
         if self._clip == "error":

@@ -69,6 +69,19 @@ def test_clip_error_leaves_nothing(tmp_path, stems):
     assert not list(tmp_path.iterdir())
 
 
+def test_float_files_beside_integer_ones_are_scaled_too(tmp_path):
+    time = np.arange(3000) / 44100
+    tone = np.sin(2 * np.pi * 440 * time, dtype=np.float32)[None]
+    outputs = {"a": tmp_path / "a.wav", "b": tmp_path / "b.flac"}
+    with StemWriter(outputs, sample_rate=44100, channels=1) as writer:
+        writer.write({"a": 3.2 * tone, "b": 2.0 * tone})
+        gain = writer.commit()
+    assert gain == pytest.approx(0.5, rel=1e-3)
+    for name, factor in (("a", 3.2), ("b", 2.0)):
+        audio, _ = soundfile.read(outputs[name])
+        np.testing.assert_allclose(audio, gain * factor * tone[0], atol=2e-7 * 32)
+
+
 def test_no_gain_where_nothing_clips(tmp_path, stems):
     assert save({"soft": tmp_path / "soft.flac"}, stems) == 1
     np.testing.assert_allclose(load(tmp_path / "soft.flac"), stems["soft"], atol=2**-22)
