@@ -1,11 +1,11 @@
 """The command `lightsaft evaluate`."""
 
 import json
-import os
-import uuid
 from pathlib import Path
 
+from .cli_options import names, progress_bar
 from .errors import OutputError
+from .files import write_text
 
 
 def add_evaluate(commands):
@@ -16,7 +16,7 @@ def add_evaluate(commands):
     option = parser.add_argument
     option("references", type=Path, metavar="REFERENCES", help="folder of songs, <song>/<target>.wav or .flac")
     option("estimates", type=Path, metavar="ESTIMATES", help="folder of the same songs, separated")
-    option("--targets", type=_names, metavar="A,B", help="only these targets (default: all that have a reference)")
+    option("--targets", type=names, metavar="A,B", help="only these targets (default: all that have a reference)")
     option("--allow-missing", action="store_true", help="score what is there, and list what has no estimate")
     option("--bsseval", action="store_true", help="BSS Eval v4 by museval, too (needs the extra eval)")
     option("--json", action="store_true", help="print JSON instead of a table")
@@ -24,44 +24,22 @@ def add_evaluate(commands):
     option("--force", action="store_true", help="replace an existing file")
 
 
-def _names(text):
-    return tuple(name.strip() for name in text.split(","))
-
-
 def _evaluate(args):
-    from tqdm import tqdm
-
     from .evaluation import evaluate
     from .evaluation_table import table
     from .stems import check_outputs
 
     if args.output is not None:
         check_outputs([args.output], overwrite=args.force)
-    # disable=None: a bar on a terminal, nothing in a pipe.
-    with tqdm(desc="evaluate", unit="song", disable=None) as bar:
-
-        def progress(done, total):
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar(desc="evaluate", unit="song") as progress:
         options = {name: getattr(args, name) for name in ("targets", "allow_missing", "bsseval")}
         result = evaluate(args.references, args.estimates, progress=progress, **options)
     text = json.dumps(result, indent=1, allow_nan=False)
     print(text if args.json else table(result))
     if args.output is not None:
-        _write(args.output, text + "\n")
-    return 0
-
-
-def _write(path, text):
-    """Write a text file that appears when it is whole."""
-    part = path.with_name(f".lightsaft-{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}: {path}") from error
+            args.output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot write: {error.strerror}: {args.output}") from error
+        write_text(args.output, [text, "\n"])
+    return 0

@@ -1,6 +1,7 @@
 """Options that more than one command has, and what they mean for a model."""
 
 import argparse
+import contextlib
 
 from .errors import LightSAFTError
 from .stems import CLIP_POLICIES, FORMATS
@@ -17,7 +18,7 @@ def add_stem_options(parser):
     """What is separated, and the form of its files."""
     add = parser.add_argument
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--targets", type=_names, metavar="A,B", help="only these targets (default: all)")
+    which.add_argument("--targets", type=names, metavar="A,B", help="only these targets (default: all)")
     which.add_argument("--two-stems", metavar="TARGET", help="TARGET and the mixture minus TARGET")
     add("--format", choices=[suffix[1:] for suffix in FORMATS], default="wav", help="default: %(default)s")
     add("--subtype", help="FLOAT, PCM_16, PCM_24, ... (default: FLOAT in wav, PCM_24 in flac)")
@@ -30,7 +31,7 @@ def add_stem_options(parser):
     )
 
 
-def _names(text):
+def names(text):
     return tuple(name.strip() for name in text.split(","))
 
 
@@ -47,5 +48,19 @@ def chosen_stems(args, manifest):
     whole = residual is None and set(targets) == set(manifest.targets)
     if args.consistency and not whole:
         raise LightSAFTError("--consistency needs all targets: stems of some of them do not sum to the mixture")
-    names = targets if residual is None else (*targets, residual)
-    return names, {"consistency": whole if args.consistency is None else args.consistency, "residual": residual}
+    stems = targets if residual is None else (*targets, residual)
+    return stems, {"consistency": whole if args.consistency is None else args.consistency, "residual": residual}
+
+
+@contextlib.contextmanager
+def progress_bar(**options):
+    """A progress function that draws tqdm's bar on a terminal, and nothing in a pipe."""
+    from tqdm import tqdm
+
+    with tqdm(**options, disable=None) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

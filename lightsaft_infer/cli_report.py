@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from .cli_options import progress_bar
 from .embedding import FORMATS
 
 
@@ -19,17 +20,9 @@ def add_report(command):
 
 
 def _report(args):
-    from tqdm import tqdm
-
     from .report import write_report
 
-    # disable=None: a bar on a terminal, nothing in a pipe.
-    with tqdm(desc=args.mixture.name, unit="file", disable=None) as bar:
-
-        def progress(done, total):
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar(desc=args.mixture.name, unit="file") as progress:
         page = write_report(
             args.mixture,
             args.stems,

@@ -1,11 +1,10 @@
 """The command `lightsaft separate`: files, or standard input, into files, or one stem into standard output."""
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 
-from .cli_options import add_stem_options, chosen_stems
+from .cli_options import add_stem_options, chosen_stems, progress_bar
 from .errors import AudioError, LightSAFTError, OutputError
 from .stems import output_format
 
@@ -75,7 +74,7 @@ def _outputs(mixture, names, args):
 def _separate_one(separator, mixture, outputs, options):
     from .export import separate_file
 
-    with _bar(mixture) as progress:
+    with progress_bar(desc=mixture if mixture == PIPE else mixture.name, unit="s", unit_scale=True) as progress:
         export = separate_file(separator, _source(mixture), outputs, progress=progress, **options)
     if export.gain != 1:
         peak = f"a peak of {1 / export.gain:.3f} would clip"
@@ -94,7 +93,7 @@ def _separate_to_stdout(separator, names, residual, args):
     (mixture,) = args.mixtures
     clip = args.clip or "clamp"
     subtype = stream_subtype(args.subtype, clip)
-    with _bar(mixture) as progress:
+    with progress_bar(desc=mixture if mixture == PIPE else mixture.name, unit="s", unit_scale=True) as progress:
         export = separate_to_stream(
             separator,
             _source(mixture),
@@ -122,17 +121,3 @@ def _source(mixture):
 def _unbuffered(text):
     """The file under a text file; where Python runs with -u, its buffer is that file."""
     return getattr(text.buffer, "raw", text.buffer)
-
-
-@contextlib.contextmanager
-def _bar(mixture):
-    """A progress function that draws a bar on a terminal, and nothing in a pipe."""
-    from tqdm import tqdm
-
-    with tqdm(desc=mixture if mixture == PIPE else mixture.name, unit="s", unit_scale=True, disable=None) as bar:
-
-        def progress(done, total):
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress

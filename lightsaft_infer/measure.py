@@ -13,6 +13,7 @@ import numpy as np
 from .audio import AudioReader
 from .errors import AudioError
 from .loudness import Loudness
+from .metrics import sdr_of_energies
 from .pictures import Waveform, mel_spectrogram
 
 
@@ -121,7 +122,7 @@ def compare(mixture, stems, references):
             noise += np.square(truths - estimates[judged]).sum(axis=(1, 2))
             done += mixed.shape[1]
         sample_rate = readers[0].sample_rate
-    sdr = [decibels((s + 1e-7) / (n + 1e-7)) for s, n in zip(signal, noise, strict=True)]
+    sdr = [sdr_of_energies(s, n) for s, n in zip(signal, noise, strict=True)]
     return Comparison(
         shares=dict(zip(stems, dot / energy if energy else [None] * len(stems), strict=True)),
         sdr=dict(zip(references, sdr, strict=True)),

@@ -26,6 +26,11 @@ def sdr_of_blocks(blocks):
             raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
         signal += np.sum(reference**2)
         distortion += np.sum((reference - estimate) ** 2)
+    return sdr_of_energies(signal, distortion)
+
+
+def sdr_of_energies(signal, distortion):
+    """`sdr` in dB by the sums of reference^2 and of (reference - estimate)^2."""
     return float(10 * np.log10((signal + 1e-7) / (distortion + 1e-7)))
 
 
@@ -42,6 +47,4 @@ def si_sdr(reference, estimate):
     if reference.shape != estimate.shape:
         raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
     scale = np.sum(reference * estimate) / (np.sum(reference**2) + 1e-12)
-    signal = np.sum((scale * reference) ** 2) + 1e-7
-    distortion = np.sum((scale * reference - estimate) ** 2) + 1e-7
-    return float(10 * np.log10(signal / distortion))
+    return sdr_of_energies(np.sum((scale * reference) ** 2), np.sum((scale * reference - estimate) ** 2))

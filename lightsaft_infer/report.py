@@ -1,12 +1,11 @@
 """A page to see and hear what a separation gave: one HTML file that needs nothing else."""
 
-import os
-import uuid
 from pathlib import Path
 
 from . import __version__
 from .embedding import FORMATS, check_embeddable, embedded_rate, encode
-from .errors import AudioError, OutputError
+from .errors import AudioError
+from .files import write_text
 from .manifest import Manifest, default_manifest_path
 from .measure import compare, frames_of, measure
 from .page import clock, page_parts
@@ -69,7 +68,7 @@ def write_report(
         rate=embedded_rate(whole.sample_rate),
         version=__version__,
     )
-    _write(output, parts)
+    write_text(output, parts)
     return output
 
 
@@ -135,19 +134,3 @@ def _steps(progress, total):
         return result
 
     return tell
-
-
-def _write(path, parts):
-    """Write text under a temporary name beside its place, and rename it when it is whole."""
-    part = path.with_name(f".lightsaft-{uuid.uuid4().hex}.part")
-    try:
-        with open(part, "x", encoding="utf-8", newline="\n") as file:
-            for text in parts:
-                file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}: {path}") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -5,12 +5,12 @@ Audio is float32 (channels, samples), full scale 1.0.
 
 import contextlib
 import os
-import uuid
 from pathlib import Path
 
 import numpy as np
 
 from .errors import OutputError
+from .files import part_name
 
 # Container and default subtype, in libsndfile's names, by a file's suffix.
 FORMATS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
@@ -129,7 +129,7 @@ class _PartFile:
         import soundfile
 
         self._place = path
-        self._path = path.with_name(f".lightsaft-{uuid.uuid4().hex}.part")
+        self._path = path.with_name(part_name())
         with _naming(path):
             # By descriptor: errors of the file system then come as they are, and fsync sees them all.
             self._raw = open(self._path, "x+b", buffering=0)

@@ -7,12 +7,13 @@ paths it is not imported. What fsspec raises comes as OSError whose `strerror` s
 import contextlib
 import datetime
 import errno
+import fnmatch
 import os
-import uuid
 from pathlib import Path
 from typing import NamedTuple
 
 from .errors import ClusterError
+from .files import PARTS, part_name
 
 # Here a file appears whole when all of it has been put, and a rename would be a copy.
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"}
@@ -119,15 +120,14 @@ def remove_parts_of(folder):
     with contextlib.suppress(OSError), _opened(folder) as (filesystem, root):
         filesystem.invalidate_cache()
         for path in filesystem.ls(root, detail=False):
-            name = path.rpartition("/")[2]
-            if name.startswith(".lightsaft-") and name.endswith(".part"):
+            if fnmatch.fnmatchcase(path.rpartition("/")[2], PARTS):
                 filesystem.rm_file(path)
 
 
 def _part_of(url):
     if url.partition("://")[0] in OBJECT_STORES:
         return url
-    return f"{url.rpartition('/')[0]}/.lightsaft-{uuid.uuid4().hex}.part"
+    return f"{url.rpartition('/')[0]}/{part_name()}"
 
 
 @contextlib.contextmanager

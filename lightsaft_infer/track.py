@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .files import PARTS
 from .storage import below, is_url, opened, remove_parts_of
 
 
@@ -76,7 +77,7 @@ def remove_parts(track):
     if is_url(track.out):
         remove_parts_of(below(track.out, track.folder))
         return
-    for part in Path(track.out, track.folder).glob(".lightsaft-*.part"):
+    for part in Path(track.out, track.folder).glob(PARTS):
         part.unlink(missing_ok=True)
 
 
