@@ -14,28 +14,30 @@ import threading
 from pathlib import Path
 
 BASE = (
-    "channels=32 growth=16 levels=3 tfc=residual skip=sum subbands=4 output=real_mask compression=0.4",
-    "batch=4 frames=64 warmup=100 average=0.995 rate=0.0015 loss=relative",
+    "n_fft=4096 subbands=16 folding=bins channels=64 growth=32 levels=3 tfc=residual skip=sum conditioned=head "
+    "min_bn_units=8 output=complex_mask compression=0.4 magnitudes=true",
+    "batch=4 frames=64 warmup=100 average=0.99 rate=0.002 loss=relative optimiser=muon",
 )
 VARIANTS = {  # changes of the network, of the plan
     "base": ("", ""),
-    "complex mask": ("output=complex_mask", ""),
-    "mapping": ("output=mapping", ""),
-    "n_fft 4096, 8 sub-bands": ("n_fft=4096 subbands=8", ""),
-    "48 channels, 4 levels": ("channels=48 levels=4", ""),
-    "every 4th bin together": ("folding=bins", ""),
-    "8 sub-bands": ("subbands=8", ""),
+    "AdamW": ("", "optimiser=adamw rate=0.0015"),
+    "no magnitudes": ("magnitudes=false", ""),
+    "bands of the spectrum as channels": ("folding=bands", ""),
+    "real mask": ("output=real_mask", ""),
+    "conditioned decoder": ("conditioned=decoder", ""),
+    "8 sub-bands, 48 channels, 4 levels": ("subbands=8 channels=48 growth=16 levels=4", ""),
     "loss sdr": ("", "loss=sdr"),
-    "loss mse": ("", "loss=mse"),
+    "n_fft 2048, 8 sub-bands": ("n_fft=2048 subbands=8", ""),
+    "96 channels": ("channels=96", ""),
+    "4 levels": ("levels=4", ""),
+    "rate 0.004": ("", "rate=0.004"),
+    "mapping": ("output=mapping", ""),
+    "no compression": ("compression=1.0", ""),
     "loss l1": ("", "loss=l1"),
+    "all conditioned": ("conditioned=all", ""),
     "skip by concatenation": ("skip=concatenation", ""),
     "dense convolutions": ("tfc=dense", ""),
-    "conditioned encoder": ("conditioned_encoder=true", ""),
-    "no compression": ("compression=1.0", ""),
-    "4 levels": ("levels=4", ""),
-    "5 levels": ("levels=5", ""),
     "4 convolutions a block": ("tfc_layers=4", ""),
-    "24 channels": ("channels=24 growth=8", ""),
 }
 
 

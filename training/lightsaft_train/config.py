@@ -15,11 +15,13 @@ class Config:
     `growth`: channels that each level has more than the one above it.
 
     For "lightsaft_small" only: `subbands`: parts of the spectrum stacked as channels, which are bands of it, or every
-    n-th bin (`folding` "bands" or "bins"). `compression`: exponent of the input's magnitude. `output`: "mapping", the
-    network's output is the estimate; "mask", the mixture's four planes are multiplied by as many numbers between 0 and
-    1, "real_mask", its two channels by a number each; "complex_mask", by a complex number each. `tfc`: "dense" or
-    "residual" convolutions. `skip`: how the decoder joins the encoder's features, "concatenation" or "sum".
-    `conditioned_encoder`: the encoder depends on the target too.
+    n-th bin (`folding` "bands" or "bins"). `compression`: exponent of the input's magnitude. `magnitudes`: whether
+    the input has the compressed magnitudes of left, right, middle and side beside the complex planes. `output`:
+    "mapping", the network's output is the estimate; "mask", the mixture's four planes are multiplied by as many
+    numbers between 0 and 1, "real_mask", its two channels by a number each; "complex_mask", by a complex number each.
+    `tfc`: "dense" or "residual" convolutions. `skip`: how the decoder joins the encoder's features, "concatenation" or
+    "sum". `conditioned`: what depends on the target: "all" blocks, those of the "decoder", or only the "head", a block
+    that turns the features of an unconditioned U-Net into a target's.
     """
 
     block: str
@@ -40,10 +42,11 @@ class Config:
     subbands: int = 1
     folding: str = "bands"
     compression: float = 1.0
+    magnitudes: bool = False
     output: str = "mapping"
     tfc: str = "dense"
     skip: str = "concatenation"
-    conditioned_encoder: bool = False
+    conditioned: str = "decoder"
 
     def at(self, level):
         """The configuration of a level's blocks: its `channels` are that level's."""

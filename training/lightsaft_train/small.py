@@ -16,7 +16,8 @@ class NetworkSmall(Network):
     resampling_activation = True
 
     def _ends(self, config, activation):
-        planes = 4 * config.subbands
+        planes = (8 if config.magnitudes else 4) * config.subbands
+        self.position = nn.Parameter(torch.zeros(config.channels, 1, config.bins))
         self.first_conv = nn.Sequential(
             nn.Conv2d(planes, config.channels, 1), nn.BatchNorm2d(config.channels), activation()
         )
@@ -31,46 +32,49 @@ class NetworkSmall(Network):
 
     def _blocks(self, config, sizes):
         levels = [config.at(level) for level in range(config.levels + 1)]
-        encoder = Conditioned if config.conditioned_encoder else Unconditioned
+        encoder = Conditioned if config.conditioned == "all" else Unconditioned
+        decoder = Unconditioned if config.conditioned == "head" else Conditioned
         joined = 2 if config.skip == "concatenation" else 1
-        self.encoders = nn.ModuleList(
-            encoder(level.channels, size, level) for level, size in zip(levels[:-1], sizes[:-1], strict=True)
-        )
-        self.mid_block = encoder(levels[-1].channels, sizes[-1], levels[-1])
-        self.decoders = nn.ModuleList(
-            Conditioned(joined * level.channels, size, level)
-            for level, size in zip(levels[-2::-1], sizes[-2::-1], strict=True)
-        )
-        self._conditioned = [*self.encoders, self.mid_block] if config.conditioned_encoder else []
-        self._conditioned += self.decoders
-        self._gate_sizes = [(block.channels + 1) * block.channels for block in self._conditioned]
+        self.blocks = nn.ModuleDict()
+        for level in range(config.levels):
+            self.blocks[f"encoder {level}"] = encoder(levels[level].channels, sizes[level], levels[level])
+        self.blocks["middle"] = encoder(levels[-1].channels, sizes[-1], levels[-1])
+        for level in reversed(range(config.levels)):
+            self.blocks[f"decoder {level}"] = decoder(joined * levels[level].channels, sizes[level], levels[level])
+        if config.conditioned == "head":
+            self.blocks["head"] = Head(sizes[0], config)
+        conditioned = {name: block for name, block in self.blocks.items() if not isinstance(block, Unconditioned)}
+        self._gate_sizes = {name: (block.channels + 1) * block.channels for name, block in conditioned.items()}
         width = config.embedding_dim
         self.gates = nn.Sequential(
             nn.Linear(width, width),
             nn.ReLU(),
             nn.Linear(width, width),
             nn.ReLU(),
-            nn.Linear(width, sum(self._gate_sizes)),
+            nn.Linear(width, sum(self._gate_sizes.values())),
         )
 
     def conditions(self, target):
         embedding = self.embedding(target)
-        gates = self.gates(embedding).split(self._gate_sizes, dim=-1)
-        conditions = []
-        for block, weights in zip(self._conditioned, gates, strict=True):
+        gates = self.gates(embedding).split(list(self._gate_sizes.values()), dim=-1)
+        conditions = {}
+        for name, weights in zip(self._gate_sizes, gates, strict=True):
+            block = self.blocks[name]
             weights = weights.unflatten(-1, (block.channels + 1, block.channels))
-            conditions.append((weights[:, :-1], weights[:, -1], block.condition(embedding)))
-        levels = self.config.levels
-        return {"encoders": conditions[:-levels] or [()] * (levels + 1), "decoders": conditions[-levels:]}
+            conditions[name] = (weights[:, :-1], weights[:, -1], block.condition(embedding))
+        return conditions
 
     def encode(self, level, x, conditions):
-        return self.encoders[level](x, conditions["encoders"][level])
+        return self._block(f"encoder {level}", x, conditions)
 
     def middle(self, x, conditions):
-        return self.mid_block(x, conditions["encoders"][-1])
+        return self._block("middle", x, conditions)
 
     def decode(self, level, x, conditions):
-        return self.decoders[level](x, conditions["decoders"][level])
+        return self._block(f"decoder {self.config.levels - 1 - level}", x, conditions)
+
+    def _block(self, name, x, conditions):
+        return self.blocks[name](x, conditions.get(name))
 
     def join(self, x, skip):
         return x + skip if self.config.skip == "sum" else super().join(x, skip)
@@ -79,7 +83,9 @@ class NetworkSmall(Network):
         config = self.config
         highest = mixture[..., config.bins * config.subbands :]
         mixture = mixture[..., : config.bins * config.subbands]
-        x = self._unet(self.first_conv(self._fold(self._compressed(mixture))).unsqueeze(1), conditions)
+        x = self._unet(self._features(mixture).unsqueeze(1), conditions)
+        if config.conditioned == "head":
+            x = self._block("head", x, conditions)
         estimates = self._applied(self._unfold(per_image(self.last_conv, x)), mixture.unsqueeze(1))
         silence = torch.zeros_like(highest).unsqueeze(1).expand(-1, estimates.shape[1], -1, -1, -1)
         return torch.cat([estimates, silence.to(estimates.dtype)], dim=-1)
@@ -99,20 +105,32 @@ class NetworkSmall(Network):
             [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=2
         )
 
+    def _features(self, mixture):
+        """What the U-Net begins with: (batch, channels, frames, bins of a part)."""
+        inputs = self._compressed(mixture)
+        if self.config.magnitudes:
+            inputs = torch.cat([inputs, self._magnitudes(mixture)], dim=1)
+        return self.first_conv(self._fold(inputs)) + self.position
+
     def _compressed(self, mixture):
         if self.config.compression == 1:
             return mixture
+        power = (mixture[:, :2].square() + mixture[:, 2:].square() + 1e-8).pow((self.config.compression - 1) / 2)
+        return mixture * power.repeat(1, 2, 1, 1)
+
+    def _magnitudes(self, mixture):
+        """Compressed magnitudes (batch, 4, frames, bins) of left, right, middle and side."""
         left, right = mixture[:, 0::2], mixture[:, 1::2]
-        power = torch.stack([left.square().sum(1), right.square().sum(1)], dim=1) + 1e-8
-        return mixture * power.pow((self.config.compression - 1) / 2).repeat(1, 2, 1, 1)
+        channels = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=1)
+        return (channels.square().sum(2) + 1e-8).pow(self.config.compression / 2)
 
     def _fold(self, planes):
-        """Parts of the spectrum as channels: (batch, subbands * 4, frames, bins of a part)."""
-        subbands, bins = self.config.subbands, self.config.bins
+        """Parts of the spectrum as channels: (batch, subbands * planes, frames, bins of a part)."""
+        count, subbands, bins = planes.shape[1], self.config.subbands, self.config.bins
         if self.config.folding == "bands":
-            parts = planes.reshape(planes.shape[0], 4, -1, subbands, bins).permute(0, 3, 1, 2, 4)
+            parts = planes.reshape(planes.shape[0], count, -1, subbands, bins).permute(0, 3, 1, 2, 4)
         else:
-            parts = planes.reshape(planes.shape[0], 4, -1, bins, subbands).permute(0, 4, 1, 2, 3)
+            parts = planes.reshape(planes.shape[0], count, -1, bins, subbands).permute(0, 4, 1, 2, 3)
         return parts.flatten(1, 2)
 
     def _unfold(self, output):
@@ -182,3 +200,24 @@ class Conditioned(nn.Module):
         weight, bias, attention = condition
         x = gate(per_image(self.saft.tfc, x), weight, bias)
         return x + self.saft.transform(x, attention)
+
+
+class Head(nn.Module):
+    """Turns features of the mixture into a target's: x + LightSAFT(x), then a gate.
+
+    The latent sources are computed once for all targets.
+    """
+
+    def __init__(self, frequencies, config):
+        super().__init__()
+        self.channels = config.channels
+        self.saft = LightSAFT(config.channels, frequencies, config)
+        del self.saft.tfc
+
+    def condition(self, embedding):
+        """Attention weights (targets, latent sources)."""
+        return self.saft.condition(embedding)
+
+    def forward(self, x, condition):
+        weight, bias, attention = condition
+        return gate(x + self.saft.transform(x, attention), weight, bias)

@@ -9,9 +9,11 @@ import dataclasses
 import math
 
 import torch
+from torch import nn
 
 from .config import Config
 from .losses import LOSSES
+from .muon import Muon
 from .networks import build
 
 
@@ -22,12 +24,15 @@ class Plan:
     `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `rate`: the
     learning rate, reached after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in
     `decay_steps` (None: never). `average`: decay of the averaged weights. `clip`: largest norm of the gradient.
-    `bfloat16`: whether convolutions and matrix products compute in it (the weights stay float32).
+    `optimiser`: "adamw", or "muon" for what lies between the first and the last layer and AdamW for the rest.
+    `bfloat16`: whether convolutions and matrix products compute in it (the weights stay float32); None: where the
+    processor has instructions for it.
     """
 
     batch: int = 6
     frames: int = 96
     loss: str = "relative"
+    optimiser: str = "muon"
     rate: float = 1e-3
     warmup: int = 200
     decay_from: int | None = None
@@ -35,7 +40,7 @@ class Plan:
     average: float = 0.999
     weight_decay: float = 1e-2
     clip: float = 5.0
-    bfloat16: bool = True
+    bfloat16: bool | None = None
     seed: int = 0
 
 
@@ -52,9 +57,9 @@ class Trainer:
         torch.manual_seed(plan.seed)
         self.network = build(config)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(
-            _parameter_groups(self.network, plan.weight_decay), lr=plan.rate, betas=(0.9, 0.99), eps=1e-7
-        )
+        self.optimisers = _optimisers(self.network, plan)
+        has_bfloat16 = torch.cpu._is_avx512_bf16_supported()
+        self._bfloat16 = has_bfloat16 if plan.bfloat16 is None else plan.bfloat16
         self.step = 0
         self.seconds = 0.0  # of wall time spent in steps
 
@@ -64,18 +69,20 @@ class Trainer:
         plan = self.plan
         mixture, stems = self._planes(mixture), self._planes(stems)
         self.network.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(plan, self.step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(plan, self.step)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             estimates = self.network(mixture, torch.arange(stems.shape[1]))
         loss = LOSSES[plan.loss](estimates.float(), stems, mixture)
-        self.optimiser.zero_grad()
+        self.network.zero_grad()
         loss.backward()
         if torch.distributed.is_initialized():
             _average([parameter.grad for parameter in self.network.parameters()])
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
         if norm.isfinite():
-            self.optimiser.step()
+            for optimiser in self.optimisers:
+                optimiser.step()
         self.step += 1
         self._follow()
         return float(loss.detach()), float(norm)
@@ -124,7 +131,7 @@ class Trainer:
             "plan": dataclasses.asdict(self.plan),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "random": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
@@ -136,7 +143,8 @@ class Trainer:
         trainer = cls(Config(**state["config"]), plan or Plan(**state["plan"]))
         trainer.network.load_state_dict(state["network"])
         trainer.average.load_state_dict(state["average"])
-        trainer.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(trainer.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         torch.set_rng_state(state["random"])
         trainer.step, trainer.seconds = state["step"], state["seconds"]
         return trainer
@@ -159,8 +167,24 @@ def _average(tensors):
         tensor.copy_(mean.view_as(tensor))
 
 
-def _parameter_groups(network, weight_decay):
+def _optimisers(network, plan):
     """Weights decay; biases, norms and embeddings do not."""
-    decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    matrices = _matrices(network) if plan.optimiser == "muon" else []
+    rest = [parameter for parameter in network.parameters() if all(parameter is not matrix for matrix in matrices)]
+    groups = [
+        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": plan.weight_decay},
+        {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimisers = [torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.99), eps=1e-7)]
+    return optimisers + ([Muon(matrices, plan.rate, weight_decay=plan.weight_decay)] if matrices else [])
+
+
+def _matrices(network):
+    """Weights of convolutions and of layers along the frequency axis, but for the first and the last convolution."""
+    return [
+        module.weight
+        for name, module in network.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
+        or (isinstance(module, nn.Linear) and module.bias is None)
+        if not name.startswith(("first_conv", "last_conv"))
+    ]

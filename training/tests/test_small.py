@@ -26,7 +26,9 @@ VARIANTS = {
     "growing": {"growth": 3},
     "residual": {"tfc": "residual", "tfc_layers": 4},
     "sum": {"skip": "sum", "growth": 2},
-    "conditioned encoder": {"conditioned_encoder": True, "tfc": "residual"},
+    "all conditioned": {"conditioned": "all", "tfc": "residual"},
+    "conditioned head": {"conditioned": "head", "tfc": "residual", "skip": "sum", "growth": 2},
+    "magnitudes": {"magnitudes": True, "folding": "bins"},
 }
 
 

@@ -126,7 +126,7 @@ def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
     for name in ("network", "average"):
         for key in expected[name]:
             torch.testing.assert_close(got[name][key], expected[name][key], rtol=0, atol=0)
-    moments = [state["optimiser"]["state"][0]["exp_avg_sq"] for state in (expected, got)]
+    moments = [state["optimisers"][0]["state"][0]["exp_avg_sq"] for state in (expected, got)]
     torch.testing.assert_close(*moments, rtol=0, atol=0)
 
 
@@ -200,8 +200,8 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
     for process, trainer in enumerate(alone):
         mixer = Mixer(tuple(find_tracks(songs))[:-1], samples(config, PLAN.frames), PLAN.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
-    moment = state["optimiser"]["state"][0]["exp_avg"]
-    expected = torch.stack([trainer.state()["optimiser"]["state"][0]["exp_avg"] for trainer in alone])
+    moment = state["optimisers"][0]["state"][0]["exp_avg"]
+    expected = torch.stack([trainer.state()["optimisers"][0]["state"][0]["exp_avg"] for trainer in alone])
     torch.testing.assert_close(moment, expected.mean(dim=0))
     assert not torch.allclose(*expected)
 
