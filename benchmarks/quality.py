@@ -19,7 +19,7 @@ from statistics import mean
 
 import numpy as np
 
-from lightsaft_infer import AudioReader, Separator, sdr, si_sdr
+from lightsaft_infer import AudioReader, Separator, TimeLimit, sdr, si_sdr
 from lightsaft_infer.stft import istft, stft
 
 BANDS = (0, 150, 500, 2000, 6000, 22050)  # Hz
@@ -33,6 +33,9 @@ def main():
     parser.add_argument("--threads", type=int)
     parser.add_argument("--chunk", type=int, help="frames of a chunk")
     parser.add_argument("--overlap", type=int, help="frames that chunks share")
+    parser.add_argument(
+        "--passes", type=int, default=1, help="passes of the network, 1 to 4, of which the mean is taken"
+    )
     args = parser.parse_args()
     separator = Separator.from_file(args.model, threads=args.threads, chunk=args.chunk, overlap=args.overlap)
     result = {
@@ -43,7 +46,7 @@ def main():
     }
     songs = {path.name: load_song(path) for path in sorted(args.songs.iterdir()) if path.is_dir()}
     for name, consistency in (("plain", False), ("mixture consistency", True)):
-        separated = {song: separate(separator, *stems, consistency) for song, stems in songs.items()}
+        separated = {song: separate(separator, *stems, consistency, args.passes) for song, stems in songs.items()}
         result[name] = judged({song: stems[0] for song, stems in songs.items()}, separated)
     stems = {song: stems for song, (stems, _) in songs.items()}
     for name, way in (("ideal ratio mask", ideal_ratio_mask), ("the mixture itself", mixture_itself)):
@@ -80,8 +83,10 @@ def load_song(folder):
     return stems, sample_rate
 
 
-def separate(separator, references, sample_rate, consistency):
-    return separator.separate(sum(references.values()), sample_rate=sample_rate, consistency=consistency)
+def separate(separator, references, sample_rate, consistency, passes):
+    limit = TimeLimit(1e6, most=passes) if passes > 1 else None
+    mixture = sum(references.values())
+    return separator.separate(mixture, sample_rate=sample_rate, consistency=consistency, time_limit=limit)
 
 
 def ideal_ratio_mask(references):

@@ -10,6 +10,7 @@ Audio is float32 (channels, samples), full scale 1.0.
 """
 
 from .audio import AudioReader
+from .deadline import TimeLimit
 from .errors import AudioError, EvaluationError, LightSAFTError, ModelError, OutputError
 from .export import separate_file
 from .manifest import Manifest
@@ -26,6 +27,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "Separator",
+    "TimeLimit",
     "sdr",
     "separate_file",
     "si_sdr",

@@ -8,7 +8,7 @@ import numpy as np
 from .errors import ModelError
 
 
-def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple):
+def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, effort=None):
     """Yield pairs (spectrum, estimates) of equally many frames, as spectra come.
 
     network : callable(planes float32 (1, 4, frames, bins), targets int64 (targets,)) that returns float32
@@ -16,6 +16,8 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple):
     targets : list of int, target indices
     chunk, overlap : frames of a chunk, and how many of them it shares with the next one; at most half
     multiple : the network takes frames in multiples of it; a shorter end of the track is padded with silence
+    effort : callable(spectrum, estimate) that returns a chunk's estimates, by as many calls of `estimate(spectrum)` as
+        it likes; default: by one
 
     Where two chunks overlap, one fades out while the other fades in; the two weights sum to one at every frame.
     """
@@ -23,9 +25,12 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple):
     rise = ((np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1))[:, np.newaxis]
     faded = None
 
+    def one_pass(spectrum):
+        return _run(network, spectrum, targets, multiple)
+
     def estimate(spectrum, last):
         nonlocal faded
-        estimates = _run(network, spectrum, targets, multiple)
+        estimates = one_pass(spectrum) if effort is None else effort(spectrum, one_pass)
         if faded is not None:
             estimates[:, :, :overlap] *= rise
             estimates[:, :, :overlap] += faded
@@ -42,6 +47,11 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple):
             pending = pending[:, step:]
     if pending is not None:
         yield estimate(pending, last=True)
+
+
+def chunk_count(frames, *, chunk, overlap):
+    """How many chunks `estimate_chunks` makes of so many frames."""
+    return 1 + max(0, -(-(frames - chunk) // (chunk - overlap)))
 
 
 def _run(network, spectrum, targets, multiple):

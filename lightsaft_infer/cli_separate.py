@@ -20,7 +20,18 @@ def add_separate(command, parents):
     add("-o", "--output", type=_path, default=Path("separated"), metavar="DIR", help=help_output)
     add("--template", default=TEMPLATE, type=_template, help="file names below DIR (default: %(default)s)")
     add_stem_options(parser)
+    help_limit = (
+        "for each file: more passes where there is time, a cheap estimate where there is none (default: one pass)"
+    )
+    add("--time-limit", type=_seconds, metavar="SECONDS", help=help_limit)
     add("--force", action="store_true", help="replace existing files")
+
+
+def _seconds(text):
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text}")
+    return seconds
 
 
 def _path(text):
@@ -48,6 +59,7 @@ def _separate(args):
     if args.output == PIPE:
         return _separate_to_stdout(separator, names, options["residual"], args)
     options |= {"subtype": args.subtype, "clip": args.clip or "scale", "overwrite": args.force}
+    options["time_limit"] = args.time_limit
     failures, taken = [], {}
     for mixture in args.mixtures:
         outputs = _outputs(mixture, names, args)
@@ -79,6 +91,17 @@ def _separate_one(separator, mixture, outputs, options):
     if export.gain != 1:
         peak = f"a peak of {1 / export.gain:.3f} would clip"
         print(f"lightsaft: {peak}, all stems scaled by {export.gain:.4f}: {mixture}", file=sys.stderr)
+    _tell_passes(export.passes, mixture)
+
+
+def _tell_passes(passes, mixture):
+    """Tell what was done within a time limit."""
+    if passes is None:
+        return
+    parts = [f"{count} with {number} pass{'' if number == 1 else 'es'}" for number, count in sorted(passes.items())]
+    if 0 in passes:
+        parts[0] = f"{passes[0]} without the network, as time ran out"
+    print(f"lightsaft: of {sum(passes.values())} chunks, {', '.join(parts)}: {mixture}", file=sys.stderr)
 
 
 def _separate_to_stdout(separator, names, residual, args):
@@ -102,11 +125,13 @@ def _separate_to_stdout(separator, names, residual, args):
             residual=residual is not None,
             subtype=subtype,
             clip=clip,
+            time_limit=args.time_limit,
             progress=progress,
         )
     peak = max(export.peaks.values())
     if peak > 1 and subtype != "FLOAT":
         print(f"lightsaft: a peak of {peak:.3f} was clamped: {mixture}", file=sys.stderr)
+    _tell_passes(export.passes, mixture)
     return 0
 
 

@@ -3,11 +3,14 @@
 Audio is float32 (channels, samples), full scale 1.0. A block of stems is a dict {target: float32 (channels, samples)}.
 """
 
+import math
+
 import numpy as np
 
 from .audio import check_format, check_samples
-from .chunks import estimate_chunks
+from .chunks import chunk_count, estimate_chunks
 from .consistency import mixture_consistency
+from .deadline import TimeLimit
 from .errors import AudioError, ModelError
 from .manifest import Manifest, default_manifest_path
 from .network import OnnxNetwork
@@ -60,7 +63,17 @@ class Separator:
         """Names of the targets that the model separates."""
         return self.manifest.targets
 
-    def separate(self, mixture, *, sample_rate, targets=None, consistency=False, residual=None, progress=None):
+    def separate(
+        self,
+        mixture,
+        *,
+        sample_rate,
+        targets=None,
+        consistency=False,
+        residual=None,
+        time_limit=None,
+        progress=None,
+    ):
         """Stems of a mixture.
 
         Parameters
@@ -70,6 +83,7 @@ class Separator:
         targets : names of the targets to separate, None for all; one target alone costs one pass of the network
         consistency : let the stems sum to the mixture (see `stream`); needs all targets
         residual : name of a further stem, mixture minus the sum of the stems: "instrumental" beside ("vocals",)
+        time_limit : seconds, or a TimeLimit, that this may take (see `stream`); None: one pass, however long it takes
         progress : callable(done, total), in seconds of audio, called as stems are finished
 
         Returns {target: float32 (channels, samples)}, each of the mixture's shape.
@@ -82,7 +96,13 @@ class Separator:
         stems = {}
         done = 0
         for block in self.stream(
-            [mixture], sample_rate=sample_rate, targets=targets, consistency=consistency, residual=residual
+            [mixture],
+            sample_rate=sample_rate,
+            targets=targets,
+            consistency=consistency,
+            residual=residual,
+            time_limit=time_limit,
+            samples=mixture.shape[-1] if mixture.ndim else 0,
         ):
             for target, audio in block.items():
                 stem = stems.setdefault(target, np.empty(mixture.shape, np.float32))
@@ -92,7 +112,9 @@ class Separator:
                 progress(done / sample_rate, mixture.shape[1] / sample_rate)
         return stems
 
-    def stream(self, blocks, *, sample_rate, targets=None, consistency=False, residual=None):
+    def stream(
+        self, blocks, *, sample_rate, targets=None, consistency=False, residual=None, time_limit=None, samples=None
+    ):
         """Yield blocks of stems as blocks of the mixture come, in bounded memory.
 
         `blocks` is an iterable of arrays (channels, samples) of any lengths; the stems, joined, are the same samples
@@ -102,8 +124,15 @@ class Separator:
         their magnitudes (see `mixture_consistency`), and what conversion of the sample rate takes away, above the
         model's band, equally. The stems then sum to the mixture up to float rounding.
 
+        With a `time_limit`, in seconds or a `TimeLimit`, which counts from this call, the track is done in that time
+        (by one pass of the network late at most): as long as there is time for it, each chunk gets several passes, of
+        which the mean is better than one; when time runs out, chunks get none, but an estimate by what the targets had
+        of the mixture until then. `samples` is the length of the mixture in samples per channel where it is known, and
+        must be right; without it no chunk gets a second pass.
+
         A mono mixture is given to the network on both channels; a stem is the mean of the two that come back.
         """
+        limit = TimeLimit.started(time_limit)
         targets = self.targets if targets is None else tuple(targets)
         indices = self.manifest.indices(targets)
         if consistency and (residual is not None or len(targets) < len(self.targets)):
@@ -111,21 +140,30 @@ class Separator:
         if residual in targets:
             raise ValueError(f"expected a residual of another name than the targets, got {residual!r}")
         check_format(sample_rate)
-        return self._stream(blocks, sample_rate, targets, indices, consistency, residual)
+        if limit is not None:
+            chunks = None if samples is None else self._chunks(samples, sample_rate)
+            limit.expect(chunks, len(targets), 1 / len(self.targets))
+        return self._stream(blocks, sample_rate, targets, indices, consistency, residual, limit)
 
-    def _stream(self, blocks, sample_rate, targets, indices, consistency, residual):
+    def _chunks(self, samples, sample_rate):
+        """Chunks of a mixture of so many samples."""
+        length = math.ceil(samples * self.manifest.sample_rate / sample_rate)
+        frames = 1 + math.ceil(length / self.manifest.hop_length)
+        return chunk_count(frames, chunk=self.chunk, overlap=self.overlap)
+
+    def _stream(self, blocks, sample_rate, targets, indices, consistency, residual, limit):
         delay = _Delay()
         mixture = delay.through(_reblocked(_checked(blocks)))
         names = targets if residual is None else (*targets, residual)
         share = consistency and sample_rate != self.manifest.sample_rate
-        for stems in self._estimate(mixture, sample_rate, indices, consistency):
+        for stems in self._estimate(mixture, sample_rate, indices, consistency, limit):
             yield _finish(stems, delay.take(stems.shape[-1]), names, share)
         # Conversion of the sample rate may end some samples early.
         rest = delay.take(None)
         if rest.shape[1]:
             yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, share)
 
-    def _estimate(self, mixture, sample_rate, indices, consistency):
+    def _estimate(self, mixture, sample_rate, indices, consistency, limit):
         """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
         manifest = self.manifest
         transform = {"n_fft": manifest.n_fft, "hop_length": manifest.hop_length}
@@ -139,6 +177,7 @@ class Separator:
             chunk=self.chunk,
             overlap=self.overlap,
             multiple=manifest.frames_multiple,
+            effort=None if limit is None else limit.effort,
         )
         estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)
         stems = istft_stream(estimates, **transform)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -54,6 +55,19 @@ def test_separate_writes_stems_and_is_quiet(run, song, tmp_path, capfd):
     assert files(out) == [f"l'été 1/{target}.wav" for target in ("bass", "drums", "other", "vocals")]
     for target, gain in GAINS.items():
         np.testing.assert_allclose(load(out / "l'été 1" / f"{target}.wav"), gain * noise(2, 30_000), atol=1e-5)
+
+
+def test_a_time_limit_and_what_was_done(run, song, tmp_path, capfd):
+    assert run(song, "--no-consistency", "--time-limit", "1000") == 0
+    told = capfd.readouterr().err
+    assert re.search(r"of (\d+) chunks, \1 with 4 passes: .*l'été 1\.wav", told)
+    vocals = load(tmp_path / "separated" / "l'été 1" / "vocals.wav")
+    np.testing.assert_allclose(vocals, GAINS["vocals"] * noise(2, 30_000), atol=1e-5)
+    assert run(song, "--force", "--time-limit", "1e-9") == 0
+    assert re.search(r"of (\d+) chunks, \1 without the network, as time ran out: ", capfd.readouterr().err)
+    with pytest.raises(SystemExit):
+        run(song, "--time-limit", "0")
+    assert "expected seconds above 0, got 0" in capfd.readouterr().err
 
 
 def test_stems_sum_to_the_mixture_by_default(run, song, tmp_path):

@@ -14,15 +14,15 @@ import threading
 from pathlib import Path
 
 BASE = (
-    "n_fft=4096 subbands=16 folding=bins channels=64 growth=32 levels=3 tfc=residual skip=sum conditioned=head "
+    "n_fft=4096 subbands=16 folding=bands channels=64 growth=32 levels=3 tfc=residual skip=sum conditioned=head "
     "min_bn_units=8 output=complex_mask compression=0.4 magnitudes=true",
     "batch=4 frames=64 warmup=100 average=0.99 rate=0.002 loss=relative optimiser=muon",
 )
 VARIANTS = {  # changes of the network, of the plan
     "base": ("", ""),
-    "AdamW": ("", "optimiser=adamw rate=0.0015"),
-    "no magnitudes": ("magnitudes=false", ""),
-    "bands of the spectrum as channels": ("folding=bands", ""),
+    "every 16th bin": ("folding=bins", ""),
+    "every 16th bin, AdamW": ("folding=bins", "optimiser=adamw rate=0.0015"),
+    "every 16th bin, no magnitudes": ("folding=bins magnitudes=false", ""),
     "real mask": ("output=real_mask", ""),
     "conditioned decoder": ("conditioned=decoder", ""),
     "8 sub-bands, 48 channels, 4 levels": ("subbands=8 channels=48 growth=16 levels=4", ""),

@@ -1,0 +1,146 @@
+"""Time limits: how many passes of the network every chunk gets, so that a track is done in time.
+
+Spectra are complex64 (channels, frames, bins), estimates complex64 (targets, channels, frames, bins).
+"""
+
+import collections
+import dataclasses
+import time
+
+import numpy as np
+
+RECENT = 3  # passes of which the slowest is what the next one is expected to take
+
+
+def _swapped(spectra):
+    return spectra[..., ::-1, :, :]
+
+
+# What a further pass sees instead of the mixture, and how its estimates are turned back. A separation should not depend
+# on these changes; a network's errors do, and are less in the mean.
+VIEWS = (
+    (lambda spectrum: spectrum, lambda estimates: estimates),
+    (_swapped, _swapped),
+    (lambda spectrum: 1j * spectrum, lambda estimates: -1j * estimates),
+    (lambda spectrum: 1j * _swapped(spectrum), lambda estimates: -1j * _swapped(estimates)),
+)
+MOST = len(VIEWS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """Decides whether a chunk gets another pass, from what is known before it.
+
+    limit : seconds for the whole track
+    most : passes that a chunk may get, 1 or more
+    reserve : part of the limit that is kept for what comes after the last chunk
+    caution : factor on what passes may cost that are not needed
+    """
+
+    limit: float
+    most: int = MOST
+    reserve: float = 0.02
+    caution: float = 1.25
+
+    def another(self, passes, *, elapsed, chunks, pass_seconds, other_seconds):
+        """Whether a chunk that has had `passes` passes gets one more.
+
+        elapsed : seconds since the start
+        chunks : chunks that are not finished, this one among them; None: not known
+        pass_seconds : what a pass is expected to take; other_seconds : what else a chunk takes
+
+        The first pass is given wherever it ends in time if all later chunks do without. Further passes are given only
+        where all later chunks can have as many, so that the quality is even.
+        """
+        left = self.limit * (1 - self.reserve) - elapsed - (1 if chunks is None else chunks) * other_seconds
+        if passes == 0:
+            return pass_seconds <= left
+        if passes >= self.most or chunks is None:
+            return False
+        return self.caution * pass_seconds * (1 + (chunks - 1) * (passes + 1)) <= left
+
+
+class TimeLimit:
+    """A limit on the time that the separation of one track takes, and afterwards what was done.
+
+    seconds : the limit, more than 0, from the call of `Separator.separate` or `separate_file` to its end
+    most : passes of the network that a chunk gets where there is time, 1 to 4
+    clock : callable that returns seconds
+
+    `passes` counts chunks by the passes that they got: {0: 3, 1: 200} are three chunks with a cheap estimate.
+    Raises ValueError for numbers out of range, and where the limit has served another track.
+    """
+
+    def __init__(self, seconds, *, most=MOST, clock=time.monotonic):
+        if not seconds > 0:
+            raise ValueError(f"expected a time limit above 0 seconds, got {seconds}")
+        if not 1 <= most <= MOST:
+            raise ValueError(f"expected 1 to {MOST} passes, got {most}")
+        self.passes = collections.Counter()
+        self._policy = Policy(seconds, most)
+        self._clock = clock
+        self._start = self._chunks = self._typical = None
+        self._recent = collections.deque(maxlen=RECENT)
+        self._in_passes = 0.0
+
+    @classmethod
+    def started(cls, limit):
+        """A limit that counts from now, or goes on counting: a TimeLimit, seconds, or None for none."""
+        if limit is None:
+            return None
+        limit = limit if isinstance(limit, cls) else cls(limit)
+        if limit._start is None:
+            limit._start = limit._clock()
+        return limit
+
+    def expect(self, chunks, targets, share):
+        """Tell how many chunks the track has (None: not known, and none gets a second pass), how many targets are
+        separated, and what part of the mixture one of them is taken for before the network has run."""
+        if self._typical is not None:
+            raise ValueError("expected a time limit that has not served another track")
+        self._chunks = chunks
+        self._typical = _Typical(targets, share)
+
+    def effort(self, spectrum, estimate):
+        """Estimates of a chunk: the mean of as many passes as there is time for (see `estimate_chunks`)."""
+        total, passes = 0, 0
+        while self._another(passes):
+            before = self._clock()
+            there, back = VIEWS[passes]
+            total = total + back(estimate(there(spectrum)))
+            took = self._clock() - before
+            self._recent.append(took)
+            self._in_passes += took
+            passes += 1
+        self.passes[passes] += 1
+        if not passes:
+            return self._typical.estimates(spectrum)
+        estimates = total if passes == 1 else total / np.float32(passes)
+        self._typical.add(spectrum, estimates)
+        return estimates
+
+    def _another(self, passes):
+        elapsed, finished = self._clock() - self._start, self.passes.total()
+        return self._policy.another(
+            passes,
+            elapsed=elapsed,
+            chunks=None if self._chunks is None else max(1, self._chunks - finished),
+            pass_seconds=max(self._recent, default=0.0),
+            other_seconds=(elapsed - self._in_passes) / max(finished, 1),
+        )
+
+
+class _Typical:
+    """The cheap estimate: of the mixture in each bin, the part that a target's estimates until now have had of it."""
+
+    def __init__(self, targets, share):
+        self._whole = np.full(1, 1e-6)
+        self._taken = np.full((targets, 1), share) * self._whole
+
+    def add(self, spectrum, estimates):
+        self._taken = self._taken + (estimates * spectrum.conj()).real.sum(axis=(1, 2))
+        self._whole = self._whole + np.square(np.abs(spectrum)).sum(axis=(0, 1))
+
+    def estimates(self, spectrum):
+        gains = (self._taken / self._whole).astype(np.float32)
+        return gains[:, np.newaxis, np.newaxis] * spectrum

@@ -1,0 +1,205 @@
+"""Time limits: the policy over all speeds, lengths and limits, and tracks separated by a fake clock."""
+
+import itertools
+
+import numpy as np
+import pytest
+from conftest import echo_network, joined, noise, split
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightsaft_infer import Separator, TimeLimit
+from lightsaft_infer.deadline import VIEWS, Policy
+
+SECONDS = st.floats(1e-3, 10)
+
+
+class Clock:
+    """Tells the time that others let pass."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def spend(policy, chunks, pass_seconds, other_seconds=0.0):
+    """Passes of every chunk by a policy, where the next pass takes what `pass_seconds` yields, and when it was over."""
+    now, recent, counts = 0.0, [], []
+    costs = iter(pass_seconds)
+    for left in range(chunks, 0, -1):
+        now += other_seconds
+        passes = 0
+        while policy.another(
+            passes,
+            elapsed=now,
+            chunks=left,
+            pass_seconds=max(recent[-3:], default=0.0),
+            other_seconds=other_seconds,
+        ):
+            recent.append(next(costs))
+            now += recent[-1]
+            passes += 1
+        counts.append(passes)
+    return counts, now
+
+
+@given(limit=SECONDS, chunks=st.integers(1, 60), costs=st.lists(SECONDS, min_size=1, max_size=9))
+def test_a_limit_is_passed_by_one_pass_at_most(limit, chunks, costs):
+    """Whatever the speeds are: only a pass that took longer than those before it can end late, and it is the last."""
+    policy = Policy(limit)
+    _, end = spend(policy, chunks, itertools.cycle(costs))
+    assert end <= limit + max(costs)
+
+
+@given(limit=SECONDS, chunks=st.integers(1, 60), cost=SECONDS, other=st.floats(0, 1))
+def test_at_an_even_speed_the_limit_holds(limit, chunks, cost, other):
+    _, end = spend(Policy(limit), chunks, itertools.repeat(cost), other)
+    assert end <= max(limit, cost + chunks * other) + 1e-9  # the first pass is made without knowing what it takes
+
+
+@given(limit=SECONDS, chunks=st.integers(1, 60), cost=SECONDS)
+def test_extras_go_before_any_chunk_goes_without(limit, chunks, cost):
+    """At an even speed, no chunk after the first gets two passes where another gets none, and quality is even."""
+    counts, _ = spend(Policy(limit), chunks, itertools.repeat(cost))
+    if 0 in counts:
+        assert max(counts) == 1
+        assert counts == sorted(counts, reverse=True)
+    else:
+        assert max(counts[1:], default=1) - min(counts[1:], default=1) <= 3
+        assert counts[1:] == sorted(counts[1:])  # what is saved is spent later
+
+
+@given(limit=SECONDS, more=st.floats(1, 20), chunks=st.integers(1, 60), cost=SECONDS)
+def test_more_time_is_never_worse(limit, more, chunks, cost):
+    fewer, _ = spend(Policy(limit), chunks, itertools.repeat(cost))
+    counts, _ = spend(Policy(limit * more), chunks, itertools.repeat(cost))
+    assert sum(counts) >= sum(fewer)
+    assert counts.count(0) <= fewer.count(0)
+
+
+@given(chunks=st.integers(1, 60), cost=SECONDS, most=st.integers(1, 4))
+def test_enough_time_is_used(chunks, cost, most):
+    counts, _ = spend(Policy(100 * chunks * cost, most), chunks, itertools.repeat(cost))
+    assert counts == [most] * chunks
+
+
+def test_of_a_stream_of_unknown_length_no_chunk_gets_two_passes():
+    known = {"elapsed": 0.0, "pass_seconds": 1.0, "other_seconds": 0.1}
+    assert Policy(100.0).another(0, chunks=None, **known)
+    assert not Policy(100.0).another(1, chunks=None, **known)
+
+
+def slowing(clock, seconds, after, factor):
+    """A network that halves, and whose passes take `seconds`, and `factor` times as long after so many."""
+    calls = itertools.count()
+
+    def network(planes, targets):
+        clock.now += seconds * (factor if next(calls) >= after else 1)
+        return np.float32(0.5) * echo_network(planes, targets)
+
+    return network
+
+
+@pytest.mark.parametrize("after", [0, 5, 40, 90])
+@pytest.mark.parametrize("limit", [5.0, 20.0, 60.0])
+def test_a_network_that_becomes_ten_times_slower(manifest, limit, after):
+    """100 chunks and more at 0.2 s: whole stems in time, by a pass of 2 s at most."""
+    clock = Clock()
+    separator = Separator(manifest, slowing(clock, 0.2, after, 10), chunk=16, overlap=4)
+    mixture = noise(2, 100 * 12 * manifest.hop_length)
+    time_limit = TimeLimit(limit, clock=clock)
+    stems = separator.separate(mixture, sample_rate=44100, time_limit=time_limit)
+    assert clock.now - 1000 <= limit + 2.0
+    assert time_limit.passes.total() >= 100
+    for stem in stems.values():
+        assert stem.shape == mixture.shape
+        np.testing.assert_allclose(stem, mixture / 2, atol=1e-4)  # the cheap estimate has learnt the half
+    if limit == 60 and after == 40:
+        assert {0, 1, 2} <= set(time_limit.passes)
+
+
+def test_passes_are_turned_back(manifest):
+    """A network whose estimates do not depend on the changes gives the same by one pass and by all."""
+    clock = Clock()
+    seen = []
+
+    def network(planes, targets):
+        seen.append(planes)
+        return echo_network(planes, targets)
+
+    separator = Separator(manifest, network)
+    mixture = noise(2, 20000)
+    once = separator.separate(mixture, sample_rate=44100)
+    passes_of_one = len(seen)
+    limit = TimeLimit(1.0, clock=clock)
+    often = separator.separate(mixture, sample_rate=44100, time_limit=limit)
+    assert len(seen) == (1 + len(VIEWS)) * passes_of_one
+    assert limit.passes == {len(VIEWS): passes_of_one}
+    for target in once:
+        np.testing.assert_allclose(often[target], once[target], atol=1e-5)
+    left_real, right_real, left_imaginary, right_imaginary = seen[passes_of_one][0]
+    np.testing.assert_array_equal(seen[passes_of_one + 1][0], [right_real, left_real, right_imaginary, left_imaginary])
+    np.testing.assert_array_equal(
+        seen[passes_of_one + 2][0], [-left_imaginary, -right_imaginary, left_real, right_real]
+    )
+
+
+def test_the_mean_of_passes_is_taken(manifest):
+    """A network that takes the left channel for all that there is: with both orders, half of each."""
+
+    def network(planes, targets):
+        planes = planes * np.array([1, 0, 1, 0], np.float32)[:, np.newaxis, np.newaxis]
+        return echo_network(planes, targets)
+
+    mixture = noise(2, 5000)
+    limit = TimeLimit(1.0, clock=Clock())
+    stems = Separator(manifest, network).separate(mixture, sample_rate=44100, time_limit=limit)
+    np.testing.assert_allclose(stems["bass"], mixture / 2, atol=1e-5)
+
+
+def test_without_any_time_the_mixture_is_shared(manifest):
+    clock = Clock()
+
+    def blocks(mixture):
+        clock.now += 2.0
+        yield mixture
+
+    mixture = noise(1, 5000)
+    limit = TimeLimit(1.0, clock=clock)
+    separator = Separator(manifest, lambda *_: pytest.fail("there was no time for the network"))
+    stems = joined(separator.stream(blocks(mixture), sample_rate=44100, time_limit=limit, samples=5000))
+    assert set(limit.passes) == {0}
+    for stem in stems.values():
+        np.testing.assert_allclose(stem, mixture / 4, atol=1e-6)
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 44100, 48000])
+@pytest.mark.parametrize("length", [1, 5000, 5001, 100_000])
+def test_chunks_are_as_many_as_were_expected(manifest, sample_rate, length):
+    """Else the last ones would get too little, or too much."""
+    calls = []
+
+    def network(planes, targets):
+        calls.append(planes.shape)
+        return echo_network(planes, targets)
+
+    separator = Separator(manifest, network)
+    list(separator.stream(split(noise(1, length), 999), sample_rate=sample_rate))
+    assert abs(len(calls) - separator._chunks(length, sample_rate)) <= (sample_rate != 44100)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_limits_out_of_range(echo, seconds):
+    with pytest.raises(ValueError, match="above 0 seconds"):
+        echo.separate(noise(1, 10), sample_rate=44100, time_limit=seconds)
+
+
+def test_a_limit_serves_one_track(echo):
+    limit = TimeLimit(100)
+    echo.separate(noise(1, 10), sample_rate=44100, time_limit=limit)
+    with pytest.raises(ValueError, match="another track"):
+        echo.separate(noise(1, 10), sample_rate=44100, time_limit=limit)
+    with pytest.raises(ValueError, match="1 to 4 passes"):
+        TimeLimit(1, most=5)
