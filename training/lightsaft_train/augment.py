@@ -25,10 +25,11 @@ SPEED, PITCH = 0.25, 0.02
 FILTER, SATURATION, COMPRESSION, REVERB = 0.3, 0.08, 0.1, 0.1
 SWAP, POLARITY, PAN, WIDTH = 0.5, 0.5, 0.3, 0.2
 LIMITER, CLIPPING = 0.25, 0.05
+DEEP = 0.2  # basses of which only the lowest partials are left
 
 
-def augmented(audio, rng, samples):
-    """The first `samples` of a stem changed at random; speed and pitch only if it has more than that."""
+def augmented(audio, rng, samples, target=None):
+    """The first `samples` of a target's stem changed at random; speed and pitch only if it has more than that."""
     if audio.shape[1] > samples:
         if rng.random() < SPEED:
             audio = resampled(audio, 2 ** (rng.uniform(-5, 5) / 12))
@@ -36,6 +37,10 @@ def augmented(audio, rng, samples):
             audio = PitchShift(semitones=rng.uniform(-4, 4))(audio, SAMPLE_RATE)
     audio = audio[:, :samples]
     board = effects(rng)
+    if target == "bass" and rng.random() < DEEP:
+        cutoff = np.exp(rng.uniform(np.log(60), np.log(300)))
+        for _ in range(3):
+            board.append(LowpassFilter(cutoff))
     if len(board):
         audio = board(audio, SAMPLE_RATE)
     return imaged(audio, rng)

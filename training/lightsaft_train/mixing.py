@@ -74,7 +74,7 @@ class Mixer:
         return self._changed(audio, target, rng)
 
     def _changed(self, audio, target, rng):
-        return levelled(augmented(audio, rng, self.samples), target, rng)
+        return levelled(augmented(audio, rng, self.samples, target), target, rng)
 
 
 def levelled(audio, target, rng):

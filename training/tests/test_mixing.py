@@ -99,6 +99,18 @@ def test_changes_leave_their_argument_alone():
     np.testing.assert_array_equal(audio, before)
 
 
+def test_some_basses_keep_only_what_is_low(monkeypatch):
+    noise = 0.3 * np.random.default_rng(0).standard_normal((2, 30000)).astype(np.float32)
+
+    def high_share(target, seed):
+        power = np.square(np.abs(np.fft.rfft(augmented(noise, np.random.default_rng(seed), 30000, target)[0])))
+        return power[30000 * 1000 // 44100 :].sum() / power.sum()
+
+    monkeypatch.setattr("lightsaft_train.augment.DEEP", 1.0)
+    assert max(high_share("bass", seed) for seed in range(20)) < 0.1
+    assert min(high_share("drums", seed) for seed in range(20)) > 0.3
+
+
 def test_speed_moves_the_pitch():
     tone = np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100).astype(np.float32)
     faster = resampled(np.stack([tone, tone]), 1.25)

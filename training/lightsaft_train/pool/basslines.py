@@ -49,7 +49,8 @@ def bass_events(rng, style, changes, spans, key):
     pattern = draw_pattern(rng, name)
     if rng.random() < 0.3 and name not in ("offbeat", "rolling"):
         pattern = pattern + " " + draw_pattern(rng, name)
-    centre = int(rng.integers(32, 41)) - (3 if name in ("808", "sustain", "reese") else 0)
+    lowest = 29 if style.family == "club" else 32  # in dance music most of the bass's energy is below 60 Hz
+    centre = int(rng.integers(lowest, lowest + 9)) - (3 if name in ("808", "sustain", "reese") else 0)
     gate = rng.uniform(0.6, 1.0) if name in ("offbeat", "rolling", "octaves", "eighths", "riff", "funk") else 1.0
     slide = pick(rng, (0.0, 0.0, 0.04, 0.1)) if name in ("808", "funk", "wobble", "reese", "riff") else 0.0
     accent = 0 if not style.jitter[1] else 10
