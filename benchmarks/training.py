@@ -1,6 +1,7 @@
 """Speed of training steps: float32 against bfloat16, one thread against two, alternating in one run.
 
     PYTHONPATH=training python benchmarks/training.py
+    PYTHONPATH=training python benchmarks/training.py --keep-memory
     PYTHONPATH=training python benchmarks/training.py --network channels=48 levels=4 --batch 3 --frames 96
 
 Prints JSON: for each way the median seconds of a step and the seconds of target audio that it trains on per second.
@@ -16,6 +17,7 @@ from statistics import median
 import torch
 from lightsaft_train.config import PRESETS, changed
 from lightsaft_train.cost import multiply_adds_per_second
+from lightsaft_train.run import keep_memory
 from lightsaft_train.trainer import Plan, Trainer, samples
 
 WAYS = {
@@ -33,7 +35,10 @@ def main():
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--keep-memory", action="store_true", help="keep freed memory, as training runs do")
     args = parser.parse_args()
+    if args.keep_memory:
+        keep_memory()
     config = changed(PRESETS[args.preset], args.network)
     plan = Plan(batch=args.batch, frames=args.frames)
     trainers = {

@@ -51,7 +51,7 @@ def train(run, tracks, held_out, songs, pace, *, processes=1, threads=1, report=
     """Train a run by several processes, each with so many threads. Arguments as `Run` (as a tuple) and `Run.train` take
     them. Two processes with a thread each are faster than one with two threads."""
     if processes == 1:
-        _keep_memory()
+        keep_memory()
         torch.set_num_threads(threads)
         Run(*run).train(tracks, held_out, songs, pace, report=report)
         return
@@ -61,7 +61,7 @@ def train(run, tracks, held_out, songs, pace, *, processes=1, threads=1, report=
 
 
 def _train_process(rank, meeting, processes, threads, run, arguments, report):
-    _keep_memory()
+    keep_memory()
     torch.set_num_threads(threads)
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
     try:
@@ -70,7 +70,7 @@ def _train_process(rank, meeting, processes, threads, run, arguments, report):
         dist.destroy_process_group()
 
 
-def _keep_memory():
+def keep_memory():
     """Let the C library keep freed memory: a step that must ask the system for fresh pages takes half as long again."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
     if mallopt is not None:
