@@ -231,6 +231,7 @@ def _export(args):
         version=args.version,
         licence=args.licence,
         training=training,
+        float16=True,
         scores={"data": args.scored_on, **{target: round(value, 2) for target, value in best["scores"].items()}},
     )
     print(path)

@@ -7,6 +7,7 @@ import os
 import warnings
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime
 import torch
@@ -18,6 +19,7 @@ from lightsaft_infer.selftest import noise_rms
 from .networks import build
 
 OPSET = 17
+FEWEST_HALVED = 256  # numbers of a tensor that is worth storing in float16
 TARGETS = ("vocals", "drums", "bass", "other")
 SELFTEST = {"seed": 0, "frames": 64, "scale": 10.0}
 
@@ -69,8 +71,9 @@ def fold_batch_norm(network):
     return network
 
 
-def export_graph(network):
-    """The network's graph as bytes, with dynamic batch, frames and targets."""
+def export_graph(network, *, float16=False):
+    """The network's graph as bytes, with dynamic batch, frames and targets; its larger weights in float16, or all in
+    float32."""
     config = network.config
     example = (torch.zeros(2, 4, 3 * config.frames_multiple, config.n_fft // 2 + 1), torch.arange(3))
     content = io.BytesIO()
@@ -89,8 +92,25 @@ def export_graph(network):
         )
     model = onnx.load_from_string(content.getvalue())
     _declare_output(model, config)
+    if float16:
+        halve_weights(model)
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def halve_weights(model):
+    """Store a graph's weights in float16, in place: half the size. They are made float32 as the graph is loaded."""
+    graph = model.graph
+    weights = [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]
+    for tensor in weights:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.size < FEWEST_HALVED:
+            continue
+        stored = onnx.numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}_float16")
+        cast = onnx.helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT)
+        graph.initializer.remove(tensor)
+        graph.initializer.append(stored)
+        graph.node.insert(0, cast)
 
 
 def _declare_output(model, config):
@@ -100,15 +120,15 @@ def _declare_output(model, config):
     model.graph.output[0].CopyFrom(value)
 
 
-def write_model(network, folder, *, name, version, licence, training, scores):
+def write_model(network, folder, *, name, version, licence, training, scores, float16=False):
     """Write `folder`/<name>.onnx and its manifest <name>.json. Returns the manifest's path.
 
-    name, version, licence : str; training, scores : dict, as in the manifest
+    name, version, licence : str; training, scores : dict, as in the manifest; float16 : see `export_graph`
     The files get their names when they are whole; existing ones are replaced.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    graph = export_graph(network)
+    graph = export_graph(network, float16=float16)
     config = network.config
     manifest = {
         "format": 1,
