@@ -160,6 +160,7 @@ class _PartFile:
 
         with _naming(self._place):
             self._sound.close()
+            _clear_time_stamp(self._raw)
             os.fsync(self._raw.fileno())
             got = soundfile.info(self._path).frames
         if got != frames:
@@ -179,6 +180,21 @@ class _PartFile:
             self._sound.close()
         self._raw.close()
         self._path.unlink(missing_ok=True)
+
+
+def _clear_time_stamp(file):
+    """Zero the time that libsndfile writes into the PEAK chunk of float WAV: the same stems are then the same bytes."""
+    file.seek(0)
+    name, place = file.read(4), 12
+    if name != b"RIFF":
+        return
+    while name not in (b"PEAK", b"data", b""):
+        file.seek(place)
+        name, size = file.read(4), int.from_bytes(file.read(4), "little")
+        if name == b"PEAK":
+            file.seek(place + 12)  # behind the chunk's name, size and version
+            file.write(bytes(4))
+        place += 8 + size + size % 2
 
 
 def output_format(path, subtype=None, frames=None, channels=2):

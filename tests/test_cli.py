@@ -57,6 +57,18 @@ def test_separate_writes_stems_and_is_quiet(run, song, tmp_path, capfd):
         np.testing.assert_allclose(load(out / "l'été 1" / f"{target}.wav"), gain * noise(2, 30_000), atol=1e-5)
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_the_same_bytes_every_time(song, tmp_path, suffix):
+    """With the packaged model; and nearly the same samples with another number of threads."""
+    common = ["separate", str(song), "--format", suffix, "--clip", "clamp"]
+    for out, threads in (("a", 2), ("b", 2), ("c", 1)):
+        assert main([*common, "--threads", str(threads), "-o", str(tmp_path / out)]) == 0
+    for target in ("vocals", "drums", "bass", "other"):
+        a, b, c = (tmp_path / out / "l'été 1" / f"{target}.{suffix}" for out in "abc")
+        assert a.read_bytes() == b.read_bytes()
+        np.testing.assert_allclose(load(c), load(a), atol=1e-5)
+
+
 def test_a_time_limit_and_what_was_done(run, song, tmp_path, capfd):
     assert run(song, "--no-consistency", "--time-limit", "1000") == 0
     told = capfd.readouterr().err

@@ -44,6 +44,16 @@ def test_float_wav_keeps_every_sample(tmp_path, stems):
     assert len(list(tmp_path.rglob("*"))) == 4  # two folders, two files, nothing temporary
 
 
+def test_no_time_stamp_in_float_wav(tmp_path, stems):
+    save(outputs(tmp_path), stems)
+    for target, path in outputs(tmp_path).items():
+        content = path.read_bytes()
+        chunk = content[content.index(b"PEAK") + 8 :]
+        assert chunk[:8] == bytes([1, 0, 0, 0, 0, 0, 0, 0])  # version, time stamp
+        assert np.frombuffer(chunk[8:12], "<f4") == np.abs(stems[target][0]).max()
+        np.testing.assert_array_equal(load(path), stems[target])
+
+
 @pytest.mark.parametrize(
     ("suffix", "subtype", "step"),
     [(".wav", "PCM_16", 2**-15), (".wav", "pcm_24", 2**-23), (".flac", None, 2**-23), (".FLAC", "PCM_16", 2**-15)],
