@@ -4,9 +4,12 @@ Arguments are left as they are.
 """
 
 import numpy as np
+import scipy.fft
 import soxr
 from pedalboard import (
+    Chorus,
     Compressor,
+    Delay,
     Distortion,
     HighpassFilter,
     HighShelfFilter,
@@ -21,11 +24,17 @@ from pedalboard import (
 from .tracks import SAMPLE_RATE
 
 # How often each change is made.
-SPEED, PITCH = 0.25, 0.02
-FILTER, SATURATION, COMPRESSION, REVERB = 0.3, 0.08, 0.1, 0.1
+SPEED, PITCH = 0.3, 0.02
+FILTER, SATURATION, COMPRESSION = 0.3, 0.08, 0.1
 SWAP, POLARITY, PAN, WIDTH = 0.5, 0.5, 0.3, 0.2
 LIMITER, CLIPPING = 0.25, 0.05
 DEEP = 0.2  # basses of which only the lowest partials are left
+CHOPPED = 0.08  # voices cut into a rhythm
+BAND_LIMITED = 0.25  # mixtures that end far below 22 kHz, as after a lossy codec
+# Reverberation, echoes, chorus: produced voices have much of them, and are taken for synthesisers by a network that has
+# seen dry ones only.
+SPACE = {"vocals": (0.35, 0.2, 0.1)}
+LESS_SPACE = (0.12, 0.04, 0.04)
 
 
 def augmented(audio, rng, samples, target=None):
@@ -36,7 +45,9 @@ def augmented(audio, rng, samples, target=None):
         elif rng.random() < PITCH:
             audio = PitchShift(semitones=rng.uniform(-4, 4))(audio, SAMPLE_RATE)
     audio = audio[:, :samples]
-    board = effects(rng)
+    if target == "vocals" and rng.random() < CHOPPED:
+        audio = audio * chops(rng, samples)
+    board = effects(rng, SPACE.get(target, LESS_SPACE))
     if target == "bass" and rng.random() < DEEP:
         cutoff = np.exp(rng.uniform(np.log(60), np.log(300)))
         for _ in range(3):
@@ -52,8 +63,19 @@ def resampled(audio, speed):
     return np.ascontiguousarray(soxr.resample(audio.T, rate * speed, rate, quality="LQ").T)
 
 
-def effects(rng):
-    """A chain of filters, saturation, compression and reverberation, empty more often than not."""
+def chops(rng, samples):
+    """Gain (samples,) that opens and closes in a rhythm."""
+    time = np.arange(samples) / SAMPLE_RATE
+    period = rng.uniform(0.1, 0.5)
+    phase = (time / period + rng.random()) % 1
+    opened = phase < rng.uniform(0.3, 0.8)
+    ramp = int(0.004 * SAMPLE_RATE)
+    return np.convolve(opened, np.ones(ramp) / ramp, mode="same").astype(np.float32)
+
+
+def effects(rng, space=LESS_SPACE):
+    """A chain of filters, saturation, compression and `space`, often empty."""
+    reverb, echo, chorus = space
     board = Pedalboard()
     if rng.random() < FILTER:
         for _ in range(rng.integers(1, 3)):
@@ -62,7 +84,11 @@ def effects(rng):
         board.append(Distortion(drive_db=rng.uniform(3, 18)))
     if rng.random() < COMPRESSION:
         board.append(Compressor(rng.uniform(-35, -15), rng.uniform(2, 8), rng.uniform(0.5, 30), rng.uniform(40, 300)))
-    if rng.random() < REVERB:
+    if rng.random() < chorus:
+        board.append(Chorus(rng.uniform(0.3, 3), rng.uniform(0.1, 0.5), rng.uniform(5, 12), rng.uniform(0, 0.3)))
+    if rng.random() < echo:
+        board.append(Delay(rng.uniform(0.08, 0.5), rng.uniform(0.1, 0.5), rng.uniform(0.1, 0.4)))
+    if rng.random() < reverb:
         wet = rng.uniform(0.05, 0.35)
         board.append(Reverb(rng.uniform(0.1, 0.9), rng.uniform(0.2, 0.8), wet, 1 - wet, rng.uniform(0.4, 1)))
     return board
@@ -100,9 +126,11 @@ def imaged(audio, rng):
 def limited(stems, rng):
     """The mixture (2, samples) of stems (targets, 2, samples), and the stems as they are in it.
 
-    The level of all is drawn. A limiter's gain is applied to the stems too, which still sum to the mixture; clipping
-    changes the mixture alone.
+    Some end at a lower frequency. The level of all is drawn. A limiter's gain is applied to the stems too, which still
+    sum to the mixture; clipping changes the mixture alone.
     """
+    if rng.random() < BAND_LIMITED:
+        stems = low_passed(stems, rng.uniform(9000, 17000))
     peak = np.abs(stems.sum(axis=0)).max()
     if rng.random() < LIMITER:
         drive = 10 ** (rng.uniform(2, 9) / 20) / max(peak, 0.25)
@@ -115,6 +143,13 @@ def limited(stems, rng):
         ceiling = np.abs(mixture).max() * np.float32(rng.uniform(0.5, 0.9))
         mixture = np.clip(mixture, -ceiling, ceiling)
     return mixture, stems
+
+
+def low_passed(audio, cutoff):
+    """Audio (..., samples) without anything above a frequency in Hz."""
+    spectrum = scipy.fft.rfft(audio)
+    spectrum[..., int(cutoff * audio.shape[-1] / SAMPLE_RATE) :] = 0
+    return scipy.fft.irfft(spectrum, n=audio.shape[-1])
 
 
 def _limiter_gain(mixture, ceiling=0.95, block=64):

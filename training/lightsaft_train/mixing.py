@@ -13,10 +13,10 @@ from .augment import augmented, limited
 from .tracks import TARGETS, DataError
 
 # Level of a stem in a mixture, dB of root mean square: mean and standard deviation.
-LEVELS = {"vocals": (-26.0, 5.0), "drums": (-22.0, 5.0), "bass": (-24.0, 5.0), "other": (-25.0, 5.0)}
+LEVELS = {"vocals": (-26.5, 6.0), "drums": (-22.0, 5.0), "bass": (-24.0, 5.0), "other": (-25.0, 5.0)}
 SILENT = {"vocals": 0.2, "drums": 0.12, "bass": 0.25, "other": 0.08}
 COHERENT = 0.35  # mixtures that keep one song's stems together
-DOUBLED = {"vocals": 0.15, "drums": 0.1, "bass": 0.0, "other": 0.35}  # stems of two sources
+DOUBLED = {"vocals": 0.25, "drums": 0.1, "bass": 0.0, "other": 0.35}  # stems of two sources
 QUIET = 10 ** (-50 / 20)
 MARGIN = 1.4  # more is read than is used, for changes of speed
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from lightsaft_train import mixing
-from lightsaft_train.augment import augmented, limited, resampled
+from lightsaft_train.augment import augmented, chops, limited, low_passed, resampled
 from lightsaft_train.mixing import Mixer, levelled
 from lightsaft_train.tracks import TARGETS, DataError, find_tracks
 
@@ -109,6 +109,24 @@ def test_some_basses_keep_only_what_is_low(monkeypatch):
     monkeypatch.setattr("lightsaft_train.augment.DEEP", 1.0)
     assert max(high_share("bass", seed) for seed in range(20)) < 0.1
     assert min(high_share("drums", seed) for seed in range(20)) > 0.3
+
+
+def test_band_limit():
+    audio = 0.3 * np.random.default_rng(0).standard_normal((4, 2, 44100)).astype(np.float32)
+    limited_audio = low_passed(audio, 10000.0)
+    assert limited_audio.dtype == np.float32
+    before, after = (np.abs(np.fft.rfft(part)) for part in (audio, limited_audio))
+    np.testing.assert_allclose(after[..., :10000], before[..., :10000], rtol=1e-3, atol=1e-2)
+    assert after[..., 10000:].max() < 1e-3 * before.max()
+
+
+def test_chops_open_and_close():
+    gains = np.stack([chops(np.random.default_rng(seed), 66150) for seed in range(20)])
+    assert gains.dtype == np.float32
+    assert gains.min() >= 0
+    assert gains.max() <= 1.001
+    assert ((gains > 0.99).mean(axis=1) > 0.2).all()
+    assert ((gains < 0.01).mean(axis=1) > 0.1).all()
 
 
 def test_speed_moves_the_pitch():
