@@ -29,6 +29,7 @@ FILTER, SATURATION, COMPRESSION = 0.3, 0.08, 0.1
 SWAP, POLARITY, PAN, WIDTH = 0.5, 0.5, 0.3, 0.2
 LIMITER, CLIPPING = 0.25, 0.05
 DEEP = 0.2  # basses of which only the lowest partials are left
+HEAVY = {"drums": 0.3, "bass": 0.2}  # stems whose lowest octave is loud, as in dance music
 CHOPPED = 0.08  # voices cut into a rhythm
 BAND_LIMITED = 0.25  # mixtures that end far below 22 kHz, as after a lossy codec
 # Reverberation, echoes, chorus: produced voices have much of them, and are taken for synthesisers by a network that has
@@ -48,6 +49,8 @@ def augmented(audio, rng, samples, target=None):
     if target == "vocals" and rng.random() < CHOPPED:
         audio = audio * chops(rng, samples)
     board = effects(rng, SPACE.get(target, LESS_SPACE))
+    if rng.random() < HEAVY.get(target, 0.0):
+        board.append(LowShelfFilter(rng.uniform(50, 120), rng.uniform(3, 12)))
     if target == "bass" and rng.random() < DEEP:
         cutoff = np.exp(rng.uniform(np.log(60), np.log(300)))
         for _ in range(3):

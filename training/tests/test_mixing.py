@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from lightsaft_train import mixing
-from lightsaft_train.augment import augmented, chops, limited, low_passed, resampled
+from lightsaft_train.augment import HEAVY, augmented, chops, limited, low_passed, resampled
 from lightsaft_train.mixing import Mixer, levelled
 from lightsaft_train.tracks import TARGETS, DataError, find_tracks
 
@@ -109,6 +109,21 @@ def test_some_basses_keep_only_what_is_low(monkeypatch):
     monkeypatch.setattr("lightsaft_train.augment.DEEP", 1.0)
     assert max(high_share("bass", seed) for seed in range(20)) < 0.1
     assert min(high_share("drums", seed) for seed in range(20)) > 0.3
+
+
+def test_some_drums_are_heavy(monkeypatch):
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 44100)).astype(np.float32)
+
+    def low_share(seed):
+        power = np.square(np.abs(np.fft.rfft(augmented(noise, np.random.default_rng(seed), 44100, "drums")[0])))
+        return power[:60].sum() / power.sum()
+
+    monkeypatch.setattr("lightsaft_train.augment.FILTER", 0.0)
+    shares = []
+    for odds in (0.0, 1.0):
+        monkeypatch.setitem(HEAVY, "drums", odds)
+        shares.append(np.median([low_share(seed) for seed in range(20)]))
+    assert shares[1] > 1.5 * shares[0]
 
 
 def test_band_limit():
