@@ -1,6 +1,6 @@
 """Measure `lightsaft batch` with 1 and 2 workers: the embedded engine's and a Dask cluster's, on this machine.
 
-    python benchmarks/scaling.py --tracks 24 --repeats 3
+    python benchmarks/scaling.py --tracks 8 --repeats 3
 
 Makes copies of a clip in a temporary folder, separates them with every engine and number of workers, and prints JSON:
 for each, seconds of the whole command, tracks per second and the speed-up over one worker (medians), and the engine's
@@ -26,7 +26,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mixture", type=Path, default=EXAMPLE, help="clip that is copied (default: the example)")
-    parser.add_argument("--tracks", type=int, default=24, help="copies (default: %(default)s)")
+    parser.add_argument("--tracks", type=int, default=8, help="copies (default: %(default)s)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="default: 1 2")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, medians count (default: %(default)s)")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="default: all")

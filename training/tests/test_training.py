@@ -223,6 +223,17 @@ def test_a_packed_run_goes_on(songs, mixer, tmp_path):
     assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "run")]) == 1
 
 
+def test_the_long_run_can_go_on(tmp_path):
+    """The checkpoint in the repository is one of this code's networks, and has seen what the README says."""
+    packed = Path(__file__).parent.parent / "checkpoints" / "long-run.pt"
+    assert main(["unpack", str(packed), str(tmp_path)]) == 0
+    trainer = Run(tmp_path, None, {}).trainer
+    with packed.with_name("long-run-scores.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert trainer.step == int(last["step"])
+    assert trainer.seconds / 60 == pytest.approx(float(last["minutes"]), abs=0.01)
+
+
 def test_pictures_and_export(songs, tmp_path):
     run = tmp_path / "run"
     command = ["train", str(run), "--data", str(songs), "--songs", str(songs), "--processes", "1", "--hold-out", "1"]
