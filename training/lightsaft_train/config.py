@@ -16,9 +16,10 @@ class Config:
 
     For "lightsaft_small" only: `subbands`: parts of the spectrum stacked as channels, which are bands of it, or every
     n-th bin (`folding` "bands" or "bins"). `compression`: exponent of the input's magnitude. `magnitudes`: whether
-    the input has the compressed magnitudes of left, right, middle and side beside the complex planes. `output`:
-    "mapping", the network's output is the estimate; "mask", the mixture's four planes are multiplied by as many
-    numbers between 0 and 1, "real_mask", its two channels by a number each; "complex_mask", by a complex number each.
+    the input has the compressed magnitudes of left, right, middle and side beside the complex planes, and the features
+    that are made of it a learnt offset at every frequency. `output`: "mapping", the network's output is the estimate;
+    "mask", the mixture's four planes are multiplied by as many numbers between 0 and 1, "real_mask", its two channels
+    by a number each; "complex_mask", by a complex number each.
     `tfc`: "dense" or "residual" convolutions. `skip`: how the decoder joins the encoder's features, "concatenation" or
     "sum". `conditioned`: what depends on the target: "all" blocks, those of the "decoder", or only the "head", a block
     that turns the features of an unconditioned U-Net into a target's.

@@ -17,7 +17,8 @@ class NetworkSmall(Network):
 
     def _ends(self, config, activation):
         planes = (8 if config.magnitudes else 4) * config.subbands
-        self.position = nn.Parameter(torch.zeros(config.channels, 1, config.bins))
+        if config.magnitudes:
+            self.position = nn.Parameter(torch.zeros(config.channels, 1, config.bins))
         self.first_conv = nn.Sequential(
             nn.Conv2d(planes, config.channels, 1), nn.BatchNorm2d(config.channels), activation()
         )
@@ -108,8 +109,9 @@ class NetworkSmall(Network):
     def _features(self, mixture):
         """What the U-Net begins with: (batch, channels, frames, bins of a part)."""
         inputs = self._compressed(mixture)
-        if self.config.magnitudes:
-            inputs = torch.cat([inputs, self._magnitudes(mixture)], dim=1)
+        if not self.config.magnitudes:
+            return self.first_conv(self._fold(inputs))
+        inputs = torch.cat([inputs, self._magnitudes(mixture)], dim=1)
         return self.first_conv(self._fold(inputs)) + self.position
 
     def _compressed(self, mixture):
