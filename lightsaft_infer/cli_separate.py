@@ -86,7 +86,7 @@ def _outputs(mixture, names, args):
 def _separate_one(separator, mixture, outputs, options):
     from .export import separate_file
 
-    with progress_bar(desc=mixture if mixture == PIPE else mixture.name, unit="s", unit_scale=True) as progress:
+    with _bar(mixture) as progress:
         export = separate_file(separator, _source(mixture), outputs, progress=progress, **options)
     if export.gain != 1:
         peak = f"a peak of {1 / export.gain:.3f} would clip"
@@ -116,7 +116,7 @@ def _separate_to_stdout(separator, names, residual, args):
     (mixture,) = args.mixtures
     clip = args.clip or "clamp"
     subtype = stream_subtype(args.subtype, clip)
-    with progress_bar(desc=mixture if mixture == PIPE else mixture.name, unit="s", unit_scale=True) as progress:
+    with _bar(mixture) as progress:
         export = separate_to_stream(
             separator,
             _source(mixture),
@@ -133,6 +133,10 @@ def _separate_to_stdout(separator, names, residual, args):
         print(f"lightsaft: a peak of {peak:.3f} was clamped: {mixture}", file=sys.stderr)
     _tell_passes(export.passes, mixture)
     return 0
+
+
+def _bar(mixture):
+    return progress_bar(desc=mixture if mixture == PIPE else mixture.name, unit="s", unit_scale=True)
 
 
 def _source(mixture):

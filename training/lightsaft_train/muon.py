@@ -18,7 +18,10 @@ class Muon(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             for weight in group["params"]:
-                moment = self.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
+                state = self.state[weight]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+                moment = state["momentum_buffer"]
                 moment.lerp_(weight.grad, 1 - group["momentum"])
                 ahead = weight.grad.lerp(moment, group["momentum"]).flatten(1)  # Nesterov's
                 size = 0.2 * max(ahead.shape) ** 0.5  # root mean square of the step: 0.2 times the learning rate
