@@ -25,6 +25,7 @@ from .tracks import SAMPLE_RATE
 
 # How often each change is made.
 SPEED, PITCH = 0.3, 0.02
+VOICES_SPEED = 0.5  # singers are fewer than instruments, and a change of speed makes others of them
 FILTER, SATURATION, COMPRESSION = 0.3, 0.08, 0.1
 SWAP, POLARITY, PAN, WIDTH = 0.5, 0.5, 0.3, 0.2
 LIMITER, CLIPPING = 0.25, 0.05
@@ -41,7 +42,7 @@ LESS_SPACE = (0.12, 0.04, 0.04)
 def augmented(audio, rng, samples, target=None):
     """The first `samples` of a target's stem changed at random; speed and pitch only if it has more than that."""
     if audio.shape[1] > samples:
-        if rng.random() < SPEED:
+        if rng.random() < (VOICES_SPEED if target == "vocals" else SPEED):
             audio = resampled(audio, 2 ** (rng.uniform(-5, 5) / 12))
         elif rng.random() < PITCH:
             audio = PitchShift(semitones=rng.uniform(-4, 4))(audio, SAMPLE_RATE)

@@ -7,6 +7,7 @@ import numpy as np
 import pedalboard
 import soxr
 
+from .remix import remix
 from .score import SAMPLE_RATE, add, silence
 from .vocal_chain import doubled, pan, process
 from .vocal_melody import compose, harmony, octave, perform, single
@@ -53,14 +54,15 @@ def sing(part, seconds, rng, recordings, cache, tonic=None, minor=None, tempo=No
     session = Session(seconds, float(tempo), int(tonic), bool(minor), rng, recordings, cache, set())
     sung = bool(part is not None and part.notes)
     modes = (_phrases, _resung, _songs, _shouts, _chops)
-    mode = modes[rng.choice(5, p=[0.22, 0.45, 0.1, 0.1, 0.13] if sung else [0.36, 0.2, 0.16, 0.12, 0.16])]
+    mode = modes[rng.choice(5, p=[0.34, 0.33, 0.1, 0.1, 0.13] if sung else [0.42, 0.16, 0.14, 0.12, 0.16])]
     lead, backing = mode(session, part if sung else None)
     if rng.random() < 0.2:
         more = (_shouts, _chops)[rng.integers(2)](session, None)[0]
         backing = backing + more * np.float32(0.7)
     if not lead.any() and not backing.any():
         lead, backing = _phrases(session, None)
-    return process(lead, backing, session.tempo, rng), tuple(sorted(session.names))
+    voice = process(lead, backing, session.tempo, rng)
+    return remix(voice, session.tempo, session.tonic, session.minor, rng), tuple(sorted(session.names))
 
 
 def _key_of(notes):

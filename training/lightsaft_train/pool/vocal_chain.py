@@ -120,7 +120,8 @@ def process(lead, backing, tempo, rng):
     if rng.random() < 0.6:
         audio = _send(audio, _echoes(audio, tempo, rng), rng.uniform(-20, -4))
     if rng.random() < 0.9:
-        audio = _send(audio, _hall(audio, rng), 1 - 22 * rng.beta(2, 2))
+        hall, far = _hall(audio, rng), rng.random() < 0.08
+        audio = hall if far else _send(audio, hall, 1 - 22 * rng.beta(2, 2))
     if rng.random() < 0.3:
         audio = pedalboard.Compressor(-18, rng.uniform(1.5, 3), 10, 150)(audio, SAMPLE_RATE)
     peak = 10 ** (-rng.uniform(3, 9) / 20)
