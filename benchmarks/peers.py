@@ -1,0 +1,113 @@
+"""Separators side by side on this machine: LightSAFT, Open-Unmix (umxhq), Spleeter (4stems), Demucs v4 (htdemucs).
+
+    python benchmarks/peers.py FOLDER --repeats 3
+
+Makes an environment in FOLDER for each (their own packages from PyPI, several GB; Spleeter needs Python 3.11 or older),
+then runs them in turns, `--repeats` times, on the same stretch of music with the same number of threads, and prints a
+table: seconds of the whole process (import, load, one separation into four WAV files), of a second separation in the
+same process, how many times LightSAFT's seconds that is (median of the turns' ratios), peak resident size, and size of
+the installed packages. Where trained weights would have to be downloaded the peers have random ones (peers_run.py).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "lithium.flac"
+# What is installed, one pip command after the other: some requirements only serve training or reading files.
+ENVIRONMENTS = {
+    "lightsaft": [[str(ROOT)]],
+    "open-unmix": [["torch==2.13.0", "numpy", "tqdm", "soundfile"], ["--no-deps", "openunmix==1.3.0"]],
+    "spleeter": [["spleeter==2.4.2", "soundfile"]],
+    "demucs": [
+        ["torch==2.13.0", "numpy", "tqdm", "soundfile", "einops", "julius", "lameenc", "pyyaml"],
+        ["--no-deps", "demucs==4.1.0", "dora-search", "omegaconf", "treetable", "retrying", "antlr4-python3-runtime"],
+    ],
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="folder for the environments; those that are there are kept")
+    parser.add_argument("--mixture", type=Path, default=EXAMPLE, help="44.1 kHz stereo (default: the example)")
+    parser.add_argument("--seconds", type=float, default=60, help="of it, repeated if shorter (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--repeats", type=int, default=3, help="turns (default: %(default)s)")
+    parser.add_argument("--peers", nargs="+", choices=ENVIRONMENTS, default=list(ENVIRONMENTS), help="default: all")
+    args = parser.parse_args()
+    pythons = {name: environment(args.folder / name, ENVIRONMENTS[name]) for name in args.peers}
+    sizes = {name: installed(args.folder / name) for name in args.peers}
+    audio, rate = soundfile.read(args.mixture, always_2d=True)
+    length = round(args.seconds * rate)
+    runs = {name: [] for name in args.peers}
+    with tempfile.TemporaryDirectory() as folder:
+        mixture = Path(folder, "mixture.wav")
+        soundfile.write(mixture, np.tile(audio, (length // len(audio) + 1, 1))[:length], rate)
+        for turn in range(args.repeats + 1):  # the first one fills caches and is not counted
+            for name, python in pythons.items():
+                result = run(name, python, mixture, args.threads, Path(folder))
+                if turn:
+                    runs[name].append(result)
+    print(table(runs, sizes))
+
+
+def environment(folder, installs):
+    """The Python of an environment, made if it is not there."""
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not (folder / "complete").exists():
+        venv.create(folder, clear=True, with_pip=True)
+        for install in installs:
+            subprocess.run([python, "-m", "pip", "install", "-q", *install], check=True)
+        (folder / "complete").touch()
+    return python
+
+
+def installed(folder):
+    """Bytes of the packages of an environment, pip aside."""
+    packages = next(folder.rglob("site-packages"))
+    files = (path for path in packages.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return sum(
+        path.stat().st_size for path in files if path.relative_to(packages).parts[0] not in ("pip", "setuptools")
+    )
+
+
+def run(name, python, mixture, threads, folder):
+    out = folder / name
+    out.mkdir(exist_ok=True)
+    command = [python, Path(__file__).with_name("peers_run.py"), name, mixture, out, "--threads", str(threads)]
+    number = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | number)
+    if done.returncode:
+        sys.exit(f"{name} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(runs, sizes):
+    lines = [
+        "| | whole process | ratio | warm | ratio | peak RSS | packages |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    ours = next(iter(runs.values()))
+    for name, results in runs.items():
+        cells = [name]
+        for kind in ("first", "warm"):
+            seconds = [result[kind] for result in results]
+            ratio = statistics.median(result[kind] / own[kind] for result, own in zip(results, ours, strict=True))
+            cells += [f"{statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})", f"{ratio:.1f}"]
+        cells += [f"{max(result['peak_rss_mb'] for result in results):.0f} MB", f"{sizes[name] / 1e6:.0f} MB"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
