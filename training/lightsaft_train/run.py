@@ -7,6 +7,7 @@ A run's folder holds `checkpoint.pt` (the trainer's state), `log.csv` (training)
 import csv
 import ctypes
 import dataclasses
+import multiprocessing
 import os
 import tempfile
 import time
@@ -70,6 +71,12 @@ def _train_process(rank, meeting, processes, threads, run, arguments, report):
         dist.destroy_process_group()
 
 
+def _has_parent():
+    """Whether the process that started this one still runs: one of several that train must not outlive the command."""
+    parent = multiprocessing.parent_process()
+    return parent is None or parent.is_alive()
+
+
 def keep_memory():
     """Let the C library keep freed memory: a step that must ask the system for fresh pages takes half as long again."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
@@ -114,7 +121,7 @@ class Run:
         clock = time.process_time if pace.processor else time.monotonic
         batches = iter(_loader(mixer, trainer.step, plan.batch))
         try:
-            while trainer.seconds < end:
+            while trainer.seconds < end and _has_parent():
                 started = clock()
                 loss, norm = trainer.update(*next(batches))
                 trainer.seconds = self._agreed(trainer.seconds + clock() - started)

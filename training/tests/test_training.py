@@ -184,14 +184,19 @@ def test_a_run_on_disk(songs, tmp_path):
     assert not list((tmp_path / "run").glob(".*"))
 
 
+def two_processes(run, songs, config, changes, minutes):
+    """The command that trains by two processes."""
+    command = [sys.executable, "-m", "lightsaft_train", "train", run, "--data", songs, "--hold-out", "1"]
+    command += ["--processes", "2", "--minutes", minutes]
+    command += ["--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(config).items())]
+    return [*command, "--plan", *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
+
+
 def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
     """Started as a user does. Their gradients are averaged: both take the step of the mean of their losses."""
     config = dataclasses.replace(TINY, output="mapping")
     changes = dataclasses.asdict(dataclasses.replace(PLAN, batch=1, clip=1e9))
-    command = [sys.executable, "-m", "lightsaft_train", "train", tmp_path / "run", "--data", songs, "--hold-out", "1"]
-    command += ["--processes", "2", "--minutes", "1e-9"]
-    command += ["--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(config).items())]
-    command += ["--plan", *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
+    command = two_processes(tmp_path / "run", songs, config, changes, minutes="1e-9")
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("step 1  minutes")
@@ -204,6 +209,18 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
     expected = torch.stack([trainer.state()["optimisers"][0]["state"][0]["exp_avg"] for trainer in alone])
     torch.testing.assert_close(moment, expected.mean(dim=0))
     assert not torch.allclose(*expected)
+
+
+def test_two_processes_end_with_their_command(songs, tmp_path):
+    command = two_processes(tmp_path / "run", songs, TINY, dataclasses.asdict(PLAN), minutes="60")
+    command += ["--pace", "log=1e-9"]
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout.readline().startswith("step 1  minutes")
+        process.kill()
+        process.stdout.read()  # ends when the last of the processes that write to it has ended
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] >= 1
 
 
 def test_a_packed_run_goes_on(songs, mixer, tmp_path):
