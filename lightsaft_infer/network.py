@@ -4,6 +4,7 @@ Planes are float32 (batch, 4, frames, bins): left real, right real, left imagina
 """
 
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -18,11 +19,12 @@ class OnnxNetwork:
     graph : bytes of the ONNX file
     manifest : Manifest that the graph's inputs and outputs are checked against
     threads : number of threads of one run; None takes every core that this process may use
+    profile : path that the name of the trace of ONNX Runtime's profiler begins with; None: not profiled
 
     Raises ModelError where ONNX Runtime cannot load the graph or the graph does not follow the contract.
     """
 
-    def __init__(self, graph, manifest, *, threads=None):
+    def __init__(self, graph, manifest, *, threads=None, profile=None):
         import onnxruntime
 
         self.threads = available_cores() if threads is None else threads
@@ -34,6 +36,9 @@ class OnnxNetwork:
         # Patterns preallocate a block for each input shape: a fifth to a half more memory here, and no faster.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
+        if profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(profile)
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common root but Exception
@@ -46,6 +51,10 @@ class OnnxNetwork:
             return self._session.run(["estimates"], {"mixture": planes, "target": targets})[0]
         except Exception as error:
             raise ModelError(f"ONNX Runtime failed on an input of shape {planes.shape}: {error}") from error
+
+    def end_profile(self):
+        """End profiling; returns the path of the trace (JSON in Chrome's format)."""
+        return Path(self._session.end_profiling())
 
 
 def available_cores():
