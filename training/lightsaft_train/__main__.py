@@ -211,7 +211,9 @@ def _add_export(commands):
     parser.add_argument("--version", required=True)
     parser.add_argument("--licence", required=True, help="licence of the weights")
     parser.add_argument("--scored-on", default="not told", metavar="TEXT", help="what songs the scores are of")
-    parser.add_argument("--pool", type=Path, help="the pool trained on, whose manifest is summed up in the model's")
+    parser.add_argument(
+        "--pool", type=Path, action="append", help="a pool trained on, whose manifest is summed up in the model's"
+    )
 
 
 def _export(args):
@@ -221,9 +223,10 @@ def _export(args):
     network, best = best_network(args.run_folder / "best.pt")
     training = {"steps": best["step"], "hours": round(best["seconds"] / 3600, 2)}
     if args.pool:
-        pool = json.loads((args.pool / "manifest.json").read_text(encoding="utf-8"))
-        training["data_minutes"] = pool["minutes"]
-        training["data_licences"] = sorted({source["licence"] for source in pool["sources"].values()})
+        pools = [json.loads((pool / "manifest.json").read_text(encoding="utf-8")) for pool in args.pool]
+        training["data_minutes"] = {t: round(sum(pool["minutes"][t] for pool in pools), 1) for t in pools[0]["minutes"]}
+        licences = {source["licence"] for pool in pools for source in pool["sources"].values()}
+        training["data_licences"] = sorted(licences)
     path = write_model(
         network,
         args.output,

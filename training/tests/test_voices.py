@@ -63,6 +63,18 @@ def test_catalogue_tells_kind_key_and_tempo(recordings):
     assert {r.name for r in recordings} >= {"pjs/p1.ogg", "spoken/dvs1/hey.ogg"}
 
 
+def test_speakers_are_one_for_each_language(tmp_path):
+    for name in ("klettres/en/alpha/a.ogg", "klettres/en/syllab/ba.ogg", "klettres/hu/alpha/a.ogg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "ktuberling" / "sounds" / "da").mkdir(parents=True)
+    for name in ("eye.wav", "eye.txt"):
+        (tmp_path / "ktuberling" / "sounds" / "da" / name).touch()
+    found = [(r.kind, r.singer, r.path.name) for r in voices.speakers(tmp_path)]
+    assert found == [("klettres", "en", "a.ogg"), ("klettres", "en", "ba.ogg"), ("ktuberling", "da", "eye.wav")]
+    assert voices.speakers(tmp_path / "none") == ()
+
+
 def test_load_resamples_to_stereo(recordings):
     audio = voices.load(next(r for r in recordings if r.kind == "pjs").path)
     assert audio.shape[0] == 2

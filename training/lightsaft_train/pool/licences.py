@@ -9,6 +9,8 @@ RECORDINGS = {  # as the README of the recordings and the texts beside it tell
     "voices yuki": "public domain dedication",
     "voices orks": "CC0-1.0",
     "voices spoken": "CC0-1.0",
+    "voices klettres": "GPL-2+",
+    "voices ktuberling": "GPL-2+",
     "kit sonor": "CC-BY-SA-4.0",
     "kit uzu": "Unlicense",
     "instrument banjo": "GPL-3",

@@ -11,7 +11,7 @@ from .remix import remix
 from .score import SAMPLE_RATE, add, silence
 from .vocal_chain import doubled, pan, process
 from .vocal_melody import compose, harmony, octave, perform, single
-from .voices import MAJOR, MINOR, climb, join, load, pitch, resing, scaled, syllables, voice_of
+from .voices import MAJOR, MINOR, SPEAKERS, climb, join, load, pitch, resing, scaled, syllables, voice_of
 
 
 @dataclasses.dataclass
@@ -186,11 +186,12 @@ def _harmonies(session, events, shift, stretch):
 def _resung(session, part):
     """A melody, the part's or a new one, sung by syllables of one singer, with harmonies, doublings, or as a choir."""
     rng = session.rng
-    singers = _singers(session, ("sung", "pjs", "alys", "yuki"))
-    kinds = {"sung": 0.04, "pjs": 0.3, "alys": 0.25, "yuki": 0.2}
+    kinds = {"sung": 0.04, "pjs": 0.3, "alys": 0.25, "yuki": 0.2, "klettres": 0.03, "ktuberling": 0.03}
+    singers = _singers(session, kinds)
     weight = np.array([kinds[singer[0].kind] for singer in singers])
     takes = singers[rng.choice(len(singers), p=weight / weight.sum())]
-    takes = [takes[i] for i in rng.permutation(len(takes))[: rng.integers(2, 7)]]
+    short = takes[0].kind in SPEAKERS
+    takes = [takes[i] for i in rng.permutation(len(takes))[: rng.integers(6, 20) if short else rng.integers(2, 7)]]
     voice = join([session.voice(recording) for recording in takes])
     notes = part.notes if part else compose(_sections(session), session.tempo, session.tonic, session.minor, rng)
     notes = single(note for note in notes if note.start < session.seconds)
@@ -235,7 +236,10 @@ def _songs(session, _):
 def _shouts(session, _):
     """Shouts, growls and spoken phrases in rhythm, as recorded or lower and higher."""
     rng = session.rng
-    singers = _singers(session, ("spoken", "orks")) or _singers(session, [r.kind for r in session.recordings])
+    singers, speakers = _singers(session, ("spoken", "orks")), _singers(session, SPEAKERS)
+    if speakers and rng.random() < 0.4:
+        singers = speakers
+    singers = singers or _singers(session, [r.kind for r in session.recordings])
     takes = singers[rng.integers(len(singers))]
     takes = [takes[i] for i in rng.permutation(len(takes))[: rng.integers(2, 20)]]
     shift = rng.choice([0, 0, rng.uniform(-6, 5)])

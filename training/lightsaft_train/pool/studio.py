@@ -27,7 +27,7 @@ class Studio:
 
     @functools.cached_property
     def recordings(self):
-        return voices.catalogue(self.data / "vocals")
+        return voices.catalogue(self.data / "vocals") + voices.speakers()
 
     @functools.cached_property
     def soundfonts(self):

@@ -20,6 +20,12 @@ with warnings.catch_warnings():
     import pyworld
 
 KINDS = ("sung", "pjs", "alys", "yuki", "orks", "spoken")
+# Letters, syllables and words of Debian's klettres-data and ktuberling-data: a speaker for each language. These have a
+# sample rate of 44.1 kHz and little noise.
+SPEAKERS = {
+    "klettres": ("cs da de en en_GB es fr he it lt ml nb nds nl pt_BR ru tn uk", "*/*.ogg"),
+    "ktuberling": ("da el lt nn sl uk wa", "*.*"),
+}
 PERIOD = 0.005  # seconds between frames
 LOWEST, HIGHEST = 65.0, 1100.0  # Hz of voices
 MELS = np.linspace(0, np.log1p(SAMPLE_RATE / 2 / 700), 128)  # where an envelope is kept
@@ -42,8 +48,8 @@ class Recording:
 
     @property
     def singer(self):
-        """The name of the folder: one voice, or several that belong together."""
-        return self.path.parent.name
+        """The name of the folder: one voice, or several that belong together; of a speaker, the language."""
+        return self.path.parents[self.kind == "klettres"].name
 
     @property
     def name(self):
@@ -68,6 +74,18 @@ def catalogue(folder):
     folder = pathlib.Path(folder)
     paths = sorted(path for kind in KINDS for path in (folder / kind).rglob("*.ogg"))
     return tuple(Recording(path, path.relative_to(folder).parts[0], *_key(path)) for path in paths)
+
+
+def speakers(share=pathlib.Path("/usr/share")):
+    """The recordings of SPEAKERS, sorted by path; none where Debian's packages are not installed."""
+    folders = {"klettres": share / "klettres", "ktuberling": share / "ktuberling" / "sounds"}
+    return tuple(
+        Recording(path, kind)
+        for kind, (languages, pattern) in SPEAKERS.items()
+        for language in languages.split()
+        for path in sorted((folders[kind] / language).glob(pattern))
+        if path.suffix in (".ogg", ".wav")
+    )
 
 
 def _key(path):
@@ -110,7 +128,7 @@ def analyse(x):
 def voice_of(recording, cache):
     """The Voice of a recording, analysed once and kept in the folder `cache` (about 50 kB per second)."""
     path = recording.path
-    kept = pathlib.Path(cache) / f"{path.parent.name}_{path.stem}_{path.stat().st_size}.npz"
+    kept = pathlib.Path(cache) / f"{recording.singer}_{path.stem}_{path.stat().st_size}.npz"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         voice = analyse(load(path).mean(axis=0))
