@@ -54,7 +54,10 @@ def test_a_pool_goes_on_and_is_repeatable(recordings, tmp_path):
     assert manifest == json.loads((tmp_path / "a" / "manifest.json").read_text())
     assert manifest["songs"] == 2
     assert manifest["minutes"]["vocals"] == pytest.approx(8 / 60, abs=0.05)
-    assert manifest["sources"] == {"voices sung": {"licence": "CC0-1.0", "minutes": manifest["minutes"]["vocals"]}}
+    assert sum(source["minutes"] for source in manifest["sources"].values()) >= manifest["minutes"]["vocals"]
+    for name, source in manifest["sources"].items():  # which voices there are depends on the packages installed
+        assert name.startswith("voices ")
+        assert source["licence"] == licence_of(name)
     tracks = find_tracks(tmp_path / "a")
     assert [track.samples for track in tracks] == [4 * 44100] * 2
     assert np.abs(tracks[0].read("vocals", 0, 4 * 44100)).max() == pytest.approx(0.7, abs=0.01)
