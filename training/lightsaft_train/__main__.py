@@ -137,7 +137,7 @@ def _add_train(commands):
     parser.add_argument("--hold-out", type=int, default=20, help="tracks kept for validation (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: one for each core")
     parser.add_argument("--threads", type=int, default=1, help="of each process (default: %(default)s)")
-    parser.add_argument("--preset", choices=PRESETS, default="lightsaft-small", help="network (default: %(default)s)")
+    parser.add_argument("--preset", choices=PRESETS, default="lightsaft", help="network (default: %(default)s)")
     parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the preset")
     parser.add_argument(
         "--plan", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the plan, also later on"

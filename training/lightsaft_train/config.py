@@ -87,6 +87,22 @@ PRESETS = {
         compression=0.4,
         output="mask",
     ),
+    "lightsaft": Config(
+        "lightsaft_small",
+        n_fft=4096,
+        channels=64,
+        growth=48,
+        tfc_layers=2,
+        embedding_dim=32,
+        subbands=16,
+        compression=0.4,
+        magnitudes=True,
+        output="complex_mask",
+        bn_factor=8,
+        tfc="residual",
+        skip="sum",
+        conditioned="head",
+    ),
 }
 
 
