@@ -147,8 +147,8 @@ def multiply_adds(operator, arguments):
     output = next(iter(arguments["output_type_shape"][0].values()))
     if operator in ("Conv", "FusedConv"):
         return math.prod(output) * math.prod(shapes[1][1:])
-    if operator == "ConvTranspose":
-        return math.prod(shapes[0]) * math.prod(shapes[1][1:])
+    if operator == "ConvTranspose":  # its kernel, which the trace lacks, is taken for as large as its stride
+        return math.prod(output) * shapes[0][1]
     if operator in ("MatMul", "FusedMatMul", "Gemm", "FusedGemm"):
         return math.prod(output) * shapes[0][-1]
     return 0

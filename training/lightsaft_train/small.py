@@ -100,31 +100,29 @@ class NetworkSmall(Network):
             return torch.sigmoid(output) * mixture
         if kind == "real_mask":
             return torch.sigmoid(output).repeat(1, 1, 2, 1, 1) * mixture
-        real, imaginary = mixture[:, :, :2], mixture[:, :, 2:]
-        mask_real, mask_imaginary = output[:, :, :2], output[:, :, 2:]
-        return torch.cat(
-            [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=2
-        )
+        # (real + i imaginary) x = real x + imaginary (i x), for both planes of each channel at once.
+        real, imaginary = output[:, :, None, :2], output[:, :, None, 2:]
+        turned = torch.cat([-mixture[:, :, 2:], mixture[:, :, :2]], dim=2)
+        estimates = real * mixture.unflatten(2, (2, 2)) + imaginary * turned.unflatten(2, (2, 2))
+        return estimates.flatten(2, 3)
 
     def _features(self, mixture):
         """What the U-Net begins with: (batch, channels, frames, bins of a part)."""
-        inputs = self._compressed(mixture)
         if not self.config.magnitudes:
-            return self.first_conv(self._fold(inputs))
-        inputs = torch.cat([inputs, self._magnitudes(mixture)], dim=1)
-        return self.first_conv(self._fold(inputs)) + self.position
+            return self.first_conv(self._fold(self._compressed(mixture)))
+        # Compressed magnitudes of left, right, middle and side; with those of left and right the planes are compressed.
+        left, right = mixture[:, 0::2], mixture[:, 1::2]
+        channels = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=1)
+        powers = channels.square().sum(2) + 1e-8
+        magnitudes = torch.exp(torch.log(powers) * (self.config.compression / 2))
+        planes = mixture * (magnitudes[:, :2] / powers[:, :2].sqrt()).repeat(1, 2, 1, 1)
+        return self.first_conv(self._fold(torch.cat([planes, magnitudes], dim=1))) + self.position
 
     def _compressed(self, mixture):
         if self.config.compression == 1:
             return mixture
         power = (mixture[:, :2].square() + mixture[:, 2:].square() + 1e-8).pow((self.config.compression - 1) / 2)
         return mixture * power.repeat(1, 2, 1, 1)
-
-    def _magnitudes(self, mixture):
-        """Compressed magnitudes (batch, 4, frames, bins) of left, right, middle and side."""
-        left, right = mixture[:, 0::2], mixture[:, 1::2]
-        channels = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=1)
-        return (channels.square().sum(2) + 1e-8).pow(self.config.compression / 2)
 
     def _fold(self, planes):
         """Parts of the spectrum as channels: (batch, subbands * planes, frames, bins of a part)."""
