@@ -29,7 +29,7 @@ class Separator:
     manifest : Manifest
     network : callable(planes, targets) that follows the model contract (see `lightsaft_infer.network`)
     chunk : frames that the network sees at once; default: the manifest's `frames`
-    overlap : frames that neighbouring chunks share; default: an eighth of the chunk
+    overlap : frames that neighbouring chunks share; default: a quarter of the chunk
 
     Raises ValueError for a chunk that is not in multiples of the manifest's `frames_multiple`, or an overlap of more
     than half a chunk.
@@ -37,7 +37,7 @@ class Separator:
 
     def __init__(self, manifest, network, *, chunk=None, overlap=None):
         chunk = manifest.frames if chunk is None else chunk
-        overlap = chunk // 8 if overlap is None else overlap
+        overlap = chunk // 4 if overlap is None else overlap
         if chunk < 1 or chunk % manifest.frames_multiple:
             raise ValueError(f"expected a chunk in multiples of {manifest.frames_multiple} frames, got {chunk}")
         if not 0 <= overlap <= chunk // 2:

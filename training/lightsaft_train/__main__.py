@@ -1,6 +1,7 @@
 """`python -m lightsaft_train`: from weights to a model that lightsaft_infer runs."""
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import os
@@ -210,6 +211,7 @@ def _add_export(commands):
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--licence", required=True, help="licence of the weights")
+    parser.add_argument("--frames", type=int, help="frames that the model is given at once (default: the network's)")
     parser.add_argument("--scored-on", default="not told", metavar="TEXT", help="what songs the scores are of")
     parser.add_argument(
         "--pool", type=Path, action="append", help="a pool trained on, whose manifest is summed up in the model's"
@@ -221,6 +223,8 @@ def _export(args):
     from .run import best_network
 
     network, best = best_network(args.run_folder / "best.pt")
+    if args.frames:
+        network.config = dataclasses.replace(network.config, frames=args.frames)
     training = {"steps": best["step"], "hours": round(best["seconds"] / 3600, 2)}
     if args.pool:
         pools = [json.loads((pool / "manifest.json").read_text(encoding="utf-8")) for pool in args.pool]

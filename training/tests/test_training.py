@@ -261,11 +261,12 @@ def test_pictures_and_export(songs, tmp_path):
     assert plt.imread(tmp_path / "curves.png").std() > 0.05
     write_manifest(tmp_path, 0)
     export = ["export", str(run), "-o", str(tmp_path), "--name", "new", "--version", "2", "--licence", "CC0-1.0"]
-    assert main([*export, "--pool", str(tmp_path)]) == 0
+    assert main([*export, "--pool", str(tmp_path), "--pool", str(tmp_path), "--frames", "8"]) == 0
     manifest = Separator.from_file(tmp_path / "new.json", threads=1).manifest
     best = torch.load(run / "best.pt", weights_only=True)
     assert manifest.scores["drums"] == round(best["scores"]["drums"], 2)
     assert manifest.training["steps"] == best["step"]
+    assert manifest.frames == 8
     assert manifest.training["data_minutes"] == dict.fromkeys(TARGETS, 0.0)
 
 
