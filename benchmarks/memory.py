@@ -44,7 +44,7 @@ def measure(minutes, options):
         size = sum(path.stat().st_size for path in Path(folder, "noise").iterdir())
     return {
         "minutes": minutes,
-        "peak_rss_mb": round(usage.ru_maxrss / 1000, 1),
+        "peak_rss_mb": round(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1),
         "seconds": round(seconds, 1),
         "stems_mb": round(size / 1e6),
     }

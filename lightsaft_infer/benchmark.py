@@ -148,7 +148,7 @@ def peak_rss_mb():
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / (1e6 if sys.platform == "darwin" else 1e3)
+        return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
     return None
 
 
