@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from lightsaft_infer.benchmark import megabytes
+
 SAMPLE_RATE = 44100
 
 
@@ -44,7 +46,7 @@ def measure(minutes, options):
         size = sum(path.stat().st_size for path in Path(folder, "noise").iterdir())
     return {
         "minutes": minutes,
-        "peak_rss_mb": round(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1),
+        "peak_rss_mb": round(megabytes(usage.ru_maxrss), 1),
         "seconds": round(seconds, 1),
         "stems_mb": round(size / 1e6),
     }

@@ -19,14 +19,13 @@ import time
 
 import numpy as np
 import torch
+from clip import SAMPLE_RATE, load
 from lightsaft_train.config import PRESETS
 from lightsaft_train.cost import multiply_adds_per_second
 from lightsaft_train.export import TARGETS, write_model
 from lightsaft_train.networks import build
 
-from lightsaft_infer import AudioReader, Separator
-
-SAMPLE_RATE = 44100
+from lightsaft_infer import Separator
 
 
 def main():
@@ -121,14 +120,6 @@ def model(name, threads):
     with tempfile.TemporaryDirectory() as folder:
         path = write_model(network, folder, name=name, version="0", **about)
         yield network, Separator.from_file(path, threads=threads)
-
-
-def load(path, seconds):
-    with AudioReader(path) as reader:
-        if reader.sample_rate != SAMPLE_RATE or reader.channels != 2:
-            raise SystemExit("expected 44.1 kHz stereo")
-        audio = reader.read()
-    return np.tile(audio, int(np.ceil(seconds * SAMPLE_RATE / audio.shape[1])))[:, : int(seconds * SAMPLE_RATE)]
 
 
 def clock(function, *args, **options):

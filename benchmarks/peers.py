@@ -5,8 +5,8 @@
 Makes an environment in FOLDER for each (their own packages from PyPI, several GB; Spleeter needs Python 3.11 or older),
 then runs them in turns, `--repeats` times, on the same stretch of music with the same number of threads, and prints a
 table: seconds of the whole process (import, load, one separation into four WAV files), of a second separation in the
-same process, how many times LightSAFT's seconds that is (median of the turns' ratios), peak resident size, and size of
-the installed packages. Where trained weights would have to be downloaded the peers have random ones (peers_run.py).
+same process, how many times the first one's seconds that is (median of the turns' ratios), peak resident size, and size
+of the installed packages. Where trained weights would have to be downloaded the peers have random ones (peers_run.py).
 """
 
 import argparse
@@ -19,11 +19,11 @@ import tempfile
 import venv
 from pathlib import Path
 
-import numpy as np
-import soundfile
+import clip
+
+from lightsaft_infer.benchmark import megabytes
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "examples" / "lithium.flac"
 # What is installed, one pip command after the other: some requirements only serve training or reading files.
 ENVIRONMENTS = {
     "lightsaft": [[str(ROOT)]],
@@ -39,20 +39,16 @@ ENVIRONMENTS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder for the environments; those that are there are kept")
-    parser.add_argument("--mixture", type=Path, default=EXAMPLE, help="44.1 kHz stereo (default: the example)")
-    parser.add_argument("--seconds", type=float, default=60, help="of it, repeated if shorter (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    clip.add_arguments(parser, seconds=60)
     parser.add_argument("--repeats", type=int, default=3, help="turns (default: %(default)s)")
     parser.add_argument("--peers", nargs="+", choices=ENVIRONMENTS, default=list(ENVIRONMENTS), help="default: all")
     args = parser.parse_args()
     pythons = {name: environment(args.folder / name, ENVIRONMENTS[name]) for name in args.peers}
     sizes = {name: installed(args.folder / name) for name in args.peers}
-    audio, rate = soundfile.read(args.mixture, always_2d=True)
-    length = round(args.seconds * rate)
     runs = {name: [] for name in args.peers}
     with tempfile.TemporaryDirectory() as folder:
         mixture = Path(folder, "mixture.wav")
-        soundfile.write(mixture, np.tile(audio, (length // len(audio) + 1, 1))[:length], rate)
+        clip.write(mixture, args.mixture, args.seconds)
         for turn in range(args.repeats + 1):  # the first one fills caches and is not counted
             for name, python in pythons.items():
                 result = run(name, python, mixture, args.threads, Path(folder))
@@ -85,8 +81,8 @@ def run(name, python, mixture, threads, folder):
     out = folder / name
     out.mkdir(exist_ok=True)
     command = [python, Path(__file__).with_name("peers_run.py"), name, mixture, out, "--threads", str(threads)]
-    number = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | number)
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | limits)
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -104,7 +100,7 @@ def table(runs, sizes):
             seconds = [result[kind] for result in results]
             ratio = statistics.median(result[kind] / own[kind] for result, own in zip(results, ours, strict=True))
             cells += [f"{statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})", f"{ratio:.1f}"]
-        cells += [f"{max(result['peak_rss_mb'] for result in results):.0f} MB", f"{sizes[name] / 1e6:.0f} MB"]
+        cells += [f"{megabytes(max(result['ru_maxrss'] for result in results)):.0f} MB", f"{sizes[name] / 1e6:.0f} MB"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

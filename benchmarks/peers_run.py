@@ -3,7 +3,8 @@
     python peers_run.py NAME MIXTURE OUT --threads 2
 
 Reads MIXTURE (WAV, 44.1 kHz, stereo), separates it twice with the package's defaults, writes the four stems to OUT, and
-prints JSON: seconds until the first stems were written, seconds of the second separation, peak resident size in MB.
+prints JSON: seconds until the first stems were written, seconds of the second separation, peak resident size as
+the system counts it.
 Where a package's trained weights would have to be downloaded, random ones serve: time does not depend on them.
 """
 
@@ -42,8 +43,8 @@ def main():
     start = time.perf_counter()
     separate(audio)
     warm = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"first": first, "warm": warm, "peak_rss_mb": peak / 1e6}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"first": first, "warm": warm, "ru_maxrss": peak}))
 
 
 def lightsaft(threads, _):

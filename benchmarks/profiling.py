@@ -13,15 +13,20 @@ import argparse
 import cProfile
 import json
 import math
-import os
 import pstats
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
+import clip
+import numpy as np
+from threadpoolctl import threadpool_limits  # librosa installs it
+
+from lightsaft_infer import Manifest, Separator, separate_file
+from lightsaft_infer.manifest import default_manifest_path
+from lightsaft_infer.network import OnnxNetwork
+
 STAGES = {  # by module of lightsaft_infer
     "network.py": "network",
     "stft.py": "STFT and inverse",
@@ -37,28 +42,21 @@ STAGES = {  # by module of lightsaft_infer
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="manifest (default: the packaged one)")
-    parser.add_argument("--mixture", type=Path, default=EXAMPLE, help="44.1 kHz stereo (default: the example)")
-    parser.add_argument("--seconds", type=float, default=240, help="of it, repeated if shorter (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    clip.add_arguments(parser, seconds=240)
     parser.add_argument("--chunk", type=int, help="frames (default: the model's)")
     args = parser.parse_args()
-    os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)  # before numpy is imported
-
-    from lightsaft_infer import Manifest, Separator
-    from lightsaft_infer.manifest import default_manifest_path
-    from lightsaft_infer.network import OnnxNetwork
-
     manifest = Manifest.from_file(args.model or default_manifest_path())
     with tempfile.TemporaryDirectory() as folder:
-        song = write_song(args.mixture, args.seconds, Path(folder, "song.wav"))
-        peaks = [peak()]
+        song = Path(folder, "song.wav")
+        clip.write(song, args.mixture, args.seconds)
+        peaks = [peak(args.threads)]
         network = OnnxNetwork(manifest.read_graph(), manifest, threads=args.threads)
         profile = cProfile.Profile()
         profile.runcall(separate, Separator(manifest, network, chunk=args.chunk), song)
-        peaks.append(peak())
+        peaks.append(peak(args.threads))
         network = OnnxNetwork(manifest.read_graph(), manifest, threads=args.threads, profile=Path(folder, "trace"))
         seconds = separate(Separator(manifest, network, chunk=args.chunk), song)
-        peaks.append(peak())
+        peaks.append(peak(args.threads))
         events = json.loads(network.end_profile().read_text(encoding="utf-8"))
     stages = by_stage(pstats.Stats(profile).stats)
     print(table("stage", {name: (own, None) for name, own in stages.items()}))
@@ -73,38 +71,24 @@ def main():
     print("peak before, between, after:", ", ".join(f"{value / 1e9:.1f}" for value in peaks), "GFLOP/s")
 
 
-def write_song(mixture, seconds, path):
-    import numpy as np
-    import soundfile
-
-    audio, rate = soundfile.read(mixture, always_2d=True)
-    length = round(seconds * rate)
-    soundfile.write(path, np.tile(audio, (length // len(audio) + 1, 1))[:length], rate)
-    return path
-
-
 def separate(separator, song):
     """Seconds that a song takes into its four files."""
-    from lightsaft_infer import separate_file
-
     start = time.perf_counter()
-    separate_file(
-        separator, song, {target: song.with_name(f"{target}.wav") for target in separator.targets}, overwrite=True
-    )
+    outputs = {target: song.with_name(f"{target}.wav") for target in separator.targets}
+    separate_file(separator, song, outputs, overwrite=True)
     return time.perf_counter() - start
 
 
-def peak():
+def peak(threads):
     """Floating point operations per second of a large matrix product."""
-    import numpy as np
-
     size = 2048
     a = np.random.default_rng(0).standard_normal((size, size), np.float32)
     times = []
-    for _ in range(11):
-        start = time.perf_counter()
-        a @ a
-        times.append(time.perf_counter() - start)
+    with threadpool_limits(threads):
+        for _ in range(11):
+            start = time.perf_counter()
+            a @ a
+            times.append(time.perf_counter() - start)
     return 2 * size**3 / min(times[1:])
 
 
@@ -165,4 +149,4 @@ def table(head, rows):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

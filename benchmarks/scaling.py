@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
+from clip import EXAMPLE
 
 
 def main():

@@ -147,9 +147,13 @@ def peak_rss_mb():
     with contextlib.suppress(ImportError):
         import resource
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+        return megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return None
+
+
+def megabytes(maxrss):
+    """A resident size as getrusage tells it, in MB: macOS counts bytes, other systems 1024 of them."""
+    return maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def _machine():

@@ -219,7 +219,7 @@ def test_two_processes_end_with_their_command(songs, tmp_path):
     ) as process:
         assert process.stdout.readline().startswith("step 1  minutes")
         process.kill()
-        process.stdout.read()  # ends when the last of the processes that write to it has ended
+        process.communicate(timeout=120)  # ends when the last of the processes that write to it has ended
     assert process.returncode != 0
 
 

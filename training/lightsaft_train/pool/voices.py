@@ -23,8 +23,8 @@ KINDS = ("sung", "pjs", "alys", "yuki", "orks", "spoken")
 # Letters, syllables and words of Debian's klettres-data and ktuberling-data: a speaker for each language. These have a
 # sample rate of 44.1 kHz and little noise.
 SPEAKERS = {
-    "klettres": ("cs da de en en_GB es fr he it lt ml nb nds nl pt_BR ru tn uk", "*/*.ogg"),
-    "ktuberling": ("da el lt nn sl uk wa", "*.*"),
+    "klettres": ("klettres/{}/*/*.ogg", "cs da de en en_GB es fr he it lt ml nb nds nl pt_BR ru tn uk"),
+    "ktuberling": ("ktuberling/sounds/{}/*.*", "da el lt sl uk wa"),
 }
 PERIOD = 0.005  # seconds between frames
 LOWEST, HIGHEST = 65.0, 1100.0  # Hz of voices
@@ -49,7 +49,8 @@ class Recording:
     @property
     def singer(self):
         """The name of the folder: one voice, or several that belong together; of a speaker, the language."""
-        return self.path.parents[self.kind == "klettres"].name
+        folder = self.path.parent
+        return folder.parent.name if self.kind == "klettres" else folder.name
 
     @property
     def name(self):
@@ -78,12 +79,11 @@ def catalogue(folder):
 
 def speakers(share=pathlib.Path("/usr/share")):
     """The recordings of SPEAKERS, sorted by path; none where Debian's packages are not installed."""
-    folders = {"klettres": share / "klettres", "ktuberling": share / "ktuberling" / "sounds"}
     return tuple(
         Recording(path, kind)
-        for kind, (languages, pattern) in SPEAKERS.items()
+        for kind, (pattern, languages) in SPEAKERS.items()
         for language in languages.split()
-        for path in sorted((folders[kind] / language).glob(pattern))
+        for path in sorted(share.glob(pattern.format(language)))
         if path.suffix in (".ogg", ".wav")
     )
 
