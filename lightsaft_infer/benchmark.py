@@ -39,19 +39,19 @@ def benchmark(*, model=None, mixture=None, seconds=30.0, repeats=5, threads=None
     threads, consistency : see `Separator`
 
     Returns a dict that can be written as JSON: times in seconds; `rtf`, seconds of work per second of audio for all
-    targets, with median, least and largest of the repeats; `dsp_share`, the part of it that is not the network; and the
-    time of a 240 s song projected from the median.
+    targets, with median, least and largest of the repeats; `dsp_share`, the part of it in which the network is not at
+    work; and the time of a 240 s song projected from the median.
 
     Raises ModelError, or AudioError for the mixture.
     """
     separator = Separator.from_file(model, threads=threads)
-    clock = _TimedNetwork(separator.network)
+    clock = TimedNetwork(separator.network)
     timed = Separator(separator.manifest, clock, chunk=separator.chunk, overlap=separator.overlap)
     audio, sample_rate = _audio(mixture, seconds, separator.manifest.sample_rate)
     length = audio.shape[1] / sample_rate
     totals, networks, firsts = [], [], []
     for _ in range(repeats + 1):
-        clock.seconds = 0.0
+        clock.calls.clear()
         start = time.perf_counter()
         blocks = timed.stream([audio], sample_rate=sample_rate, consistency=consistency)
         next(blocks)
@@ -59,7 +59,7 @@ def benchmark(*, model=None, mixture=None, seconds=30.0, repeats=5, threads=None
         for _ in blocks:
             pass
         totals.append(time.perf_counter() - start)
-        networks.append(clock.seconds)
+        networks.append(clock.seconds())
     rtfs = [total / length for total in totals[1:]]
     imported, loaded = _load_times(model, threads)
     manifest = separator.manifest
@@ -104,16 +104,27 @@ def table(result):
     return "\n".join(f"{name:17} {value}" for name, value in rows.items())
 
 
-class _TimedNetwork:
+class TimedNetwork:
+    """A network that notes when it is at work."""
+
     def __init__(self, network):
         self._network = network
-        self.seconds = 0.0
+        self.at_once = network.at_once
+        self.calls = []  # (start, end), in seconds of time.perf_counter
 
     def __call__(self, planes, targets):
         start = time.perf_counter()
         estimates = self._network(planes, targets)
-        self.seconds += time.perf_counter() - start
+        self.calls.append((start, time.perf_counter()))
         return estimates
+
+    def seconds(self):
+        """Seconds in which one call or more was under way."""
+        total = until = 0.0
+        for start, end in sorted(self.calls):
+            total += max(0.0, end - max(start, until))
+            until = max(until, end)
+        return total
 
 
 def _audio(path, seconds, sample_rate):

@@ -1,10 +1,12 @@
 """Time limits: how many passes of the network every chunk gets, so that a track is done in time.
 
-Spectra are complex64 (channels, frames, bins), estimates complex64 (targets, channels, frames, bins).
+Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, right imaginary; estimates are
+(1, targets, 4, frames, bins).
 """
 
 import collections
 import dataclasses
+import threading
 import time
 
 import numpy as np
@@ -12,19 +14,10 @@ import numpy as np
 RECENT = 3  # passes of which the slowest is what the next one is expected to take
 
 
-def _swapped(spectra):
-    return spectra[..., ::-1, :, :]
-
-
-# What a further pass sees instead of the mixture, and how its estimates are turned back. A separation should not depend
-# on these changes; a network's errors do, and are less in the mean.
-VIEWS = (
-    (lambda spectrum: spectrum, lambda estimates: estimates),
-    (_swapped, _swapped),
-    (lambda spectrum: 1j * spectrum, lambda estimates: -1j * estimates),
-    (lambda spectrum: 1j * _swapped(spectrum), lambda estimates: -1j * _swapped(estimates)),
-)
-MOST = len(VIEWS)
+# Degrees by which the phase of the mixture's spectrum is turned before each pass, and that of the estimates turned
+# back. A separation should not depend on it; a network's errors do, and are less in the mean (benchmarks/extras.py).
+ANGLES = (0, 90, 45, 135)
+MOST = len(ANGLES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +35,13 @@ class Policy:
     reserve: float = 0.02
     caution: float = 1.25
 
-    def another(self, passes, *, elapsed, chunks, pass_seconds, other_seconds):
+    def another(self, passes, *, elapsed, chunks, pass_seconds, other_seconds, at_once=1):
         """Whether a chunk that has had `passes` passes gets one more.
 
         elapsed : seconds since the start
         chunks : chunks that are not finished, this one among them; None: not known
         pass_seconds : what a pass is expected to take; other_seconds : what else a chunk takes
+        at_once : passes that are made at the same time, of as many chunks
 
         The first pass is given wherever it ends in time if all later chunks do without. Further passes are given only
         where all later chunks can have as many, so that the quality is even.
@@ -57,7 +51,7 @@ class Policy:
             return pass_seconds <= left
         if passes >= self.most or chunks is None:
             return False
-        return self.caution * pass_seconds * (1 + (chunks - 1) * (passes + 1)) <= left
+        return self.caution * pass_seconds * (1 + (chunks - 1) * (passes + 1) / at_once) <= left
 
 
 class TimeLimit:
@@ -82,6 +76,8 @@ class TimeLimit:
         self._start = self._chunks = self._typical = None
         self._recent = collections.deque(maxlen=RECENT)
         self._in_passes = 0.0
+        self._at_once = 1
+        self._lock = threading.Lock()
 
     @classmethod
     def started(cls, limit):
@@ -93,41 +89,64 @@ class TimeLimit:
             limit._start = limit._clock()
         return limit
 
-    def expect(self, chunks, targets, share):
+    def expect(self, chunks, targets, share, at_once):
         """Tell how many chunks the track has (None: not known, and none gets a second pass), how many targets are
-        separated, and what part of the mixture one of them is taken for before the network has run."""
+        separated, what part of the mixture one of them is taken for before the network has run, and how many chunks
+        are estimated at the same time."""
         if self._typical is not None:
             raise ValueError("expected a time limit that has not served another track")
-        self._chunks = chunks
+        self._chunks, self._at_once = chunks, at_once
         self._typical = _Typical(targets, share)
 
-    def effort(self, spectrum, estimate):
-        """Estimates of a chunk: the mean of as many passes as there is time for (see `estimate_chunks`)."""
-        total, passes = 0, 0
+    def effort(self, planes, estimate):
+        """Estimates of a chunk: the mean of as many passes as there is time for (see `estimate_chunks`).
+
+        Several threads may call it at once.
+        """
+        total, passes = None, 0
         while self._another(passes):
             before = self._clock()
-            there, back = VIEWS[passes]
-            total = total + back(estimate(there(spectrum)))
+            if passes == 0:
+                total = estimate(planes)
+            else:
+                if passes == 1:
+                    total = total.copy()  # the network's array may be its own
+                total += _turned(estimate(_turned(planes, ANGLES[passes])), -ANGLES[passes])
             took = self._clock() - before
-            self._recent.append(took)
-            self._in_passes += took
+            with self._lock:
+                self._recent.append(took)
+                self._in_passes += took
             passes += 1
-        self.passes[passes] += 1
-        if not passes:
-            return self._typical.estimates(spectrum)
-        estimates = total if passes == 1 else total / np.float32(passes)
-        self._typical.add(spectrum, estimates)
-        return estimates
+        if passes > 1:
+            total /= np.float32(passes)
+        with self._lock:
+            self.passes[passes] += 1
+            if not passes:
+                return self._typical.estimates(planes)
+            self._typical.add(planes, total)
+        return total
 
     def _another(self, passes):
-        elapsed, finished = self._clock() - self._start, self.passes.total()
-        return self._policy.another(
-            passes,
-            elapsed=elapsed,
-            chunks=None if self._chunks is None else max(1, self._chunks - finished),
-            pass_seconds=max(self._recent, default=0.0),
-            other_seconds=(elapsed - self._in_passes) / max(finished, 1),
-        )
+        with self._lock:
+            elapsed, finished = self._clock() - self._start, self.passes.total()
+            return self._policy.another(
+                passes,
+                elapsed=elapsed,
+                chunks=None if self._chunks is None else max(1, self._chunks - finished),
+                pass_seconds=max(self._recent, default=0.0),
+                other_seconds=max(0.0, elapsed - self._in_passes / self._at_once) / max(finished, 1),
+                at_once=self._at_once,
+            )
+
+
+def _turned(planes, degrees):
+    """Planes of the spectrum whose phase is turned by an angle."""
+    cosine, sine = np.float32(np.cos(np.radians(degrees))), np.float32(np.sin(np.radians(degrees)))
+    real, imaginary = np.split(planes, 2, axis=-3)
+    turned = np.empty_like(planes)
+    turned[..., :2, :, :] = cosine * real - sine * imaginary
+    turned[..., 2:, :, :] = sine * real + cosine * imaginary
+    return turned
 
 
 class _Typical:
@@ -137,10 +156,10 @@ class _Typical:
         self._whole = np.full(1, 1e-6)
         self._taken = np.full((targets, 1), share) * self._whole
 
-    def add(self, spectrum, estimates):
-        self._taken = self._taken + (estimates * spectrum.conj()).real.sum(axis=(1, 2))
-        self._whole = self._whole + np.square(np.abs(spectrum)).sum(axis=(0, 1))
+    def add(self, planes, estimates):
+        self._taken = self._taken + np.einsum("tpfb,pfb->tb", estimates[0], planes[0])
+        self._whole = self._whole + np.einsum("pfb,pfb->b", planes[0], planes[0])
 
-    def estimates(self, spectrum):
+    def estimates(self, planes):
         gains = (self._taken / self._whole).astype(np.float32)
-        return gains[:, np.newaxis, np.newaxis] * spectrum
+        return gains[:, np.newaxis, np.newaxis] * planes[:, np.newaxis]

@@ -27,7 +27,8 @@ class Separator:
     Parameters
     ----------
     manifest : Manifest
-    network : callable(planes, targets) that follows the model contract (see `lightsaft_infer.network`)
+    network : callable(planes, targets) that follows the model contract (see `lightsaft_infer.network`); one with an
+        attribute `at_once` above 1 is called by so many threads at the same time
     chunk : frames that the network sees at once; default: the manifest's `frames`
     overlap : frames that neighbouring chunks share; default: a quarter of the chunk
 
@@ -44,6 +45,7 @@ class Separator:
             raise ValueError(f"expected an overlap of 0 to {chunk // 2} frames, got {overlap}")
         self.manifest = manifest
         self.network = network
+        self._at_once = getattr(network, "at_once", 1)
         self.chunk = chunk
         self.overlap = overlap
 
@@ -120,6 +122,8 @@ class Separator:
         `blocks` is an iterable of arrays (channels, samples) of any lengths; the stems, joined, are the same samples
         whatever these lengths are, and as many as came in. The other parameters and the errors are `separate`'s.
 
+        Stems follow the mixture by a chunk, and by one more for each thread where several call the network at once.
+
         With `consistency`, what the estimates leave of the mixture's spectrum is shared among them in proportion to
         their magnitudes (see `mixture_consistency`), and what conversion of the sample rate takes away, above the
         model's band, equally. The stems then sum to the mixture up to float rounding.
@@ -142,7 +146,7 @@ class Separator:
         check_format(sample_rate)
         if limit is not None:
             chunks = None if samples is None else self._chunks(samples, sample_rate)
-            limit.expect(chunks, len(targets), 1 / len(self.targets))
+            limit.expect(chunks, len(targets), 1 / len(self.targets), self._at_once)
         return self._stream(blocks, sample_rate, targets, indices, consistency, residual, limit)
 
     def _chunks(self, samples, sample_rate):
@@ -178,6 +182,7 @@ class Separator:
             overlap=self.overlap,
             multiple=manifest.frames_multiple,
             effort=None if limit is None else limit.effort,
+            at_once=self._at_once,
         )
         estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)
         stems = istft_stream(estimates, **transform)

@@ -1,5 +1,7 @@
 """Chunks of frames: weights that sum to one, the shapes that the network sees, and a slow version of the crossfade."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,52 @@ def test_spectra_of_any_size_give_the_same():
     for size in (1, 5, 16, 33):
         _, estimates = run([spectrum[:, start : start + size] for start in range(0, 100, size)], echo)
         np.testing.assert_array_equal(estimates, expected)
+
+
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_chunks_at_once_give_the_same(at_once):
+    """The first ones wait for each other: they are under way together."""
+    together = threading.Barrier(at_once, timeout=20)
+    threads = set()
+
+    def network(planes, targets):
+        if threading.get_ident() not in threads:
+            threads.add(threading.get_ident())
+            together.wait()
+        return echo(planes, targets) * planes.std()
+
+    spectrum = spectrum_of(100)
+    expected = run([spectrum], lambda planes, targets: echo(planes, targets) * planes.std())
+    got = run([spectrum], network, at_once=at_once)
+    assert len(threads) == at_once
+    for have, want in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(have, want)
+
+
+def test_an_error_in_a_thread_is_the_callers():
+    def network(planes, targets):
+        raise ValueError("out of luck")
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="out of luck"):
+        run([spectrum_of(100)], network, at_once=2)
+    assert threading.active_count() == before
+
+
+def test_who_stops_early_leaves_no_thread_and_no_work_behind():
+    calls = []
+
+    def network(planes, targets):
+        calls.append(1)
+        return echo(planes, targets)
+
+    before = threading.active_count()
+    options = {"chunk": 16, "overlap": 4, "multiple": 4, "at_once": 2}
+    pairs = estimate_chunks((spectrum_of(12) for _ in range(1000)), network, [0], **options)
+    next(pairs)
+    pairs.close()
+    assert threading.active_count() == before
+    assert len(calls) <= 3
 
 
 def test_the_network_sees_planes_in_multiples_and_target_indices():

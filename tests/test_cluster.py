@@ -113,7 +113,9 @@ def test_a_worker_is_killed_half_way_and_every_track_is_there_once_and_whole(clu
     wait_for(lambda: process.poll() is not None or len(journal(out)) >= 3)
     workers[0].kill()
     output, errors = process.communicate()
-    assert (process.returncode, output, errors) == (0, f"{TRACKS} done, 0 skipped, 0 failed\n", "")
+    assert (process.returncode, output) == (0, f"{TRACKS} done, 0 skipped, 0 failed\n")
+    # Dask tells of results that died with their worker before they were fetched; we have nothing to say.
+    assert [line for line in errors.splitlines() if "distributed.client - WARNING" not in line] == []
     check_whole(out)
     names = [path.relative_to(tmp_path / "in").as_posix() for path in (tmp_path / "in").rglob("*.wav")]
     assert collections.Counter(entry["track"] for entry in journal(out)) == dict.fromkeys(names, 1)

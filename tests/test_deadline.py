@@ -1,5 +1,6 @@
 """Time limits: the policy over all speeds, lengths and limits, and tracks separated by a fake clock."""
 
+import heapq
 import itertools
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightsaft_infer import Separator, TimeLimit
-from lightsaft_infer.deadline import VIEWS, Policy
+from lightsaft_infer.deadline import ANGLES, MOST, Policy
 
 SECONDS = st.floats(1e-3, 10)
 
@@ -43,6 +44,53 @@ def spend(policy, chunks, pass_seconds, other_seconds=0.0):
             passes += 1
         counts.append(passes)
     return counts, now
+
+
+def spend_at_once(policy, chunks, pass_seconds, at_once):
+    """As `spend`, with chunks under way in several threads: an event is (time, thread, passes of its chunk, seconds of
+    the last one)."""
+    recent, counts, costs, waiting = [], [], iter(pass_seconds), chunks
+    events = [(0.0, thread, None, None) for thread in range(at_once)]
+    while events:
+        now, thread, passes, took = heapq.heappop(events)
+        if took is not None:
+            recent.append(took)
+        if passes is None and not waiting:
+            continue
+        if passes is None:
+            waiting, passes = waiting - 1, 0
+        if policy.another(
+            passes,
+            elapsed=now,
+            chunks=chunks - len(counts),
+            pass_seconds=max(recent[-3:], default=0.0),
+            other_seconds=0.0,
+            at_once=at_once,
+        ):
+            took = next(costs)
+            heapq.heappush(events, (now + took, thread, passes + 1, took))
+        else:
+            counts.append(passes)
+            heapq.heappush(events, (now, thread, None, None))
+    return counts, now
+
+
+@given(
+    limit=SECONDS, chunks=st.integers(1, 60), costs=st.lists(SECONDS, min_size=1, max_size=9), at_once=st.integers(1, 4)
+)
+def test_a_limit_is_passed_by_one_pass_at_most_with_several_at_once(limit, chunks, costs, at_once):
+    counts, end = spend_at_once(Policy(limit), chunks, itertools.cycle(costs), at_once)
+    assert len(counts) == chunks
+    assert end <= limit + max(costs)
+
+
+@given(chunks=st.integers(1, 60), cost=SECONDS, at_once=st.integers(1, 4))
+def test_several_at_once_do_as_much_more_in_the_same_time(chunks, cost, at_once):
+    """Time for every chunk's passes one after the other, shared among the threads: all get them."""
+    limit = 1.5 * cost * (MOST * chunks / at_once + MOST)
+    counts, end = spend_at_once(Policy(limit), chunks, itertools.repeat(cost), at_once)
+    assert counts == [MOST] * chunks
+    assert end <= limit
 
 
 @given(limit=SECONDS, chunks=st.integers(1, 60), costs=st.lists(SECONDS, min_size=1, max_size=9))
@@ -120,6 +168,23 @@ def test_a_network_that_becomes_ten_times_slower(manifest, limit, after):
         assert {0, 1, 2} <= set(time_limit.passes)
 
 
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_with_chunks_at_once_every_chunk_is_counted(manifest, at_once):
+    """A clock that stands: all passes are made, whatever the threads do."""
+
+    class Network:
+        def __call__(self, planes, targets):
+            return np.float32(0.5) * echo_network(planes, targets)
+
+    Network.at_once = at_once
+    separator = Separator(manifest, Network(), chunk=16, overlap=4)
+    mixture = noise(2, 30 * 12 * manifest.hop_length)
+    limit = TimeLimit(1.0, clock=Clock())
+    stems = separator.separate(mixture, sample_rate=44100, time_limit=limit)
+    assert limit.passes == {MOST: separator._chunks(mixture.shape[1], 44100)}
+    np.testing.assert_allclose(stems["bass"], mixture / 2, atol=1e-5)
+
+
 def test_passes_are_turned_back(manifest):
     """A network whose estimates do not depend on the changes gives the same by one pass and by all."""
     clock = Clock()
@@ -135,22 +200,20 @@ def test_passes_are_turned_back(manifest):
     passes_of_one = len(seen)
     limit = TimeLimit(1.0, clock=clock)
     often = separator.separate(mixture, sample_rate=44100, time_limit=limit)
-    assert len(seen) == (1 + len(VIEWS)) * passes_of_one
-    assert limit.passes == {len(VIEWS): passes_of_one}
+    assert len(seen) == (1 + MOST) * passes_of_one
+    assert limit.passes == {MOST: passes_of_one}
     for target in once:
         np.testing.assert_allclose(often[target], once[target], atol=1e-5)
-    left_real, right_real, left_imaginary, right_imaginary = seen[passes_of_one][0]
-    np.testing.assert_array_equal(seen[passes_of_one + 1][0], [right_real, left_real, right_imaginary, left_imaginary])
-    np.testing.assert_array_equal(
-        seen[passes_of_one + 2][0], [-left_imaginary, -right_imaginary, left_real, right_real]
-    )
+    spectra = [planes[0, :2] + 1j * planes[0, 2:] for planes in seen[passes_of_one : passes_of_one + MOST]]
+    for spectrum, angle in zip(spectra, ANGLES, strict=True):
+        np.testing.assert_allclose(spectrum, spectra[0] * np.exp(1j * np.radians(angle)), atol=1e-4)
 
 
 def test_the_mean_of_passes_is_taken(manifest):
-    """A network that takes the left channel for all that there is: with both orders, half of each."""
+    """A network that takes the real part for all that there is: over the phases, half of each."""
 
     def network(planes, targets):
-        planes = planes * np.array([1, 0, 1, 0], np.float32)[:, np.newaxis, np.newaxis]
+        planes = planes * np.array([1, 1, 0, 0], np.float32)[:, np.newaxis, np.newaxis]
         return echo_network(planes, targets)
 
     mixture = noise(2, 5000)

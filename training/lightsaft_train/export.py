@@ -92,10 +92,44 @@ def export_graph(network, *, float16=False):
         )
     model = onnx.load_from_string(content.getvalue())
     _declare_output(model, config)
+    one_target_at_a_time(model)
     if float16:
         halve_weights(model)
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def one_target_at_a_time(model):
+    """Let a graph reckon what depends on the target for one target after the other (ONNX's Scan), in place: as fast or
+    faster than for all at once, as less is in the processor's cache and memory at a time."""
+    graph, helper = model.graph, onnx.helper
+    head, body, dependent = [], [], {"target"}
+    for node in graph.node:
+        inside = not dependent.isdisjoint(node.input)
+        (body if inside else head).append(node)
+        dependent.update(node.output if inside else ())
+    inner = {"target": "one target", "estimates": "estimates of one target"}
+    for node in body:
+        node.input[:] = [inner.get(name, name) for name in node.input]
+        node.output[:] = [inner.get(name, name) for name in node.output]
+    scanned = helper.make_graph(
+        [helper.make_node("Unsqueeze", ["target index", "first axis"], ["one target"]), *body],
+        "one target",
+        [helper.make_tensor_value_info("target index", onnx.TensorProto.INT64, [])],
+        [helper.make_tensor_value_info("estimates of one target", onnx.TensorProto.FLOAT, None)],
+    )
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array([axis]), name) for name, axis in (("first axis", 0), ("third axis", 2))
+    )
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(
+        [
+            *head,
+            helper.make_node("Scan", ["target"], ["estimates by target"], body=scanned, num_scan_inputs=1),
+            helper.make_node("Transpose", ["estimates by target"], ["estimates by song"], perm=[1, 0, 2, 3, 4, 5]),
+            helper.make_node("Squeeze", ["estimates by song", "third axis"], ["estimates"]),
+        ]
+    )
 
 
 def halve_weights(model):
