@@ -110,18 +110,18 @@ class TimedNetwork:
     def __init__(self, network):
         self._network = network
         self.at_once = network.at_once
-        self.calls = []  # (start, end), in seconds of time.perf_counter
+        self.calls = []  # (start, end, processor time of the calling thread), in seconds
 
     def __call__(self, planes, targets):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.thread_time()
         estimates = self._network(planes, targets)
-        self.calls.append((start, time.perf_counter()))
+        self.calls.append((start, time.perf_counter(), time.thread_time() - busy))
         return estimates
 
     def seconds(self):
         """Seconds in which one call or more was under way."""
         total = until = 0.0
-        for start, end in sorted(self.calls):
+        for start, end, _ in sorted(self.calls):
             total += max(0.0, end - max(start, until))
             until = max(until, end)
         return total

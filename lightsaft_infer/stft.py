@@ -53,29 +53,37 @@ def istft_stream(spectra, *, n_fft, hop_length):
     The first sample is the first frame's centre. After the last spectrum come the samples that it still reaches.
     """
     window = hann(n_fft)
-    reach = n_fft - hop_length  # samples that the next frame still adds to
+    parts = -(-n_fft // hop_length)  # hops that a frame reaches over
+    reach = (parts - 1) * hop_length  # samples that the next frame still adds to
     skip = n_fft // 2
     audio = weight = None
     for spectrum in spectra:
         frames = scipy.fft.irfft(spectrum, n=n_fft)
         frames *= window
-        count = frames.shape[-2]
-        before, weight_before = audio, weight
-        audio = np.zeros((*frames.shape[:-2], count * hop_length + reach), np.float32)
-        weight = np.zeros(audio.shape[-1], np.float32)
-        if before is not None:
-            audio[..., :reach] = before
-            weight[:reach] = weight_before
-        for index in range(count):
-            span = slice(index * hop_length, index * hop_length + n_fft)
-            audio[..., span] += frames[..., index, :]
-            weight[span] += window**2
-        done = count * hop_length
+        audio = _overlap_added(frames, hop_length, parts, audio)
+        weight = _overlap_added(np.broadcast_to(window**2, frames.shape[-2:]), hop_length, parts, weight)
+        done = frames.shape[-2] * hop_length
         yield _divided(audio[..., skip:done], weight[skip:done])
         skip = max(0, skip - done)
         audio, weight = audio[..., done:], weight[done:]
     if audio is not None:
-        yield _divided(audio[..., skip:], weight[skip:])
+        rest = reach - parts * hop_length + n_fft
+        yield _divided(audio[..., skip:rest], weight[skip:rest])
+
+
+def _overlap_added(frames, hop_length, parts, before=None):
+    """Sum of frames (..., frames, n_fft) at their hops, and of what came `before`: float32 (..., samples).
+
+    Each sample takes its frames in the order of time, so that blocks of any number of frames give the same sum.
+    """
+    shape, count = frames.shape[:-2], frames.shape[-2]
+    audio = np.zeros((*shape, count + parts - 1, hop_length), np.float32)
+    if before is not None:
+        audio[..., : parts - 1, :] = before.reshape(*shape, parts - 1, hop_length)
+    for part in reversed(range(parts)):
+        span = frames[..., part * hop_length : (part + 1) * hop_length]
+        audio[..., part : part + count, : span.shape[-1]] += span
+    return audio.reshape(*shape, -1)
 
 
 def hann(length):
@@ -84,7 +92,8 @@ def hann(length):
 
 
 def _divided(audio, weight):
-    return np.divide(audio, weight, out=audio.copy(), where=weight > np.finfo(np.float32).tiny)
+    """Where no window reaches, both are zero."""
+    return audio / np.maximum(weight, np.finfo(np.float32).tiny)
 
 
 def _reflected(blocks, n_fft, hop_length):

@@ -108,6 +108,10 @@ def one_target_at_a_time(model):
         inside = not dependent.isdisjoint(node.input)
         (body if inside else head).append(node)
         dependent.update(node.output if inside else ())
+    batch, _, planes, frames, bins = (
+        size.dim_param or size.dim_value for size in graph.output[0].type.tensor_type.shape.dim
+    )
+    sizes = [batch, 1, planes, frames, bins]
     inner = {"target": "one target", "estimates": "estimates of one target"}
     for node in body:
         node.input[:] = [inner.get(name, name) for name in node.input]
@@ -116,7 +120,7 @@ def one_target_at_a_time(model):
         [helper.make_node("Unsqueeze", ["target index", "first axis"], ["one target"]), *body],
         "one target",
         [helper.make_tensor_value_info("target index", onnx.TensorProto.INT64, [])],
-        [helper.make_tensor_value_info("estimates of one target", onnx.TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("estimates of one target", onnx.TensorProto.FLOAT, sizes)],
     )
     graph.initializer.extend(
         onnx.numpy_helper.from_array(np.array([axis]), name) for name, axis in (("first axis", 0), ("third axis", 2))
