@@ -25,8 +25,8 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, effo
     multiple : the network takes frames in multiples of it; a shorter end of the track is padded with silence
     effort : callable(planes, estimate) that returns a chunk's estimates, as the network does, by as many calls of
         `estimate(planes)` as it likes; default: by one
-    at_once : chunks that are estimated at the same time, each in a thread of its own if there are several; they are
-        at work while a pair that was yielded is made use of, and a pair then comes when as many chunks more are there
+    at_once : chunks that are under way at the same time, each in a thread of its own if there are several: one whose
+        pairs are made use of, the others in the network
 
     Where two chunks overlap, one fades out while the other fades in; the two weights sum to one at every frame.
     """
@@ -86,8 +86,7 @@ def _with_results(function, items, at_once):
     pool = ThreadPoolExecutor(at_once)
     started = ((item, pool.submit(function, item)) for item in items)
     try:
-        # One more than there are threads: they go on while the consumer is busy with a result.
-        running = deque(itertools.islice(started, at_once + 1))
+        running = deque(itertools.islice(started, at_once))
         while running:
             item, result = running.popleft()
             yield item, result.result()

@@ -122,7 +122,7 @@ class Separator:
         `blocks` is an iterable of arrays (channels, samples) of any lengths; the stems, joined, are the same samples
         whatever these lengths are, and as many as came in. The other parameters and the errors are `separate`'s.
 
-        Stems follow the mixture by a chunk, and by one more for each thread where several call the network at once.
+        Stems follow the mixture by a chunk, and where N threads call the network by N.
 
         With `consistency`, what the estimates leave of the mixture's spectrum is shared among them in proportion to
         their magnitudes (see `mixture_consistency`), and what conversion of the sample rate takes away, above the
