@@ -37,7 +37,7 @@ def main():
     args = parser.parse_args()
     manifest = Manifest.from_file(args.model or default_manifest_path())
     audio = clip.load(args.mixture, args.seconds)
-    songs = [quality.load_song(path) for path in sorted(args.songs.iterdir()) if path.is_dir()] if args.songs else []
+    songs = list(quality.load_songs(args.songs).values()) if args.songs else []
     default = Chain(manifest, args.threads)
     level = default.mean_sdr(songs)
     print("| instead of the default | seconds, as a multiple | mean SDR |\n| --- | --- | --- |", flush=True)
@@ -49,8 +49,7 @@ def main():
             chain(audio)
         ratios = [seconds(variant, audio) / seconds(default, audio) for _ in range(args.repeats)]
         moved = f"{variant.mean_sdr(songs) - level:+.3f} dB" if songs and variant.changes else ""
-        middle = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        print(f"| {name} | {middle} | {moved} |", flush=True)
+        print(f"| {name} | {spread(ratios)} | {moved} |", flush=True)
     print(load_row(manifest, args.repeats))
 
 
@@ -66,20 +65,19 @@ def load_row(manifest, repeats):
     plain = onnxruntime.SessionOptions()
     plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 
-    def load(graph, *options):
-        start = time.perf_counter()
-        onnxruntime.InferenceSession(graph, *options)
-        return time.perf_counter() - start
-
-    ratios = [load(optimised, plain) / load(manifest.read_graph()) for _ in range(repeats)]
-    middle = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    return f"| loading alone: a graph optimised beforehand, {len(optimised) / 1e6:.1f} MB | {middle} | |"
+    load, graph = onnxruntime.InferenceSession, manifest.read_graph()
+    ratios = [seconds(load, optimised, plain) / seconds(load, graph) for _ in range(repeats)]
+    return f"| loading alone: a graph optimised beforehand, {len(optimised) / 1e6:.1f} MB | {spread(ratios)} | |"
 
 
-def seconds(chain, audio):
+def seconds(work, *arguments):
     start = time.perf_counter()
-    chain(audio)
+    work(*arguments)
     return time.perf_counter() - start
+
+
+def spread(ratios):
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 class Chain:

@@ -14,6 +14,7 @@ import numpy as np
 import quality
 
 from lightsaft_infer import Separator, sdr
+from lightsaft_infer.deadline import turned
 
 ANGLES = {
     "phase turned by 90°": (0, 90),
@@ -43,7 +44,7 @@ def main():
         "both orders of 0° and 90°": (4, of([(angle, swap) for angle in (0, 90) for swap in (False, True)])),
         "overlap of 1/2": (1.5, Separator(default.manifest, network, overlap=frames // 2)),
     }
-    songs = [quality.load_song(path) for path in sorted(args.songs.iterdir()) if path.is_dir()]
+    songs = list(quality.load_songs(args.songs).values())
     print("| | passes | mean SDR | gain | gain per pass more |\n| --- | --- | --- | --- | --- |", flush=True)
     level = None
     for name, (passes, separator) in variants.items():
@@ -64,16 +65,10 @@ class Mean:
     def __call__(self, planes, targets):
         total = 0
         for degrees, swap in self._views:
-            total = total + turned(self._network(turned(planes, degrees, swap), targets), -degrees, swap)
+            order = [1, 0, 3, 2] if swap else [0, 1, 2, 3]
+            estimates = self._network(turned(planes, degrees)[:, order], targets)
+            total = total + turned(estimates, -degrees)[:, :, order]
         return total / np.float32(len(self._views))
-
-
-def turned(planes, degrees, swap):
-    """Planes (..., 4, frames, bins) of the spectrum times exp(i angle)."""
-    spectrum = (planes[..., :2, :, :] + 1j * planes[..., 2:, :, :]) * np.complex64(np.exp(1j * np.radians(degrees)))
-    if swap:
-        spectrum = spectrum[..., ::-1, :, :]
-    return np.concatenate([spectrum.real, spectrum.imag], axis=-3)
 
 
 def mean_sdr(separator, songs):

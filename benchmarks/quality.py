@@ -44,7 +44,7 @@ def main():
         "chunk": separator.chunk,
         "overlap": separator.overlap,
     }
-    songs = {path.name: load_song(path) for path in sorted(args.songs.iterdir()) if path.is_dir()}
+    songs = load_songs(args.songs)
     for name, consistency in (("plain", False), ("mixture consistency", True)):
         separated = {song: separate(separator, *stems, consistency, args.passes) for song, stems in songs.items()}
         result[name] = judged({song: stems[0] for song, stems in songs.items()}, separated)
@@ -71,6 +71,11 @@ def judged(stems, separated):
         "sdr_of_bands": bands,
         "leakage": leakage(stems, separated),
     }
+
+
+def load_songs(folder):
+    """{song: its stems and sample rate, as `load_song` returns them}"""
+    return {path.name: load_song(path) for path in sorted(folder.iterdir()) if path.is_dir()}
 
 
 def load_song(folder):

@@ -111,7 +111,7 @@ class TimeLimit:
             else:
                 if passes == 1:
                     total = total.copy()  # the network's array may be its own
-                total += _turned(estimate(_turned(planes, ANGLES[passes])), -ANGLES[passes])
+                total += turned(estimate(turned(planes, ANGLES[passes])), -ANGLES[passes])
             took = self._clock() - before
             with self._lock:
                 self._recent.append(took)
@@ -139,7 +139,7 @@ class TimeLimit:
             )
 
 
-def _turned(planes, degrees):
+def turned(planes, degrees):
     """Planes of the spectrum whose phase is turned by an angle."""
     cosine, sine = np.float32(np.cos(np.radians(degrees))), np.float32(np.sin(np.radians(degrees)))
     real, imaginary = np.split(planes, 2, axis=-3)

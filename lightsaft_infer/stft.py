@@ -54,7 +54,6 @@ def istft_stream(spectra, *, n_fft, hop_length):
     """
     window = hann(n_fft)
     parts = -(-n_fft // hop_length)  # hops that a frame reaches over
-    reach = (parts - 1) * hop_length  # samples that the next frame still adds to
     skip = n_fft // 2
     audio = weight = None
     for spectrum in spectra:
@@ -67,7 +66,7 @@ def istft_stream(spectra, *, n_fft, hop_length):
         skip = max(0, skip - done)
         audio, weight = audio[..., done:], weight[done:]
     if audio is not None:
-        rest = reach - parts * hop_length + n_fft
+        rest = n_fft - hop_length
         yield _divided(audio[..., skip:rest], weight[skip:rest])
 
 
