@@ -102,7 +102,7 @@ def kill(pids):
 def test_kills_at_random_moments_leave_whole_files_and_every_track_is_done_once(catalogue, start, tmp_path):
     chance = random.Random(5)
     out = tmp_path / "out"
-    for turn in range(6):
+    for turn in range(4):
         lines = len(journal(out)) + chance.choice([0, 1, 2])
         old = set(out.rglob("*.part"))
         process = start()

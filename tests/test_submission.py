@@ -120,8 +120,9 @@ def test_a_built_submission_runs_in_a_fresh_environment(tmp_path, data, packaged
     }  # fmt: skip
     assert json.loads((out / "aicrowd.json").read_text())["grader_id"] == "evaluations-api-music-demixing"
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "-q", "-r", out / "requirements.txt"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-compile"]
+    subprocess.run([*pip, "-r", out / "requirements.txt"], check=True)
     # No variable of this run helps; the data set is where the grader puts it, below the working directory.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TEST_", "RESULTS_"))}
     (data / "test").rename(tmp_path / "pushed" / "data_test")
