@@ -171,6 +171,8 @@ def _add_pack(commands):
     parser.set_defaults(run=_unpack)
     parser.add_argument("packed", type=Path, metavar="FILE.pt")
     parser.add_argument("run_folder", type=Path, metavar="RUN")
+    text = "changes of the network, such as more layers"
+    parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help=text)
 
 
 def _pack(args):
@@ -183,7 +185,7 @@ def _pack(args):
 def _unpack(args):
     from .run import unpack
 
-    unpack(args.packed, args.run_folder)
+    unpack(args.packed, args.run_folder, args.network)
     return 0
 
 

@@ -20,9 +20,10 @@ class Config:
     that are made of it a learnt offset at every frequency. `output`: "mapping", the network's output is the estimate;
     "mask", the mixture's four planes are multiplied by as many numbers between 0 and 1, "real_mask", its two channels
     by a number each; "complex_mask", by a complex number each.
-    `tfc`: "dense" or "residual" convolutions. `skip`: how the decoder joins the encoder's features, "concatenation" or
-    "sum". `conditioned`: what depends on the target: "all" blocks, those of the "decoder", or only the "head", a block
-    that turns the features of an unconditioned U-Net into a target's.
+    `tfc`: "dense" or "residual" convolutions. `middle_layers`: convolutions of the middle block, if not as many as the
+    others have. `skip`: how the decoder joins the encoder's features, "concatenation" or "sum". `conditioned`: what
+    depends on the target: "all" blocks, those of the "decoder", or only the "head", a block that turns the features of
+    an unconditioned U-Net into a target's.
     """
 
     block: str
@@ -46,12 +47,17 @@ class Config:
     magnitudes: bool = False
     output: str = "mapping"
     tfc: str = "dense"
+    middle_layers: int | None = None
     skip: str = "concatenation"
     conditioned: str = "decoder"
 
     def at(self, level):
         """The configuration of a level's blocks: its `channels` are that level's."""
         return dataclasses.replace(self, channels=self.channels + level * self.growth)
+
+    def at_middle(self):
+        """The configuration of the middle block."""
+        return dataclasses.replace(self.at(self.levels), tfc_layers=self.middle_layers or self.tfc_layers)
 
     @property
     def bins(self):

@@ -3,6 +3,8 @@
 All take estimates, stems and the mixture (batch, 4, frames, bins), and return a scalar.
 """
 
+import torch
+
 FLOOR = 0.1  # parts of the mixture's energy that every stem's energy counts with, however quiet it is
 
 
@@ -32,8 +34,13 @@ def sdr(estimates, stems, mixture):
 
 def _energies(estimates, stems, mixture):
     """Energies (batch, targets) of error and stem, and the floor (batch, 1)."""
-    floor = FLOOR * mixture.square().sum((1, 2, 3))[:, None] + 1e-4
-    return (estimates - stems).square().sum((2, 3, 4)), stems.square().sum((2, 3, 4)), floor
+    floor = FLOOR * _energy(mixture)[:, None] + 1e-4
+    return _energy(estimates - stems), _energy(stems), floor
+
+
+def _energy(planes):
+    """Sum of squares over the last three axes, by the norm: half the way back that `square().sum()` takes."""
+    return torch.linalg.vector_norm(planes, dim=(-3, -2, -1)).square()
 
 
 LOSSES = {loss.__name__: loss for loss in (mse, l1, relative, sdr)}

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from .config import Config
+from .config import Config, changed
 from .evaluation import evaluate, summary
 from .mixing import Mixer
 from .networks import build
@@ -203,17 +203,21 @@ def pack(run, path):
     _save({**kept, "average": average, "difference": difference}, Path(path))
 
 
-def unpack(path, run):
-    """Begin a run with what `pack` wrote. Raises DataError where the run has begun already."""
+def unpack(path, run, changes=()):
+    """Begin a run with what `pack` wrote. Raises DataError where the run has begun already.
+
+    changes : of the network, texts "name=value"; the weights that it has more than the packed one begin as in a new one
+    """
     checkpoint = Path(run) / "checkpoint.pt"
     if checkpoint.exists():
         raise DataError(f"expected a run that has not begun, found: {checkpoint}")
     packed = torch.load(path, weights_only=True)
-    trainer = Trainer(Config(**packed["config"]), Plan(**packed["plan"]))
-    average = packed["average"]
-    trainer.average.load_state_dict(average)
-    average = trainer.average.state_dict()  # in float32
-    trainer.network.load_state_dict({name: average[name] + part for name, part in packed["difference"].items()})
+    trainer = Trainer(changed(Config(**packed["config"]), changes), Plan(**packed["plan"]))
+    weights = trainer.average.state_dict()
+    trainer.average.load_state_dict({**weights, **packed["average"]})
+    weights = trainer.average.state_dict()  # in float32
+    difference = {name: weights[name] + part for name, part in packed["difference"].items()}
+    trainer.network.load_state_dict({**weights, **difference})
     trainer.step, trainer.seconds = packed["step"], packed["seconds"]
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     _save(trainer.state(), checkpoint)

@@ -39,7 +39,7 @@ class NetworkSmall(Network):
         self.blocks = nn.ModuleDict()
         for level in range(config.levels):
             self.blocks[f"encoder {level}"] = encoder(levels[level].channels, sizes[level], levels[level])
-        self.blocks["middle"] = encoder(levels[-1].channels, sizes[-1], levels[-1])
+        self.blocks["middle"] = encoder(levels[-1].channels, sizes[-1], config.at_middle())
         for level in reversed(range(config.levels)):
             self.blocks[f"decoder {level}"] = decoder(joined * levels[level].channels, sizes[level], levels[level])
         if config.conditioned == "head":
@@ -116,7 +116,8 @@ class NetworkSmall(Network):
         powers = channels.square().sum(2) + 1e-8
         magnitudes = torch.exp(torch.log(powers) * (self.config.compression / 2))
         planes = mixture * (magnitudes[:, :2] / powers[:, :2].sqrt()).repeat(1, 2, 1, 1)
-        return self.first_conv(self._fold(torch.cat([planes, magnitudes], dim=1))) + self.position
+        features = self.first_conv(self._fold(torch.cat([planes, magnitudes], dim=1)))
+        return features + self.position.to(features.dtype)  # in bfloat16, where the convolution was
 
     def _compressed(self, mixture):
         if self.config.compression == 1:
@@ -142,7 +143,10 @@ class NetworkSmall(Network):
 
 
 class ResidualTFC(nn.Module):
-    """Pairs of 3 x 3 convolutions, each pair around a way past it: y = activation(x + convolutions(x))."""
+    """Pairs of 3 x 3 convolutions, each pair around a way past it: y = activation(x + convolutions(x)).
+
+    All but the first begin by changing nothing, so that they can be added to a network in training.
+    """
 
     def __init__(self, in_channels, config):
         super().__init__()
@@ -157,6 +161,8 @@ class ResidualTFC(nn.Module):
         self.pairs = nn.ModuleList(
             nn.Sequential(*normed(width, 3, activation()), *normed(channels, 3)) for width in inputs
         )
+        for pair in self.pairs[1:]:
+            nn.init.zeros_(pair[-1].weight)
         self.activation = activation()
 
     def forward(self, x):

@@ -57,9 +57,9 @@ class Trainer:
         torch.manual_seed(plan.seed)
         self.network = build(config)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimisers = _optimisers(self.network, plan)
         has_bfloat16 = torch.cpu._is_avx512_bf16_supported()
         self._bfloat16 = has_bfloat16 if plan.bfloat16 is None else plan.bfloat16
+        self.optimisers = _optimisers(self.network, plan, self._bfloat16)
         self.step = 0
         self.seconds = 0.0  # of wall time spent in steps
 
@@ -167,7 +167,7 @@ def _average(tensors):
         tensor.copy_(mean.view_as(tensor))
 
 
-def _optimisers(network, plan):
+def _optimisers(network, plan, bfloat16):
     """Weights decay; biases, norms and embeddings do not."""
     matrices = _matrices(network) if plan.optimiser == "muon" else []
     rest = [parameter for parameter in network.parameters() if all(parameter is not matrix for matrix in matrices)]
@@ -176,7 +176,9 @@ def _optimisers(network, plan):
         {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
     optimisers = [torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.99), eps=1e-7)]
-    return optimisers + ([Muon(matrices, plan.rate, weight_decay=plan.weight_decay)] if matrices else [])
+    if matrices:
+        optimisers.append(Muon(matrices, plan.rate, weight_decay=plan.weight_decay, bfloat16=bfloat16))
+    return optimisers
 
 
 def _matrices(network):

@@ -19,12 +19,13 @@ def test_orthogonal_keeps_singular_vectors(shape):
     assert kept.max() < 1.3
 
 
-def test_size_of_a_step_depends_on_the_rate_alone():
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_size_of_a_step_depends_on_the_rate_alone(bfloat16):
     torch.manual_seed(0)
     for scale in (1e-3, 1e3):
         weight = torch.nn.Parameter(torch.zeros(8, 4, 3, 3))
         weight.grad = scale * torch.randn(8, 4, 3, 3)
-        Muon([weight], lr=0.01).step()
+        Muon([weight], lr=0.01, bfloat16=bfloat16).step()
         assert weight.square().mean().sqrt().item() == pytest.approx(0.2 * 0.01, rel=0.3)
 
 

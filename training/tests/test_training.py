@@ -1,5 +1,6 @@
 """Losses, trainer and runs: on tiny networks and noise."""
 
+import copy
 import csv
 import dataclasses
 import json
@@ -240,6 +241,28 @@ def test_a_packed_run_goes_on(songs, mixer, tmp_path):
     assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "run")]) == 1
 
 
+def test_a_packed_run_goes_on_with_more_layers(mixer, tmp_path):
+    """Added layers change nothing at first, and learn."""
+    config = dataclasses.replace(TINY, tfc="residual", tfc_layers=2)
+    run = Run(tmp_path / "run", config, dataclasses.asdict(PLAN))
+    run.trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 2)))
+    run.save()
+    assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
+    packed = [str(tmp_path / "packed.pt"), str(tmp_path / "same")]
+    grown = [str(tmp_path / "packed.pt"), str(tmp_path / "grown"), "--network", "middle_layers=4"]
+    assert main(["unpack", *packed]) == main(["unpack", *grown]) == 0
+    same, grown = (Run(tmp_path / name, None, {}).trainer for name in ("same", "grown"))
+    added = grown.network.blocks["middle"].tfc.pairs[1]
+    mixture = torch.randn(1, 4, 16, config.n_fft // 2 + 1)
+    for before, after in ((same.network, grown.network), (same.average, grown.average)):
+        expected, found = (network.eval()(mixture, torch.arange(4)) for network in (before, after))
+        torch.testing.assert_close(found, expected)
+    before = copy.deepcopy(added.state_dict())
+    for step in range(1, 4):
+        grown.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
+    assert not torch.equal(before["0.weight"], added[0].weight)
+
+
 def test_the_long_run_can_go_on(tmp_path):
     """The checkpoint in the repository is one of this code's networks, and has seen what the README says."""
     packed = Path(__file__).parent.parent / "checkpoints" / "long-run.pt"
@@ -254,7 +277,7 @@ def test_the_long_run_can_go_on(tmp_path):
 def test_pictures_and_export(songs, tmp_path):
     run = tmp_path / "run"
     command = ["train", str(run), "--data", str(songs), "--songs", str(songs), "--processes", "1", "--hold-out", "1"]
-    sizes = [f"{name}={value}" for name, value in dataclasses.asdict(TINY).items()]
+    sizes = [f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(TINY).items()]
     command += ["--pace", "log=0.0001", "--plan", "batch=1", "frames=16", "--minutes", "0.001", "--network", *sizes]
     assert main(command) == 0
     assert main(["plot", str(run), "-o", str(tmp_path / "curves.png")]) == 0
