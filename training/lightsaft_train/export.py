@@ -131,8 +131,9 @@ def one_target_at_a_time(model):
         [
             *head,
             helper.make_node("Scan", ["target"], ["estimates by target"], body=scanned, num_scan_inputs=1),
-            helper.make_node("Transpose", ["estimates by target"], ["estimates by song"], perm=[1, 0, 2, 3, 4, 5]),
-            helper.make_node("Squeeze", ["estimates by song", "third axis"], ["estimates"]),
+            # In this order: a squeeze that makes the graph's output would copy it.
+            helper.make_node("Squeeze", ["estimates by target", "third axis"], ["estimates squeezed"]),
+            helper.make_node("Transpose", ["estimates squeezed"], ["estimates"], perm=[1, 0, 2, 3, 4]),
         ]
     )
 
