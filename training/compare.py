@@ -15,7 +15,7 @@ from pathlib import Path
 
 BASE = (
     "n_fft=4096 subbands=16 folding=bands channels=64 growth=32 levels=3 tfc=residual skip=sum conditioned=head "
-    "min_bn_units=8 output=complex_mask compression=0.4 magnitudes=true",
+    "min_bn_units=8 output=complex_mask compression=0.4 magnitudes=true middle_layers=null",
     "batch=4 frames=64 warmup=100 average=0.99 rate=0.002 loss=relative optimiser=muon",
 )
 VARIANTS = {  # changes of the network, of the plan

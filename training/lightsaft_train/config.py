@@ -106,6 +106,7 @@ PRESETS = {
         output="complex_mask",
         bn_factor=8,
         tfc="residual",
+        middle_layers=4,
         skip="sum",
         conditioned="head",
     ),

@@ -18,7 +18,7 @@ PARAMETERS = {
     "lasaft-v2-light": 1_910_270,
     "lasaft-v2-large": 7_900_700,
     "lightsaft-small": 359_144,  # as the seed model's manifest has it
-    "lightsaft": 2_988_936,
+    "lightsaft": 3_768_936,
 }
 
 
