@@ -27,6 +27,7 @@ VARIANTS = {
     "bins apart": {"folding": "bins", "subbands": 2},
     "growing": {"growth": 3},
     "residual": {"tfc": "residual", "tfc_layers": 4},
+    "longer in the middle": {"tfc": "residual", "tfc_layers": 2, "middle_layers": 4},
     "sum": {"skip": "sum", "growth": 2},
     "all conditioned": {"conditioned": "all", "tfc": "residual"},
     "conditioned head": {"conditioned": "head", "tfc": "residual", "skip": "sum", "growth": 2},
@@ -38,6 +39,9 @@ VARIANTS = {
 def test_variants_of_the_small_network(name):
     """Gradients everywhere, estimates that depend on the target, one target alone the same as among all."""
     network = build(dataclasses.replace(SMALL, **VARIANTS[name]))
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.ones_(module.weight)  # also where layers begin by changing nothing
     mixture = torch.randn(2, 4, 8, 129)
     network(mixture, torch.arange(4)).square().mean().backward()
     without = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
