@@ -114,7 +114,7 @@ def _work(pipe, function):
     """The main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    follow_parent()
     with contextlib.suppress(EOFError, OSError):
         while True:
             task = pipe.recv()
@@ -126,6 +126,11 @@ def _leave(*_):
     sys.exit(143)
 
 
-def _follow_parent():
-    multiprocessing.parent_process().join()
-    os.kill(os.getpid(), signal.SIGTERM)
+def follow_parent():
+    """Have this process, a worker's, terminated when the one that started it has ended, however it did."""
+
+    def follow():
+        multiprocessing.parent_process().join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -52,12 +52,9 @@ class Config:
     conditioned: str = "decoder"
 
     def at(self, level):
-        """The configuration of a level's blocks: its `channels` are that level's."""
-        return dataclasses.replace(self, channels=self.channels + level * self.growth)
-
-    def at_middle(self):
-        """The configuration of the middle block."""
-        return dataclasses.replace(self.at(self.levels), tfc_layers=self.middle_layers or self.tfc_layers)
+        """The configuration of a level's blocks, with its `channels` and `tfc_layers`. The middle is the last level."""
+        layers = self.middle_layers if level == self.levels and self.middle_layers else self.tfc_layers
+        return dataclasses.replace(self, channels=self.channels + level * self.growth, tfc_layers=layers)
 
     @property
     def bins(self):

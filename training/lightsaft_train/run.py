@@ -206,21 +206,30 @@ def pack(run, path):
 def unpack(path, run, changes=()):
     """Begin a run with what `pack` wrote. Raises DataError where the run has begun already.
 
-    changes : of the network, texts "name=value"; the weights that it has more than the packed one begin as in a new one
+    changes : of the network, texts "name=value"; what it has more than the packed one begins as in a new one
     """
     checkpoint = Path(run) / "checkpoint.pt"
     if checkpoint.exists():
         raise DataError(f"expected a run that has not begun, found: {checkpoint}")
     packed = torch.load(path, weights_only=True)
-    trainer = Trainer(changed(Config(**packed["config"]), changes), Plan(**packed["plan"]))
-    weights = trainer.average.state_dict()
-    trainer.average.load_state_dict({**weights, **packed["average"]})
-    weights = trainer.average.state_dict()  # in float32
-    difference = {name: weights[name] + part for name, part in packed["difference"].items()}
-    trainer.network.load_state_dict({**weights, **difference})
+    trainer = Trainer(Config(**packed["config"]), Plan(**packed["plan"]))
+    average = packed["average"]
+    trainer.average.load_state_dict(average)
+    average = trainer.average.state_dict()  # in float32
+    trainer.network.load_state_dict({name: average[name] + part for name, part in packed["difference"].items()})
+    if changes:
+        trainer = _grown(trainer, changes)
     trainer.step, trainer.seconds = packed["step"], packed["seconds"]
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     _save(trainer.state(), checkpoint)
+
+
+def _grown(trainer, changes):
+    """A new trainer of a larger network, with the weights of this one's."""
+    grown = Trainer(changed(trainer.config, changes), trainer.plan)
+    for larger, network in ((grown.network, trainer.network), (grown.average, trainer.average)):
+        larger.load_state_dict({**larger.state_dict(), **network.state_dict()})
+    return grown
 
 
 def best_network(path):

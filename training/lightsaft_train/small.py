@@ -39,7 +39,7 @@ class NetworkSmall(Network):
         self.blocks = nn.ModuleDict()
         for level in range(config.levels):
             self.blocks[f"encoder {level}"] = encoder(levels[level].channels, sizes[level], levels[level])
-        self.blocks["middle"] = encoder(levels[-1].channels, sizes[-1], config.at_middle())
+        self.blocks["middle"] = encoder(levels[-1].channels, sizes[-1], levels[-1])
         for level in reversed(range(config.levels)):
             self.blocks[f"decoder {level}"] = decoder(joined * levels[level].channels, sizes[level], levels[level])
         if config.conditioned == "head":

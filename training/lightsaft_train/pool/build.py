@@ -10,11 +10,12 @@ import json
 import multiprocessing
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
+
+from lightsaft_infer.workers import follow_parent
 
 from ..tracks import SAMPLE_RATE, TARGETS, DataError
 from . import studio
@@ -59,15 +60,9 @@ def _check_seed(folder, seed):
 
 def _open_studio(data, cache):
     global _studio
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     cache.mkdir(exist_ok=True)
     _studio = studio.Studio(data, cache)
-
-
-def _end_with_parent():
-    """A killed command must not leave its workers behind."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _render(index, seconds, seed, folder):
