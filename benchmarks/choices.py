@@ -33,6 +33,7 @@ def main():
     clip.add_arguments(parser, seconds=30)
     parser.add_argument("--repeats", type=int, default=5, help="turns (default: %(default)s)")
     parser.add_argument("--songs", type=Path, help="folder of songs")
+    parser.add_argument("--graph", type=Path, nargs="+", default=[], help="other ONNX files for the same manifest")
     parser.add_argument("--only", nargs="+", help="words that the variants' names contain (default: all variants)")
     args = parser.parse_args()
     manifest = Manifest.from_file(args.model or default_manifest_path())
@@ -41,7 +42,7 @@ def main():
     default = Chain(manifest, args.threads)
     level = default.mean_sdr(songs)
     print("| instead of the default | seconds, as a multiple | mean SDR |\n| --- | --- | --- |", flush=True)
-    for name, make in variants(manifest, args.threads, audio).items():
+    for name, make in variants(manifest, args.threads, audio, args.graph).items():
         if args.only and not any(word in name for word in args.only):
             continue
         variant = make()
@@ -107,8 +108,8 @@ class Chain:
         return extras.mean_sdr(self._separator, songs) if songs else None
 
 
-def variants(manifest, threads, audio):
-    """{name: callable that makes its Chain}"""
+def variants(manifest, threads, audio, graphs):
+    """{name: callable that makes its Chain}; graphs : paths"""
     chain = functools.partial(Chain, manifest, threads)
     level = onnxruntime.GraphOptimizationLevel
 
@@ -123,7 +124,6 @@ def variants(manifest, threads, audio):
         f"one chunk at a time, in {threads} threads": functools.partial(chain, at_once=1),
         "the same, threads sleep between operators": functools.partial(chain, at_once=1, configure=sleep),
         "3 chunks at a time": functools.partial(chain, at_once=3, configure=alone),
-        "targets of a chunk all at once (lightsaft 1.0.0)": rewritten(all_targets),
         "no memory arena": functools.partial(chain, configure=no_arena),
         "the session's own memory arena": functools.partial(chain, configure=own_arena),
         "weights not packed beforehand": functools.partial(chain, configure=not_packed),
@@ -137,6 +137,8 @@ def variants(manifest, threads, audio):
         "float16 throughout": rewritten(float16),
         "3x3 convolutions as 3x1 and 1x3": rewritten(low_rank),
     }
+    for path in graphs:
+        made[path.name] = functools.partial(chain, graph=path.read_bytes(), changes=True)
     for frames in (32, 48, 64, 128, 192, 256):
         if frames % manifest.frames_multiple == 0 and frames != manifest.frames:
             made[f"chunks of {frames} frames"] = functools.partial(chain, chunk=frames)
@@ -168,36 +170,25 @@ def alone(options):
 
 
 def with_float_weights(graph):
-    """The graph, as onnx has it, whose weights are float32; in the file they are float16 and cast when it is loaded."""
+    """The model whose weights are float32; in the file they are float16 and cast when it is loaded."""
     import onnx
-    from onnx import numpy_helper
 
     model = onnx.load_from_string(graph)
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in list(model.graph.node):
-        if node.op_type == "Cast" and node.input[0] in weights:
-            array = numpy_helper.to_array(weights[node.input[0]]).astype(np.float32)
-            weights[node.input[0]].CopyFrom(numpy_helper.from_array(array, node.output[0]))
-            model.graph.node.remove(node)
+    _make_weights_float(model.graph)
     return model
 
 
-def all_targets(graph, manifest, audio):
-    """The graph without its Scan: what depends on the target is reckoned for all of them at once."""
-    import onnx
+def _make_weights_float(graph):
+    from onnx import helper, numpy_helper
 
-    model = onnx.load_from_string(graph)
-    index = next(index for index, node in enumerate(model.graph.node) if node.op_type == "Scan")
-    body = next(attribute.g for attribute in model.graph.node[index].attribute if attribute.name == "body")
-    names = {body.node[0].output[0]: "target", body.output[0].name: "estimates"}
-    nodes = [*model.graph.node[:index], *body.node[1:]]
-    for node in nodes:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]
-    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    return model.SerializeToString()
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for node in list(graph.node):
+        if node.op_type == "Scan":
+            _make_weights_float(helper.get_node_attr_value(node, "body"))
+        if node.op_type == "Cast" and node.input[0] in weights:
+            array = numpy_helper.to_array(weights[node.input[0]]).astype(np.float32)
+            weights[node.input[0]].CopyFrom(numpy_helper.from_array(array, node.output[0]))
+            graph.node.remove(node)
 
 
 def int8(graph, manifest, audio):

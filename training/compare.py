@@ -34,6 +34,7 @@ VARIANTS = {  # changes of the network, of the plan
     "mapping": ("output=mapping", ""),
     "no compression": ("compression=1.0", ""),
     "loss l1": ("", "loss=l1"),
+    "loss mse": ("", "loss=mse"),
     "all conditioned": ("conditioned=all", ""),
     "skip by concatenation": ("skip=concatenation", ""),
     "dense convolutions": ("tfc=dense", ""),

@@ -118,20 +118,23 @@ class LightSAFT(TargetAttention):
 
     def transform(self, x, attention):
         value = per_image(self.LaSAFT_bn_layer, x)
-        return per_image(self.LaSIFT, mix_sources(value, attention))
+        units = value.shape[-1] // attention.shape[1]
+        return per_image(self.LaSIFT, mix_sources(value, mixing(attention, units)))
 
 
-def mix_sources(value, attention):
-    """Mix latent sources (batch, targets or 1, channels, frames, sources * units) by weights (targets, sources).
+def mixing(attention, units):
+    """Matrices (targets, sources * units, units), attention * identity, of weights (targets, sources)."""
+    identity = torch.eye(units, dtype=attention.dtype, device=attention.device)
+    return (attention[:, :, None, None] * identity).reshape(-1, attention.shape[1] * units, units)
 
-    As one matrix product with attention * identity: it runs at full speed where a sum over a middle axis waits for
-    memory.
+
+def mix_sources(value, matrices):
+    """Mix latent sources (batch, targets or 1, channels, frames, sources * units) by the matrices of `mixing`.
+
+    As one matrix product: it runs at full speed where a sum over a middle axis waits for memory.
     """
-    sources = attention.shape[1]
-    units = value.shape[-1] // sources
-    mixing = attention[:, :, None, None] * torch.eye(units, dtype=value.dtype, device=value.device)
-    mixed = value.flatten(2, 3) @ mixing.reshape(-1, sources * units, units)
-    return mixed.reshape(value.shape[0], -1, value.shape[2], value.shape[3], units)
+    mixed = value.flatten(2, 3) @ matrices
+    return mixed.reshape(value.shape[0], -1, value.shape[2], value.shape[3], matrices.shape[2])
 
 
 def gate(x, weight, bias):

@@ -82,41 +82,50 @@ class NetworkSmall(Network):
 
     def estimate(self, mixture, conditions):
         config = self.config
-        highest = mixture[..., config.bins * config.subbands :]
-        mixture = mixture[..., : config.bins * config.subbands]
-        x = self._unet(self._features(mixture).unsqueeze(1), conditions)
+        seen = mixture[..., : config.bins * config.subbands]
+        x = self.features(seen, conditions)
         if config.conditioned == "head":
             x = self._block("head", x, conditions)
-        estimates = self._applied(self._unfold(per_image(self.last_conv, x)), mixture.unsqueeze(1))
-        silence = torch.zeros_like(highest).unsqueeze(1).expand(-1, estimates.shape[1], -1, -1, -1)
+        output = per_image(self.last_conv, x)
+        output = output.reshape(x.shape[0], -1, config.subbands, output.shape[2] // config.subbands, *output.shape[3:])
+        estimates = self.unfold(self.applied(output, self.factors(self.fold(seen)).unsqueeze(1)))
+        silence = torch.zeros_like(mixture[..., seen.shape[-1] :]).unsqueeze(1).expand(-1, x.shape[1], -1, -1, -1)
         return torch.cat([estimates, silence.to(estimates.dtype)], dim=-1)
 
-    def _applied(self, output, mixture):
-        """Estimates of the last convolution's output and the mixture, both (batch, targets, planes, frames, bins)."""
-        kind = self.config.output
+    def features(self, seen, conditions):
+        """What the U-Net makes of the bins that it sees."""
+        return self._unet(self._first(seen).unsqueeze(1), conditions)
+
+    def factors(self, parts):
+        """What the output multiplies, of the folded mixture (..., 4, frames, bins): (..., 2 real and imaginary, 2
+        channels, frames, bins), for a complex mask (..., 2 of the mask, 2, 2, frames, bins), as
+        (a + ib) (c + id) = a (c, d) + b (-d, c)."""
+        parts = parts.unflatten(-3, (2, 2))
+        if self.config.output != "complex_mask":
+            return parts
+        real, imaginary = parts.unbind(-4)
+        return torch.stack([parts, torch.stack([-imaginary, real], -4)], -5)
+
+    def applied(self, output, factors):
+        """Estimates (..., 2 real and imaginary, 2 channels, frames, bins) of the last layer's output and `factors`."""
+        kind, output = self.config.output, output.unflatten(-3, (-1, 2))
         if kind == "mapping":
             return output
-        if kind == "mask":
-            return torch.sigmoid(output) * mixture
-        if kind == "real_mask":
-            return torch.sigmoid(output).repeat(1, 1, 2, 1, 1) * mixture
-        # (real + i imaginary) x = real x + imaginary (i x), for both planes of each channel at once.
-        real, imaginary = output[:, :, None, :2], output[:, :, None, 2:]
-        turned = torch.cat([-mixture[:, :, 2:], mixture[:, :, :2]], dim=2)
-        estimates = real * mixture.unflatten(2, (2, 2)) + imaginary * turned.unflatten(2, (2, 2))
-        return estimates.flatten(2, 3)
+        if kind == "complex_mask":
+            return (output.unsqueeze(-4) * factors).sum(-5)
+        return torch.sigmoid(output) * factors
 
-    def _features(self, mixture):
+    def _first(self, mixture):
         """What the U-Net begins with: (batch, channels, frames, bins of a part)."""
         if not self.config.magnitudes:
-            return self.first_conv(self._fold(self._compressed(mixture)))
+            return self.first_conv(self.fold(self._compressed(mixture)).flatten(1, 2))
         # Compressed magnitudes of left, right, middle and side; with those of left and right the planes are compressed.
         left, right = mixture[:, 0::2], mixture[:, 1::2]
         channels = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=1)
         powers = channels.square().sum(2) + 1e-8
         magnitudes = torch.exp(torch.log(powers) * (self.config.compression / 2))
         planes = mixture * (magnitudes[:, :2] / powers[:, :2].sqrt()).repeat(1, 2, 1, 1)
-        features = self.first_conv(self._fold(torch.cat([planes, magnitudes], dim=1)))
+        features = self.first_conv(self.fold(torch.cat([planes, magnitudes], dim=1)).flatten(1, 2))
         return features + self.position.to(features.dtype)  # in bfloat16, where the convolution was
 
     def _compressed(self, mixture):
@@ -125,21 +134,18 @@ class NetworkSmall(Network):
         power = (mixture[:, :2].square() + mixture[:, 2:].square() + 1e-8).pow((self.config.compression - 1) / 2)
         return mixture * power.repeat(1, 2, 1, 1)
 
-    def _fold(self, planes):
-        """Parts of the spectrum as channels: (batch, subbands * planes, frames, bins of a part)."""
+    def fold(self, planes):
+        """Parts of the spectrum (batch, subbands, planes, frames, bins of a part) of (batch, planes, frames, bins)."""
         count, subbands, bins = planes.shape[1], self.config.subbands, self.config.bins
         if self.config.folding == "bands":
-            parts = planes.reshape(planes.shape[0], count, -1, subbands, bins).permute(0, 3, 1, 2, 4)
-        else:
-            parts = planes.reshape(planes.shape[0], count, -1, bins, subbands).permute(0, 4, 1, 2, 3)
-        return parts.flatten(1, 2)
+            return planes.reshape(planes.shape[0], count, -1, subbands, bins).permute(0, 3, 1, 2, 4)
+        return planes.reshape(planes.shape[0], count, -1, bins, subbands).permute(0, 4, 1, 2, 3)
 
-    def _unfold(self, output):
-        """Channels (batch, targets, subbands * planes, frames, bins of a part) as planes of the spectrum."""
-        subbands, bins = self.config.subbands, self.config.bins
-        parts = output.reshape(output.shape[0], -1, subbands, output.shape[2] // subbands, output.shape[3], bins)
-        order = (0, 1, 3, 4, 2, 5) if self.config.folding == "bands" else (0, 1, 3, 4, 5, 2)
-        return parts.permute(order).flatten(-2)
+    def unfold(self, estimates):
+        """Planes (..., 4, frames, bins) of parts of the spectrum (..., subbands, 2, 2, frames, bins of a part)."""
+        last = estimates.ndim - 1  # counted from the first axis, as the exporter does
+        beside = last - 1 if self.config.folding == "bands" else last
+        return estimates.movedim(last - 4, beside).flatten(-2).flatten(-4, -3)
 
 
 class ResidualTFC(nn.Module):

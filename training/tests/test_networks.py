@@ -5,7 +5,7 @@ from conftest import FAMILIES, PUBLISHED
 
 torch = pytest.importorskip("torch")
 
-from lightsaft_train.blocks import mix_sources, pocm  # noqa: E402
+from lightsaft_train.blocks import mix_sources, mixing, pocm  # noqa: E402
 from lightsaft_train.checkpoint import load_weights  # noqa: E402
 from lightsaft_train.config import PRESETS, Config  # noqa: E402
 from lightsaft_train.networks import build  # noqa: E402
@@ -73,7 +73,7 @@ def test_mixing_of_latent_sources_against_a_slow_version():
         ],
         dim=1,
     )
-    torch.testing.assert_close(mix_sources(value, attention), expected)
+    torch.testing.assert_close(mix_sources(value, mixing(attention, 7)), expected)
 
 
 def test_pocm_multiplies_from_the_right():

@@ -31,6 +31,8 @@ VARIANTS = {
     "sum": {"skip": "sum", "growth": 2},
     "all conditioned": {"conditioned": "all", "tfc": "residual"},
     "conditioned head": {"conditioned": "head", "tfc": "residual", "skip": "sum", "growth": 2},
+    "head, complex mask": {"conditioned": "head", "output": "complex_mask", "magnitudes": True},
+    "head, real mask, bins apart": {"conditioned": "head", "output": "real_mask", "folding": "bins"},
     "magnitudes": {"magnitudes": True, "folding": "bins"},
 }
 
@@ -100,27 +102,29 @@ def test_weights_in_float16(tmp_path):
 def test_folding_is_undone(folding):
     network = build(dataclasses.replace(SMALL, folding=folding))
     planes = torch.randn(3, 4, 5, 128)
-    folded = network._fold(planes)
-    assert folded.shape == (3, 16, 5, 32)
-    torch.testing.assert_close(network._unfold(folded[:, None])[:, 0], planes)
-    near = folded[0, 0::4, 0] if folding == "bands" else folded[0, 0::4, 0].T
+    folded = network.fold(planes)
+    assert folded.shape == (3, 4, 4, 5, 32)
+    torch.testing.assert_close(network.unfold(folded.unflatten(2, (2, 2))), planes)
+    near = folded[0, :, 0, 0] if folding == "bands" else folded[0, :, 0, 0].T
     torch.testing.assert_close(near.flatten(), planes[0, 0, 0])
 
 
 def test_masks():
-    """A real mask scales a channel's bins; a complex one turns their phase too."""
-    real, imaginary = torch.randn(2, 1, 1, 2, 3, 5)
-    mixture = torch.cat([real, imaginary], dim=2)
-    output = torch.randn(1, 1, 4, 3, 5)
-    network = build(dataclasses.replace(SMALL, output="complex_mask"))
-    mask = torch.complex(output[:, :, :2], output[:, :, 2:])
-    product = mask * torch.complex(real, imaginary)
-    torch.testing.assert_close(network._applied(output, mixture), torch.cat([product.real, product.imag], dim=2))
-    network = build(dataclasses.replace(SMALL, output="real_mask"))
+    """A mask scales planes, a real one a channel's bins, a complex one turns their phase too."""
+    real, imaginary = torch.randn(2, 1, 4, 2, 3, 5)
+    mixture, output = torch.cat([real, imaginary], dim=2), torch.randn(1, 4, 4, 3, 5)
+
+    def estimates(kind, output):
+        network = build(dataclasses.replace(SMALL, output=kind))
+        return network.applied(output, network.factors(mixture)).flatten(2, 3)
+
+    torch.testing.assert_close(estimates("mapping", output), output)
+    torch.testing.assert_close(estimates("mask", output), torch.sigmoid(output) * mixture)
     scaled = torch.sigmoid(output[:, :, :2]) * torch.complex(real, imaginary)
-    torch.testing.assert_close(
-        network._applied(output[:, :, :2], mixture), torch.cat([scaled.real, scaled.imag], dim=2)
-    )
+    expected = torch.cat([scaled.real, scaled.imag], dim=2)
+    torch.testing.assert_close(estimates("real_mask", output[:, :, :2]), expected)
+    product = torch.complex(output[:, :, :2], output[:, :, 2:]) * torch.complex(real, imaginary)
+    torch.testing.assert_close(estimates("complex_mask", output), torch.cat([product.real, product.imag], dim=2))
 
 
 def test_mask_and_compression_of_the_small_network():
