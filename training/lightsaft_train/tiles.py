@@ -9,7 +9,7 @@ together.
 import onnx
 import torch
 from torch import nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, embedding
 
 from .blocks import mix_sources, mixing, per_image
 from .networks import N_TARGETS
@@ -55,7 +55,7 @@ class _Tile(nn.Module):
 
 
 class _OneTarget(nn.Module):
-    """Of a tile and of a target's conditions: the estimate, folded."""
+    """Of a tile and of a target's conditions: the estimate (4, frames of a tile, bins)."""
 
     def __init__(self, network):
         super().__init__()
@@ -67,24 +67,22 @@ class _OneTarget(nn.Module):
         # The gate as a convolution, into which ONNX Runtime takes bias and sigmoid.
         x = x[None] * torch.sigmoid(conv2d(x[None], weight, bias))
         output = network.last_conv(x).unflatten(1, (network.config.subbands, -1)).flatten(0, 1)
-        return network.applied(output, factors)
+        planes = network.unfold(network.applied(output, factors))
+        return torch.cat([planes, torch.zeros_like(planes[..., :1])], -1)
 
 
 class _Whole(nn.Module):
-    """Of the estimates of all tiles (batch * tiles, targets, subbands, 2, 2, frames of a tile, bins of a part) and the
-    mixture: the estimates (batch, targets, 4, frames, bins)."""
+    """Of the estimates of all tiles (batch * tiles, targets, 4, frames of a tile, bins) and the mixture: the estimates
+    (batch, targets, 4, frames, bins).
 
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
+    Row by row: to permute and reshape them would copy them twice.
+    """
 
     def forward(self, tiles, mixture):
-        batch, frames, targets = mixture.shape[0], mixture.shape[2], tiles.shape[1]
-        tiles = tiles.reshape(batch, -1, *tiles.shape[1:])
-        bands = self.network.config.folding == "bands"
-        planes = tiles.permute(0, 2, 4, 5, 1, 6, *((3, 7) if bands else (7, 3)))
-        planes = planes.reshape(batch, targets, 4, frames, -1)
-        return torch.cat([planes, torch.zeros_like(mixture[..., -1:]).unsqueeze(1).expand(-1, targets, -1, -1, -1)], -1)
+        batch, (count, targets, planes, frames, bins) = mixture.shape[0], tiles.shape
+        rows = torch.arange(count * targets * planes * frames).reshape(batch, -1, targets, planes, frames)
+        rows = rows.permute(0, 2, 3, 1, 4).reshape(batch, targets, planes, mixture.shape[2])
+        return embedding(rows, tiles.reshape(-1, bins))
 
 
 def traced_in_tiles(network):
@@ -94,17 +92,17 @@ def traced_in_tiles(network):
     mixture = torch.zeros(2, 4, 3 * config.frames_multiple, config.n_fft // 2 + 1)
     sizes = {"mixture": {0: "batch", 2: "frames"}, "target": {0: "targets"}, "tiles": {0: "count", 1: "targets"}}
     conditions = ["matrix", "gate", "bias"]
-    once, tile, one_target, whole = (part(network) for part in (_Once, _Tile, _OneTarget, _Whole))
+    once, tile, one_target = (part(network) for part in (_Once, _Tile, _OneTarget))
     with torch.no_grad():
         features, parts, *tables = once.eval()(mixture, torch.arange(3))
         value, factors = tile.eval()(features[0], parts[0])
         of_target = (features[0], value, factors, *(table[0] for table in tables))
-        tiles = one_target.eval()(*of_target).expand(len(features), len(tables[0]), *[-1] * 5)
+        tiles = one_target.eval()(*of_target).expand(len(features), len(tables[0]), -1, -1, -1)
     tabled = [f"{name} of targets" for name in conditions]
     model = traced(once, (mixture, torch.arange(3)), ["mixture", "target"], ["features", "parts", *tabled], sizes)
     inside = traced(tile, (features[0], parts[0]), ["tile", "parts of tile"], ["value", "factors"], {})
     innermost = traced(one_target, of_target, ["tile", "value", "factors", *conditions], ["estimate"], {})
-    end = traced(whole, (tiles, mixture), ["tiles", "mixture"], ["estimates"], sizes)
+    end = traced(_Whole(), (tiles, mixture), ["tiles", "mixture"], ["estimates"], sizes)
     for part, name in ((model, "once"), (inside, "tile"), (innermost, "target"), (end, "whole")):
         _name_apart(part.graph, name)
     _loop(inside.graph, innermost.graph, tabled, conditions, "targets", "estimates of tile")
