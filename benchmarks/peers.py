@@ -38,7 +38,7 @@ ENVIRONMENTS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder for the environments; those that are there are kept")
+    parser.add_argument("folder", type=Path, help="folder for the environments; peers' are kept")
     clip.add_arguments(parser, seconds=60)
     parser.add_argument("--repeats", type=int, default=3, help="turns (default: %(default)s)")
     parser.add_argument("--peers", nargs="+", choices=ENVIRONMENTS, default=list(ENVIRONMENTS), help="default: all")
@@ -58,13 +58,15 @@ def main():
 
 
 def environment(folder, installs):
-    """The Python of an environment, made if it is not there."""
+    """The Python of an environment, made if it is not there; what is here itself is installed again."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         venv.create(folder, clear=True, with_pip=True)
         for install in installs:
             subprocess.run([python, "-m", "pip", "install", "-q", *install], check=True)
         (folder / "complete").touch()
+    elif [str(ROOT)] in installs:
+        subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--force-reinstall", ROOT], check=True)
     return python
 
 
