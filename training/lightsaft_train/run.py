@@ -204,7 +204,8 @@ def pack(run, path):
 
 
 def unpack(path, run, changes=()):
-    """Begin a run with what `pack` wrote. Raises DataError where the run has begun already.
+    """Begin a run with what `pack` wrote. Raises DataError where the run has begun already, and for changes that do not
+    leave the packed weights their places.
 
     changes : of the network, texts "name=value"; what it has more than the packed one begins as in a new one
     """
@@ -228,7 +229,12 @@ def _grown(trainer, changes):
     """A new trainer of a larger network, with the weights of this one's."""
     grown = Trainer(changed(trainer.config, changes), trainer.plan)
     for larger, network in ((grown.network, trainer.network), (grown.average, trainer.average)):
-        larger.load_state_dict({**larger.state_dict(), **network.state_dict()})
+        kept, places = network.state_dict(), larger.state_dict()
+        for name, weight in kept.items():
+            if name not in places or places[name].shape != weight.shape:
+                lost = f"no place for the packed {name} of shape {tuple(weight.shape)}"
+                raise DataError(f"expected changes that only add layers, got {' '.join(changes)}, with {lost}")
+        larger.load_state_dict({**places, **kept})
     return grown
 
 

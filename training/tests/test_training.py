@@ -262,6 +262,15 @@ def test_a_packed_run_goes_on_with_more_layers(mixer, tmp_path):
     assert not torch.equal(before, added[0].weight)
 
 
+def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
+    Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)).save()
+    assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
+    for change, lost in (("channels=9", "first_conv.0.weight"), ("levels=1", "downsamplings.1.0.weight")):
+        assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "other"), "--network", change]) == 1
+        assert f"got {change}, with no place for the packed {lost} of shape" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_long_run_can_go_on(tmp_path):
     """The checkpoint in the repository is one of this code's networks, and has seen what the README says."""
     packed = Path(__file__).parent.parent / "checkpoints" / "long-run.pt"
