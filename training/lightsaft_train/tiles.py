@@ -16,14 +16,21 @@ from .networks import N_TARGETS
 from .tracing import folded, traced
 
 
-class _Once(nn.Module):
+class _Part(nn.Module):
+    """A part of a network's graph."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+
+class _Once(_Part):
     """Of a mixture (batch, 4, frames, bins) and targets: tiles of the U-Net's features (batch * tiles, channels, frames
     of a tile, bins of a part), of the folded mixture (batch * tiles, subbands * 4, ...), and the targets' conditions.
     """
 
     def __init__(self, network):
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         weight, bias, attention = network.conditions(torch.arange(N_TARGETS))["head"]
         self.register_buffer("matrices", mixing(attention, network.blocks["head"].saft.LaSIFT[0].in_features))
         self.register_buffer("weight", weight.transpose(1, 2)[..., None, None].contiguous())
@@ -42,24 +49,16 @@ class _Once(nn.Module):
         return tiles.reshape(-1, x.shape[1], frames, x.shape[3])
 
 
-class _Tile(nn.Module):
+class _Tile(_Part):
     """Of a tile of the features and of the folded mixture: latent sources, and what the output multiplies."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
 
     def forward(self, features, parts):
         value = self.network.blocks["head"].saft.LaSAFT_bn_layer(features[None])
         return value[None], self.network.factors(parts.unflatten(0, (self.network.config.subbands, 4)))
 
 
-class _OneTarget(nn.Module):
+class _OneTarget(_Part):
     """Of a tile and of a target's conditions: the estimate (4, frames of a tile, bins)."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
 
     def forward(self, features, value, factors, matrix, weight, bias):
         network = self.network
@@ -94,10 +93,10 @@ def traced_in_tiles(network):
     conditions = ["matrix", "gate", "bias"]
     once, tile, one_target = (part(network) for part in (_Once, _Tile, _OneTarget))
     with torch.no_grad():
-        features, parts, *tables = once.eval()(mixture, torch.arange(3))
-        value, factors = tile.eval()(features[0], parts[0])
+        features, parts, *tables = once(mixture, torch.arange(3))
+        value, factors = tile(features[0], parts[0])
         of_target = (features[0], value, factors, *(table[0] for table in tables))
-        tiles = one_target.eval()(*of_target).expand(len(features), len(tables[0]), -1, -1, -1)
+        tiles = one_target(*of_target).expand(len(features), len(tables[0]), -1, -1, -1)
     tabled = [f"{name} of targets" for name in conditions]
     model = traced(once, (mixture, torch.arange(3)), ["mixture", "target"], ["features", "parts", *tabled], sizes)
     inside = traced(tile, (features[0], parts[0]), ["tile", "parts of tile"], ["value", "factors"], {})
