@@ -205,7 +205,7 @@ def _plot(args):
 
 
 def _add_export(commands):
-    text = "Turn the best weights of a run into a model: an ONNX file and its manifest."
+    text = "Turn the averaged weights of a run into a model: an ONNX file and its manifest."
     parser = commands.add_parser("export", help=text, description=text)
     parser.set_defaults(run=_export)
     parser.add_argument("run_folder", type=Path, metavar="RUN")
@@ -214,6 +214,8 @@ def _add_export(commands):
     parser.add_argument("--version", required=True)
     parser.add_argument("--licence", required=True, help="licence of the weights")
     parser.add_argument("--frames", type=int, help="frames that the model is given at once (default: the network's)")
+    parser.add_argument("--last", action="store_true", help="the weights of the checkpoint, not those of the best score")
+    parser.add_argument("--songs", type=Path, help="tree of real songs to score on (default: scores of the training)")
     parser.add_argument("--scored-on", default="not told", metavar="TEXT", help="what songs the scores are of")
     parser.add_argument(
         "--pool", type=Path, action="append", help="a pool trained on, whose manifest is summed up in the model's"
@@ -221,13 +223,16 @@ def _add_export(commands):
 
 
 def _export(args):
+    from .evaluation import evaluate, summary
     from .export import write_model
-    from .run import best_network
+    from .run import averaged_network
+    from .tracks import find_tracks
 
-    network, best = best_network(args.run_folder / "best.pt")
+    network, kept = averaged_network(args.run_folder / ("checkpoint.pt" if args.last else "best.pt"))
     if args.frames:
         network.config = dataclasses.replace(network.config, frames=args.frames)
-    training = {"steps": best["step"], "hours": round(best["seconds"] / 3600, 2)}
+    scores = summary(evaluate(network, find_tracks(args.songs))) if args.songs else kept.get("scores", {})
+    training = {"steps": kept["step"], "hours": round(kept["seconds"] / 3600, 2)}
     if args.pool:
         pools = [json.loads((pool / "manifest.json").read_text(encoding="utf-8")) for pool in args.pool]
         training["data_minutes"] = {t: round(sum(pool["minutes"][t] for pool in pools), 1) for t in pools[0]["minutes"]}
@@ -241,7 +246,7 @@ def _export(args):
         licence=args.licence,
         training=training,
         float16=True,
-        scores={"data": args.scored_on, **{target: round(value, 2) for target, value in best["scores"].items()}},
+        scores={"data": args.scored_on, **{target: round(value, 2) for target, value in scores.items()}},
     )
     print(path)
     return 0

@@ -238,12 +238,12 @@ def _grown(trainer, changes):
     return grown
 
 
-def best_network(path):
-    """The network of a `best.pt`, ready to be exported, and the rest of what the file holds."""
-    best = torch.load(path, weights_only=True)
-    network = build(Config(**best["config"]))
-    network.load_state_dict(best.pop("average"))
-    return network.eval(), best
+def averaged_network(path):
+    """The network of a `best.pt` or `checkpoint.pt`, ready to be exported, and the rest of what the file holds."""
+    kept = torch.load(path, weights_only=True)
+    network = build(Config(**kept["config"]))
+    network.load_state_dict(kept.pop("average"))
+    return network.eval(), kept
 
 
 class _Steps(torch.utils.data.Dataset):

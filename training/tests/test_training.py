@@ -22,7 +22,7 @@ from lightsaft_train.export import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES  # noqa: E402
 from lightsaft_train.mixing import Mixer  # noqa: E402
 from lightsaft_train.pool.build import write_manifest  # noqa: E402
-from lightsaft_train.run import Pace, Run, best_network  # noqa: E402
+from lightsaft_train.run import Pace, Run, averaged_network  # noqa: E402
 from lightsaft_train.tracks import TARGETS, find_tracks  # noqa: E402
 from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples  # noqa: E402
 
@@ -175,7 +175,7 @@ def test_a_run_on_disk(songs, tmp_path):
         log = list(csv.DictReader(file))
     assert float(log[-1]["target_seconds_per_second"]) > 0
     assert float(log[-1]["loss"]) == float(log[-1]["loss"])
-    network, best = best_network(tmp_path / "run" / "best.pt")
+    network, best = averaged_network(tmp_path / "run" / "best.pt")
     tracks = find_tracks(songs)
     path = write_model(network, tmp_path / "model", name="m", version="1", licence="l", training={}, scores={})
     again = summary(score(Separator.from_file(path, threads=1), tracks))
@@ -299,6 +299,14 @@ def test_pictures_and_export(songs, tmp_path):
     assert manifest.training["steps"] == best["step"]
     assert manifest.frames == 8
     assert manifest.training["data_minutes"] == dict.fromkeys(TARGETS, 0.0)
+    last = [*export, "--last", "--frames", "8"]
+    assert main([*last, "--songs", str(songs)]) == 0
+    separator = Separator.from_file(tmp_path / "new.json", threads=1)
+    assert separator.manifest.training["steps"] == torch.load(run / "checkpoint.pt", weights_only=True)["step"]
+    for target, told in summary(score(separator, find_tracks(songs))).items():
+        assert separator.manifest.scores[target] == pytest.approx(told, abs=0.02)
+    assert main(last) == 0
+    assert Separator.from_file(tmp_path / "new.json", threads=1).manifest.scores == {"data": "not told"}
 
 
 def test_page_of_mixtures(songs, tmp_path, monkeypatch):
