@@ -214,7 +214,7 @@ def _add_export(commands):
     parser.add_argument("--version", required=True)
     parser.add_argument("--licence", required=True, help="licence of the weights")
     parser.add_argument("--frames", type=int, help="frames that the model is given at once (default: the network's)")
-    parser.add_argument("--last", action="store_true", help="the weights of the checkpoint, not those of the best score")
+    parser.add_argument("--last", action="store_true", help="the checkpoint, not the weights of the best score")
     parser.add_argument("--songs", type=Path, help="tree of real songs to score on (default: scores of the training)")
     parser.add_argument("--scored-on", default="not told", metavar="TEXT", help="what songs the scores are of")
     parser.add_argument(
