@@ -231,7 +231,7 @@ def _export(args):
     network, kept = averaged_network(args.run_folder / ("checkpoint.pt" if args.last else "best.pt"))
     if args.frames:
         network.config = dataclasses.replace(network.config, frames=args.frames)
-    scores = summary(evaluate(network, find_tracks(args.songs))) if args.songs else kept.get("scores", {})
+    scores = summary(evaluate(network, find_tracks(args.songs), float16=True)) if args.songs else kept.get("scores", {})
     training = {"steps": kept["step"], "hours": round(kept["seconds"] / 3600, 2)}
     if args.pool:
         pools = [json.loads((pool / "manifest.json").read_text(encoding="utf-8")) for pool in args.pool]

@@ -11,14 +11,16 @@ from .export import write_model
 from .tracks import TARGETS
 
 
-def evaluate(network, tracks, *, threads=None):
+def evaluate(network, tracks, *, float16=False):
     """SDR in dB by the challenge's formula (whole tracks, runtime defaults): {song: {target: dB}}.
 
     network : an evaluated `networks.Network`; tracks : `tracks.find_tracks`, a track's mixture is the sum of its stems
+    float16 : whether the weights are rounded to it, as those of a packaged model are
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = write_model(network, folder, name="trained", version="0", licence="none", training={}, scores={})
-        return score(Separator.from_file(path, threads=threads), tracks)
+        told = {"name": "trained", "version": "0", "licence": "none", "training": {}, "scores": {}}
+        path = write_model(network, folder, float16=float16, **told)
+        return score(Separator.from_file(path), tracks)
 
 
 def score(separator, tracks):
