@@ -3,6 +3,8 @@
 Arguments are left as they are.
 """
 
+import itertools
+
 import numpy as np
 import scipy.fft
 import soxr
@@ -31,7 +33,8 @@ SWAP, POLARITY, PAN, WIDTH = 0.5, 0.5, 0.3, 0.2
 LIMITER, CLIPPING = 0.25, 0.05
 DEEP = 0.2  # basses of which only the lowest partials are left
 HEAVY = {"drums": 0.3, "bass": 0.2}  # stems whose lowest octave is loud, as in dance music
-CHOPPED = 0.08  # voices cut into a rhythm
+GATED = 0.08  # voices that a gate opens and closes in a rhythm
+CHOPPED = {"vocals": 0.15, "other": 0.08}  # slices of them, played by a sampler
 BAND_LIMITED = 0.25  # mixtures that end far below 22 kHz, as after a lossy codec
 # Reverberation, echoes, chorus: produced voices have much of them, and are taken for synthesisers by a network that has
 # seen dry ones only.
@@ -46,9 +49,11 @@ def augmented(audio, rng, samples, target=None):
             audio = resampled(audio, 2 ** (rng.uniform(-5, 5) / 12))
         elif rng.random() < PITCH:
             audio = PitchShift(semitones=rng.uniform(-4, 4))(audio, SAMPLE_RATE)
+    if rng.random() < CHOPPED.get(target, 0.0):
+        audio = chopped(audio, rng, samples)
     audio = audio[:, :samples]
-    if target == "vocals" and rng.random() < CHOPPED:
-        audio = audio * chops(rng, samples)
+    if target == "vocals" and rng.random() < GATED:
+        audio = audio * gate(rng, samples)
     board = effects(rng, SPACE.get(target, LESS_SPACE))
     if rng.random() < HEAVY.get(target, 0.0):
         board.append(LowShelfFilter(rng.uniform(50, 120), rng.uniform(3, 12)))
@@ -67,7 +72,34 @@ def resampled(audio, speed):
     return np.ascontiguousarray(soxr.resample(audio.T, rate * speed, rate, quality="LQ").T)
 
 
-def chops(rng, samples):
+def chopped(audio, rng, samples):
+    """One to three slices of the audio, repeated in a rhythm for `samples` samples, at times an octave lower: as hard
+    and as short as drums, which they must not be taken for."""
+    if rng.random() < 0.2:
+        audio = resampled(audio, 0.5)
+    sixteenth = 15 / rng.uniform(80, 175) * SAMPLE_RATE
+    slices = [_loud_place(audio, rng) for _ in range(rng.integers(1, 4))]
+    onsets = rng.random(rng.choice([8, 16])) < rng.uniform(0.25, 0.7)
+    onsets[0] |= not onsets.any()
+    hold, release = rng.uniform(0.5, 3) * sixteenth, int(rng.uniform(0.003, 0.06) * SAMPLE_RATE)
+    steps = [step for step in range(int(samples / sixteenth) + 1) if onsets[step % len(onsets)]]
+    starts = [int(step * sixteenth) for step in steps] + [samples]
+    played = np.zeros((2, samples), np.float32)
+    for start, stop in itertools.pairwise(starts):
+        piece = slices[rng.integers(len(slices))][:, : min(int(hold), stop - start)]
+        envelope = np.minimum(np.arange(1, piece.shape[1] + 1) / 66, np.arange(piece.shape[1], 0, -1) / release)
+        played[:, start : start + piece.shape[1]] = piece * np.minimum(envelope, 1).astype(np.float32)
+    return played
+
+
+def _loud_place(audio, rng):
+    """The audio from the loudest of some places on."""
+    window = SAMPLE_RATE // 10
+    places = rng.integers(max(1, audio.shape[1] - 4 * window), size=6)
+    return audio[:, max(places, key=lambda place: np.square(audio[:, place : place + window]).sum()) :]
+
+
+def gate(rng, samples):
     """Gain (samples,) that opens and closes in a rhythm."""
     time = np.arange(samples) / SAMPLE_RATE
     period = rng.uniform(0.1, 0.5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from lightsaft_train import mixing
-from lightsaft_train.augment import HEAVY, augmented, chops, limited, low_passed, resampled
+from lightsaft_train.augment import HEAVY, augmented, chopped, gate, limited, low_passed, resampled
 from lightsaft_train.mixing import Mixer, levelled
 from lightsaft_train.tracks import TARGETS, DataError, find_tracks
 
@@ -135,13 +135,29 @@ def test_band_limit():
     assert after[..., 10000:].max() < 1e-3 * before.max()
 
 
-def test_chops_open_and_close():
-    gains = np.stack([chops(np.random.default_rng(seed), 66150) for seed in range(20)])
+def test_a_gate_opens_and_closes():
+    gains = np.stack([gate(np.random.default_rng(seed), 66150) for seed in range(20)])
     assert gains.dtype == np.float32
     assert gains.min() >= 0
     assert gains.max() <= 1.001
     assert ((gains > 0.99).mean(axis=1) > 0.2).all()
     assert ((gains < 0.01).mean(axis=1) > 0.1).all()
+
+
+def test_chops_are_slices_that_start_hard_and_repeat():
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 90000)).astype(np.float32)
+    noise[:, 30000:60000] *= 5  # slices begin where it is loud
+    kept, silent, levels = noise.copy(), [], []
+    for seed in range(20):
+        audio = chopped(noise, np.random.default_rng(seed), 66150)
+        assert audio.shape == (2, 66150)
+        assert audio.dtype == np.float32
+        silent.append(np.mean(audio == 0))
+        assert np.abs(audio).max() <= np.abs(noise).max() * 1.3  # resampled ones may overshoot
+        levels.append(np.sqrt(np.mean(np.square(audio[audio != 0]))))
+    assert 0.2 < np.mean(silent) < 0.9
+    assert np.median(levels) > 1.1 * np.sqrt(np.mean(np.square(noise)))
+    np.testing.assert_array_equal(noise, kept)
 
 
 def test_speed_moves_the_pitch():
