@@ -7,7 +7,7 @@ Prints JSON: for each way of separating (with and without mixture consistency) t
 target the mean over the songs that have the stem, of SDR, SI-SDR and the SDR in bands of frequency; and the leakage:
 how much of each true stem is in each estimate, as the gains by which the true stems, added, come nearest to the
 estimate (least squares), mean over the songs. Beside them what an ideal ratio mask reaches, which knows the true
-stems, and what the mixture itself scores as estimate of each stem.
+stems, what the mixture itself scores as estimate of each stem, and how much of a true stem's energy is in each band.
 """
 
 import argparse
@@ -55,15 +55,16 @@ def main():
             "sdr": summary(scored(sdr, stems, estimates)),
             "si_sdr": summary(scored(si_sdr, stems, estimates)),
         }
+    result["energy_of_bands"] = {song: energy_of_bands(references) for song, references in stems.items()}
     print(json.dumps(result, indent=1))
 
 
 def judged(stems, separated):
     scores = scored(sdr, stems, separated)
-    bands = {}
-    for low, high in itertools.pairwise(BANDS):
-        measure = functools.partial(sdr_of_band, low=low, high=high)
-        bands[f"{low}-{high} Hz"] = summary(scored(measure, stems, separated))
+    bands = {
+        name: summary(scored(functools.partial(sdr_of_band, low=low, high=high), stems, separated))
+        for name, low, high in named_bands()
+    }
     return {
         "songs": scores,
         "sdr": summary(scores),
@@ -108,6 +109,21 @@ def ideal_ratio_mask(references):
 
 def mixture_itself(references):
     return dict.fromkeys(references, sum(references.values()))
+
+
+def named_bands():
+    return [(f"{low}-{high} Hz", low, high) for low, high in itertools.pairwise(BANDS)]
+
+
+def energy_of_bands(stems):
+    """{target: {band: part of the stem's energy that is in it}}"""
+    return {
+        target: {
+            name: round(float(np.sum(np.square(band(audio, low, high))) / np.sum(np.square(audio, dtype=float))), 3)
+            for name, low, high in named_bands()
+        }
+        for target, audio in stems.items()
+    }
 
 
 def sdr_of_band(reference, estimate, low, high):
