@@ -87,9 +87,14 @@ def chopped(audio, rng, samples):
     played = np.zeros((2, samples), np.float32)
     for start, stop in itertools.pairwise(starts):
         piece = slices[rng.integers(len(slices))][:, : min(int(hold), stop - start)]
-        envelope = np.minimum(np.arange(1, piece.shape[1] + 1) / 66, np.arange(piece.shape[1], 0, -1) / release)
-        played[:, start : start + piece.shape[1]] = piece * np.minimum(envelope, 1).astype(np.float32)
+        played[:, start : start + piece.shape[1]] = piece * edges(piece.shape[1], 66, release)
     return played
+
+
+def edges(size, rise, fall):
+    """Gain float32 (size,) that opens within `rise` samples and closes within `fall`."""
+    ramps = np.minimum(np.arange(1, size + 1) / rise, np.arange(size, 0, -1) / fall)
+    return np.minimum(ramps, 1).astype(np.float32)
 
 
 def _loud_place(audio, rng):

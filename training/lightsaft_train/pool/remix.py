@@ -4,11 +4,13 @@ import numpy as np
 import scipy.signal
 import soxr
 
+from ..augment import edges
 from .score import SAMPLE_RATE, frequency
 from .synth_voices import HIGH, HOP, LOW, SAW, oscillate, sweep, ticks
 from .voices import climb
 
 REMIXED = 0.3  # of the voices
+EDGE = 132  # samples in which a cut piece opens, and closes
 
 
 def remix(audio, tempo, tonic, minor, rng):
@@ -27,7 +29,7 @@ def stutter(audio, tempo, tonic, minor, rng):
     for start in np.arange(0, audio.shape[1] - beat, beat).astype(int):
         if rng.random() < often:
             size = int(beat * rng.choice([0.125, 0.25, 0.25, 0.5]))
-            piece = audio[:, start : start + size] * _edges(size)
+            piece = audio[:, start : start + size] * edges(size, EDGE, EDGE)
             whole = int(beat * rng.choice([1, 1, 2]))
             stretch = changed[:, start : start + whole]
             stretch[...] = np.tile(piece, whole // size + 1)[:, : stretch.shape[1]]
@@ -39,7 +41,7 @@ def reverse_bars(audio, tempo, tonic, minor, rng):
     changed, size = audio.copy(), int(240 / tempo * SAMPLE_RATE * rng.choice([0.5, 1]))
     for start in range(0, audio.shape[1] - size, size):
         if rng.random() < 0.4:
-            changed[:, start : start + size] = audio[:, start : start + size][:, ::-1] * _edges(size)
+            changed[:, start : start + size] = audio[:, start : start + size][:, ::-1] * edges(size, EDGE, EDGE)
     return changed
 
 
@@ -90,9 +92,3 @@ def _chords(samples, tempo, tonic, minor, rng):
         for row in pitches
     )
     return sound + np.float32(rng.uniform(0.02, 0.2)) * rng.standard_normal(samples).astype(np.float32)
-
-
-def _edges(size):
-    """Gain (size,) that opens and closes within 3 ms."""
-    ramp = np.minimum(np.arange(size) + 1, np.arange(size)[::-1] + 1) / 132
-    return np.minimum(ramp, 1).astype(np.float32)
