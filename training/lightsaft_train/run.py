@@ -117,7 +117,7 @@ class Run:
         validation = Mixer(tuple(held_out), length, VALIDATION)
         end = trainer.seconds + 60 * pace.minutes
         due = {name: trainer.seconds + 60 * getattr(pace, name) for name in ("save", "log", "evaluate")}
-        losses, logged = [], (trainer.step, trainer.seconds)
+        losses, logged, scored = [], (trainer.step, trainer.seconds), None
         clock = time.process_time if pace.processor else time.monotonic
         batches = iter(_loader(mixer, trainer.step, plan.batch))
         try:
@@ -138,10 +138,11 @@ class Run:
                 if trainer.seconds >= due["evaluate"]:
                     due["evaluate"] += 60 * pace.evaluate
                     report(self.score(validation, songs))
+                    scored = trainer.step
         finally:
             if not self.process:
                 self.save()
-        if not self.process:
+        if not self.process and scored != trainer.step:
             report(self.score(validation, songs))
 
     def _agreed(self, seconds):

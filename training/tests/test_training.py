@@ -336,6 +336,14 @@ def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
     assert Run(tmp_path / "run", TINY, {}).trainer.step == 3
 
 
+def test_a_step_is_scored_once(songs, tmp_path):
+    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)), find_tracks(songs)
+    run.train(tracks, tracks, [], Pace(0.001, evaluate=0))
+    with open(tmp_path / "run" / "scores.csv", newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    assert steps == list(range(1, run.trainer.step + 1))
+
+
 def test_settings_that_do_not_exist(songs, tmp_path, capsys):
     assert main(["train", str(tmp_path / "run"), "--data", str(songs), "--minutes", "1", "--plan", "batches=3"]) == 1
     assert "expected NAME=VALUE with a name of batch, frames" in capsys.readouterr().err
