@@ -164,14 +164,16 @@ def imaged(audio, rng):
     return audio
 
 
-def limited(stems, rng):
+def limited(stems, rng, bandwidth=np.inf):
     """The mixture (2, samples) of stems (targets, 2, samples), and the stems as they are in it.
 
-    Some end at a lower frequency. The level of all is drawn. A limiter's gain is applied to the stems too, which still
-    sum to the mixture; clipping changes the mixture alone.
+    All end at `bandwidth` Hz, some at a lower frequency. The level of all is drawn. A limiter's gain is applied to the
+    stems too, which still sum to the mixture; clipping changes the mixture alone.
     """
     if rng.random() < BAND_LIMITED:
-        stems = low_passed(stems, rng.uniform(9000, 17000))
+        bandwidth = min(bandwidth, rng.uniform(9000, 17000))
+    if bandwidth < SAMPLE_RATE / 2:
+        stems = low_passed(stems, bandwidth)
     peak = np.abs(stems.sum(axis=0)).max()
     if rng.random() < LIMITER:
         drive = 10 ** (rng.uniform(2, 9) / 20) / max(peak, 0.25)

@@ -23,7 +23,9 @@ class Config:
     `tfc`: "dense" or "residual" convolutions. `middle_layers`: convolutions of the middle block, if not as many as the
     others have. `skip`: how the decoder joins the encoder's features, "concatenation" or "sum". `conditioned`: what
     depends on the target: "all" blocks, those of the "decoder", or only the "head", a block that turns the features of
-    an unconditioned U-Net into a target's.
+    an unconditioned U-Net into a target's. `paths`: pairs of recurrent paths along frequency and time (`paths.py`) in
+    the decoder's block of each level, the middle last; () for none. `head_units`: units of a layer behind the head's
+    gate, 0 for none.
     """
 
     block: str
@@ -50,6 +52,8 @@ class Config:
     middle_layers: int | None = None
     skip: str = "concatenation"
     conditioned: str = "decoder"
+    paths: tuple = ()
+    head_units: int = 0
 
     def at(self, level):
         """The configuration of a level's blocks, with its `channels` and `tfc_layers`. The middle is the last level."""

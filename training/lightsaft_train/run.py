@@ -19,6 +19,7 @@ import torch.distributed as dist
 
 from .config import Config, changed
 from .evaluation import evaluate, summary
+from .growth import grow
 from .mixing import Mixer
 from .networks import build
 from .tracks import SAMPLE_RATE, TARGETS, DataError
@@ -229,13 +230,11 @@ def unpack(path, run, changes=()):
 def _grown(trainer, changes):
     """A new trainer of a larger network, with the weights of this one's."""
     grown = Trainer(changed(trainer.config, changes), trainer.plan)
-    for larger, network in ((grown.network, trainer.network), (grown.average, trainer.average)):
-        kept, places = network.state_dict(), larger.state_dict()
-        for name, weight in kept.items():
-            if name not in places or places[name].shape != weight.shape:
-                lost = f"no place for the packed {name} of shape {tuple(weight.shape)}"
-                raise DataError(f"expected changes that only add layers, got {' '.join(changes)}, with {lost}")
-        larger.load_state_dict({**places, **kept})
+    try:
+        grow(trainer.network.state_dict(), grown.network)
+        grow(trainer.average.state_dict(), grown.average)
+    except DataError as error:
+        raise DataError(f"expected changes that only add to the network, got {' '.join(changes)}: {error}") from error
     return grown
 
 
@@ -254,7 +253,7 @@ class _Steps(torch.utils.data.Dataset):
         self.mixer, self.size = mixer, size
 
     def __getitem__(self, step):
-        return tuple(torch.from_numpy(audio) for audio in self.mixer.batch(step, self.size))
+        return tuple(torch.from_numpy(part) for part in self.mixer.batch(step, self.size))
 
 
 def _loader(mixer, step, size):

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from .blocks import ACTIVATIONS, TDF, TFC, LightSAFT, gate, per_image
+from .config import SettingsError
 from .networks import Network
+from .paths import DualPath
 
 
 class NetworkSmall(Network):
@@ -36,12 +38,16 @@ class NetworkSmall(Network):
         encoder = Conditioned if config.conditioned == "all" else Unconditioned
         decoder = Unconditioned if config.conditioned == "head" else Conditioned
         joined = 2 if config.skip == "concatenation" else 1
+        paths = [{"paths": count} if count else {} for count in config.paths or [0] * len(levels)]
+        if any(paths) and config.conditioned != "head":
+            raise SettingsError("expected conditioned=head beside paths: blocks that are conditioned have none")
         self.blocks = nn.ModuleDict()
         for level in range(config.levels):
             self.blocks[f"encoder {level}"] = encoder(levels[level].channels, sizes[level], levels[level])
-        self.blocks["middle"] = encoder(levels[-1].channels, sizes[-1], levels[-1])
+        self.blocks["middle"] = encoder(levels[-1].channels, sizes[-1], levels[-1], **paths[-1])
         for level in reversed(range(config.levels)):
-            self.blocks[f"decoder {level}"] = decoder(joined * levels[level].channels, sizes[level], levels[level])
+            channels = joined * levels[level].channels
+            self.blocks[f"decoder {level}"] = decoder(channels, sizes[level], levels[level], **paths[level])
         if config.conditioned == "head":
             self.blocks["head"] = Head(sizes[0], config)
         conditioned = {name: block for name, block in self.blocks.items() if not isinstance(block, Unconditioned)}
@@ -183,16 +189,18 @@ def _tfc(in_channels, config):
 
 
 class Unconditioned(nn.Module):
-    """TFC, then x + TDF(x)."""
+    """TFC, then x + TDF(x), then pairs of recurrent paths if there are any."""
 
-    def __init__(self, in_channels, frequencies, config):
+    def __init__(self, in_channels, frequencies, config, paths=0):
         super().__init__()
         self.tfc = _tfc(in_channels, config)
         self.tdf = TDF(frequencies, config)
+        self.paths = nn.Sequential(*(DualPath(config.channels) for _ in range(paths)))
 
     def forward(self, x, condition):
         x = per_image(self.tfc, x)
-        return x + per_image(self.tdf, x)
+        x = x + per_image(self.tdf, x)
+        return per_image(self.paths, x) if self.paths else x
 
 
 class Conditioned(nn.Module):
@@ -215,7 +223,8 @@ class Conditioned(nn.Module):
 
 
 class Head(nn.Module):
-    """Turns features of the mixture into a target's: x + LightSAFT(x), then a gate.
+    """Turns features of the mixture into a target's: x + LightSAFT(x), a gate, then x + two layers that work point by
+    point, if there are any, which begin by changing nothing.
 
     The latent sources are computed once for all targets.
     """
@@ -225,6 +234,13 @@ class Head(nn.Module):
         self.channels = config.channels
         self.saft = LightSAFT(config.channels, frequencies, config)
         del self.saft.tfc
+        self.layers = None
+        if config.head_units:
+            activation = ACTIVATIONS[config.activation]()
+            ends = nn.Conv2d(self.channels, config.head_units, 1), nn.Conv2d(config.head_units, self.channels, 1)
+            self.layers = nn.Sequential(ends[0], activation, ends[1])
+            nn.init.zeros_(ends[1].weight)
+            nn.init.zeros_(ends[1].bias)
 
     def condition(self, embedding):
         """Attention weights (targets, latent sources)."""
@@ -232,4 +248,9 @@ class Head(nn.Module):
 
     def forward(self, x, condition):
         weight, bias, attention = condition
-        return gate(x + self.saft.transform(x, attention), weight, bias)
+        x = gate(x + self.saft.transform(x, attention), weight, bias)
+        return per_image(self.refined, x)
+
+    def refined(self, x):
+        """Features (images, channels, frames, frequencies) behind the gate, as the last convolution takes them."""
+        return x if self.layers is None else x + self.layers(x)

@@ -64,7 +64,7 @@ class _OneTarget(_Part):
         network = self.network
         x = features + per_image(network.blocks["head"].saft.LaSIFT, mix_sources(value, matrix[None])).flatten(0, 2)
         # The gate as a convolution, into which ONNX Runtime takes bias and sigmoid.
-        x = x[None] * torch.sigmoid(conv2d(x[None], weight, bias))
+        x = network.blocks["head"].refined(x[None] * torch.sigmoid(conv2d(x[None], weight, bias)))
         output = network.last_conv(x).unflatten(1, (network.config.subbands, -1)).flatten(0, 1)
         planes = network.unfold(network.applied(output, factors))
         return torch.cat([planes, torch.zeros_like(planes[..., :1])], -1)

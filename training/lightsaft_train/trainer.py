@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from .config import Config
-from .losses import LOSSES
+from .losses import FLOOR, LOSSES, summed
 from .muon import Muon
 from .networks import build
+
+VALIDATION_FLOOR = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Plan:
     `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `rate`: the
     learning rate, reached after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in
     `decay_steps` (None: never). `average`: decay of the averaged weights. `clip`: largest norm of the gradient.
+    `floor`: of the loss (`losses.py`), reached after `floor_steps` from a higher one, as a network that has not learnt
+    anything closes every mask if quiet stems count in full.
     `optimiser`: "adamw", or "muon" for what lies between the first and the last layer and AdamW for the rest.
     `bfloat16`: whether convolutions and matrix products compute in it (the weights stay float32); None: where the
     processor has instructions for it.
@@ -32,6 +36,8 @@ class Plan:
     batch: int = 6
     frames: int = 96
     loss: str = "relative"
+    floor: float = 0.003
+    floor_steps: int = 2000
     optimiser: str = "muon"
     rate: float = 1e-3
     warmup: int = 200
@@ -63,9 +69,8 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0  # of wall time spent in steps
 
-    def update(self, mixture, stems):
-        """One step, on audio float32 (batch, 2, samples) and (batch, targets, 2, samples). Returns the loss and the
-        norm of the gradient."""
+    def update(self, mixture, stems, sums):
+        """One step, on a batch of `mixing.Mixer.batch` as tensors. Returns the loss and the norm of the gradient."""
         plan = self.plan
         mixture, stems = self._planes(mixture), self._planes(stems)
         self.network.train()
@@ -73,8 +78,8 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(plan, self.step)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            estimates = self.network(mixture, torch.arange(stems.shape[1]))
-        loss = LOSSES[plan.loss](estimates.float(), stems, mixture)
+            estimates = self.network(mixture, torch.arange(sums.shape[2]))
+        loss = _loss(plan.loss, estimates.float(), stems, mixture, sums, floor_at(plan, self.step))
         self.network.zero_grad()
         loss.backward()
         if torch.distributed.is_initialized():
@@ -92,11 +97,12 @@ class Trainer:
         """The averaged weights' mean loss `sdr` on the first mixtures of a mixer, in dB, whatever loss is trained
         with: less is better."""
         network = self.average.eval()
-        batches = [mixer.batch(step, 4) for step in range(mixtures // 4)]
         losses = []
-        for mixture, stems in batches:
+        for step in range(mixtures // 4):
+            mixture, stems, sums = (torch.from_numpy(part) for part in mixer.batch(step, 4))
             mixture, stems = self._planes(mixture), self._planes(stems)
-            losses.append(LOSSES["sdr"](network(mixture, torch.arange(stems.shape[1])), stems, mixture))
+            estimates = network(mixture, torch.arange(sums.shape[2]))
+            losses.append(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR))
         return float(torch.stack(losses).mean())
 
     def _planes(self, audio):
@@ -156,6 +162,19 @@ def learning_rate(plan, step):
     if plan.decay_from is not None and step > plan.decay_from:
         rate *= 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - plan.decay_from) / plan.decay_steps))
     return rate
+
+
+def floor_at(plan, step):
+    """The loss's floor at a step: from `losses.FLOOR` down to the plan's along an exponential."""
+    return plan.floor * (FLOOR / plan.floor) ** max(0.0, 1 - step / plan.floor_steps)
+
+
+def _loss(name, estimates, stems, mixture, sums, floor):
+    """A loss between estimates of the targets and stems, which may be sums of targets."""
+    known = sums.any(dim=-1)
+    if known.all():  # all stems are targets
+        return LOSSES[name](estimates, stems, mixture, floor=floor)
+    return LOSSES[name](summed(estimates, sums), stems, mixture, known, floor)
 
 
 def _average(tensors):

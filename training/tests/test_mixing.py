@@ -1,5 +1,7 @@
 """Training mixtures."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -25,10 +27,11 @@ def tracks(tmp_path_factory):
 
 
 def test_a_step_is_drawn_from_its_number_alone(tracks):
-    mixture, stems = Mixer(tracks, SAMPLES).batch(7, 3)
+    mixture, stems, sums = Mixer(tracks, SAMPLES).batch(7, 3)
     assert mixture.shape == (3, 2, SAMPLES)
     assert stems.shape == (3, 4, 2, SAMPLES)
-    assert mixture.dtype == stems.dtype == np.float32
+    assert mixture.dtype == stems.dtype == sums.dtype == np.float32
+    np.testing.assert_array_equal(sums, [np.eye(4)] * 3)
     again = Mixer(tracks, SAMPLES).batch(7, 3)
     np.testing.assert_array_equal(again[0], mixture)
     assert not np.array_equal(Mixer(tracks, SAMPLES).batch(8, 3)[0], mixture)
@@ -39,7 +42,7 @@ def test_stems_sum_to_the_mixture_unless_it_is_clipped(tracks):
     mixer = Mixer(tracks, SAMPLES)
     apart, silent, peaks = 0, np.zeros(4), []
     for step in range(20):
-        mixture, stems = mixer.batch(step, 4)
+        mixture, stems, _ = mixer.batch(step, 4)
         assert np.isfinite(mixture).all()
         whole = np.abs(stems.sum(axis=1) - mixture).max(axis=(1, 2)) < 1e-5
         apart += np.sum(~whole)
@@ -56,7 +59,7 @@ def test_coherent_mixtures_keep_stems_in_step(tracks, monkeypatch):
     monkeypatch.setattr(mixing, "COHERENT", 1.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
     for step in range(5):
-        _, stems = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
+        _, stems, _ = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
         peaks = np.abs(np.fft.rfft(stems.mean(axis=1) * np.hanning(SAMPLES))).argmax(axis=1) * 44100 / SAMPLES
         ratios = peaks / (200, 300, 400, 500)
         np.testing.assert_allclose(ratios, round(ratios[0]), rtol=0.02)
@@ -70,10 +73,67 @@ def test_stems_of_different_songs(tracks, monkeypatch):
     monkeypatch.setattr("lightsaft_train.augment.PITCH", 0.0)
     songs = set()
     for step in range(8):
-        _, stems = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
+        _, stems, _ = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
         peaks = np.abs(np.fft.rfft(stems.mean(axis=1) * np.hanning(SAMPLES))).argmax(axis=1) * 44100 / SAMPLES
         songs.add(tuple(np.round(peaks / (200, 300, 400, 500)).astype(int)))
     assert any(len(set(song)) > 1 for song in songs)
+
+
+@pytest.fixture(scope="module")
+def tracks_with_sums(tracks, tmp_path_factory):
+    """The songs of `tracks`, one with the sum of drums, bass and other in their place, at 4 kHz, and one whose voice
+    has nothing above 2 kHz."""
+    root = tmp_path_factory.mktemp("sums")
+    time = np.arange(2 * SAMPLES) / 44100
+    for name, hertz in (("pair/vocals", 250), ("pair/instrumental", 4000), ("dull/vocals", 600)):
+        (root / name).parent.mkdir(exist_ok=True)
+        tone = 0.3 * np.sin(2 * np.pi * hertz * time)
+        sf.write(root / f"{name}.wav", np.stack([tone, tone], axis=1), 44100)
+    (root / "dull" / "song.json").write_text('{"stems": {"vocals": {"bandwidth": 2000}}}')
+    return (*tracks, *find_tracks(root))
+
+
+def test_partial_labels(tracks_with_sums, monkeypatch):
+    """Targets known by their sum alone: the sum's row is theirs, nothing else is shown of them, the voice is known."""
+    monkeypatch.setattr(mixing, "PARTIAL", 1.0)
+    monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
+    monkeypatch.setattr("lightsaft_train.augment.CLIPPING", 0.0)
+    in_step = 0
+    for step in range(30):
+        mixture, stems, sums = Mixer(tracks_with_sums, SAMPLES).draw(np.random.default_rng(step))
+        np.testing.assert_array_equal(sums, [[1, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
+        np.testing.assert_allclose(stems.sum(axis=0), mixture, atol=1e-5)
+        assert stems[:2].any(axis=(1, 2)).all()
+        assert not stems[2:].any()
+        peaks = np.abs(np.fft.rfft(stems[:, 0] * np.hanning(SAMPLES))).argmax(axis=1) * 44100 / SAMPLES
+        assert 2900 < peaks[1] < 5500
+        in_step += abs(peaks[0] - 250) < 3 and abs(peaks[1] - 4000) < 3
+    assert 2 < in_step < 20
+
+
+def test_partial_labels_are_a_part_of_the_mixtures(tracks_with_sums, tracks):
+    mixer = Mixer(tracks_with_sums, SAMPLES)
+    shown = [not np.array_equal(sums, np.eye(4)) for sums in mixer.batch(0, 200)[2]]
+    assert abs(np.mean(shown) - mixing.PARTIAL) < 0.1
+    np.testing.assert_array_equal(Mixer(tracks, SAMPLES).batch(0, 50)[2], [np.eye(4)] * 50)
+
+
+def test_sums_of_some_targets():
+    expected = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]]
+    np.testing.assert_array_equal(mixing._sums("bass+other"), expected)
+    assert mixing.level_of("drums+bass+other")[0] == pytest.approx(10 * np.log10(10**-2.2 + 10**-2.4 + 10**-2.5))
+
+
+def test_a_mixture_ends_at_the_lowest_bandwidth_of_its_stems(tracks_with_sums, monkeypatch):
+    monkeypatch.setattr("lightsaft_train.augment.CLIPPING", 0.0)
+    monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
+    dull = tuple(track for track in tracks_with_sums if track.bandwidths)
+    others = tuple(track for track in tracks_with_sums if "vocals" not in track.stems or len(track.stems) == 4)
+    with_voices = [dataclasses.replace(track, stems={t: track.stems[t] for t in TARGETS[1:]}) for track in others]
+    for step in range(10):
+        mixture, _, _ = Mixer((*dull, *with_voices), SAMPLES).draw(np.random.default_rng(step))
+        power = np.square(np.abs(np.fft.rfft(mixture[0] * np.hanning(SAMPLES))))
+        assert power[2100 * SAMPLES // 44100 :].sum() < 1e-6 * power.sum()
 
 
 def test_levels():

@@ -9,9 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lightsaft_train.config import PRESETS  # noqa: E402
+from lightsaft_train.config import PRESETS, SettingsError  # noqa: E402
 from lightsaft_train.export import write_model  # noqa: E402
 from lightsaft_train.networks import build  # noqa: E402
+from lightsaft_train.paths import Path  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 
@@ -34,6 +35,8 @@ VARIANTS = {
     "head, complex mask": {"conditioned": "head", "output": "complex_mask", "magnitudes": True},
     "head, real mask, bins apart": {"conditioned": "head", "output": "real_mask", "folding": "bins"},
     "magnitudes": {"magnitudes": True, "folding": "bins"},
+    "recurrent paths": {"conditioned": "head", "skip": "sum", "paths": (0, 1, 2)},
+    "layers in the head": {"conditioned": "head", "output": "complex_mask", "head_units": 5},
 }
 
 
@@ -42,9 +45,9 @@ def test_variants_of_the_small_network(name):
     """Gradients everywhere, estimates that depend on the target, one target alone the same as among all."""
     torch.manual_seed(0)
     network = build(dataclasses.replace(SMALL, **VARIANTS[name]))
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.ones_(module.weight)  # also where layers begin by changing nothing
+    for weight in network.parameters():
+        if not weight.any():  # also of layers that begin by changing nothing
+            torch.nn.init.normal_(weight, std=0.3)
     mixture = torch.randn(2, 4, 8, 129)
     network(mixture, torch.arange(4)).square().mean().backward()
     without = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
@@ -65,6 +68,9 @@ def test_variants_exported(name, tmp_path):
     stands: a loop tells its shapes to who does not infer them."""
     torch.manual_seed(0)
     network = build(dataclasses.replace(SMALL, **VARIANTS[name])).eval()
+    for weight in network.parameters():
+        if weight.ndim > 1 and not weight.any():
+            torch.nn.init.normal_(weight, std=0.3)
     path = write_model(network, tmp_path, name="m", version="1", licence="l", training={}, scores={})
     mixture, targets = torch.randn(2, 4, 20, 129), np.array([3, 1])
     with torch.no_grad():
@@ -107,6 +113,28 @@ def test_folding_is_undone(folding):
     torch.testing.assert_close(network.unfold(folded.unflatten(2, (2, 2))), planes)
     near = folded[0, :, 0, 0] if folding == "bands" else folded[0, :, 0, 0].T
     torch.testing.assert_close(near.flatten(), planes[0, 0, 0])
+
+
+def test_paths_beside_conditioned_blocks_are_refused():
+    with pytest.raises(SettingsError, match="expected conditioned=head beside paths"):
+        build(dataclasses.replace(SMALL, paths=(0, 0, 1)))
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_a_path_runs_along_one_axis(axis):
+    """A change at one point reaches all of its line along the axis, and no other line."""
+    torch.manual_seed(0)
+    path = Path(4, axis).eval()
+    x = torch.randn(2, 4, 6, 5)
+    torch.testing.assert_close(path(x), x)
+    torch.nn.init.normal_(path.projection.weight)
+    changed = x.clone()
+    changed[1, 2, 3, 1] += 1
+    with torch.no_grad():
+        differs = (path(changed) != path(x)).any(dim=1)
+    expected = torch.zeros(2, 6, 5, dtype=bool)
+    expected[1, slice(None) if axis == 2 else 3, 1 if axis == 2 else slice(None)] = True
+    assert torch.equal(differs, expected)
 
 
 def test_masks():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.tracks import TARGETS, DataError, find_tracks
+from lightsaft_train.tracks import TARGETS, DataError, find_tracks, targets_of
 
 
 @pytest.fixture
@@ -45,6 +45,25 @@ def test_a_mono_stem_serves_for_both_channels(musdb):
 def test_a_song_may_lack_stems(musdb):
     (musdb / "train" / "A - One" / "vocals.wav").unlink()
     assert "vocals" not in find_tracks(musdb)[0].stems
+
+
+def test_sums_of_targets(musdb):
+    """Files named after several targets, and the bandwidth that a song's song.json gives."""
+    song = musdb / "train" / "A - One"
+    for name, new in (("drums", "drums+bass+other"), ("bass", "other+bass")):
+        (song / f"{name}.wav").rename(song / f"{new}.wav")
+    (song / "song.json").write_text('{"stems": {"vocals": {"bandwidth": 8500}, "other": {"seconds": 1}}}')
+    track = find_tracks(musdb)[0]
+    assert list(track.stems) == ["vocals", "drums+bass+other", "bass+other", "other"]
+    assert track.bandwidths == {"vocals": 8500}
+    (song / "drums+bass+other.wav").rename(song / "accompaniment.wav")
+    assert find_tracks(musdb)[0].stems["drums+bass+other"] == song / "accompaniment.wav"
+    assert [targets_of(name) for name in ("mixture", "drums+piano", "", "instrumental")] == [
+        (),
+        (),
+        (),
+        ("drums", "bass", "other"),
+    ]
 
 
 def test_unfinished_songs_are_left_out(musdb):

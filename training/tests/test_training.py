@@ -19,12 +19,12 @@ from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.config import PRESETS  # noqa: E402
 from lightsaft_train.evaluation import score, summary  # noqa: E402
 from lightsaft_train.export import write_model  # noqa: E402
-from lightsaft_train.losses import LOSSES  # noqa: E402
+from lightsaft_train.losses import LOSSES, summed  # noqa: E402
 from lightsaft_train.mixing import Mixer  # noqa: E402
 from lightsaft_train.pool.build import write_manifest  # noqa: E402
 from lightsaft_train.run import Pace, Run, averaged_network  # noqa: E402
 from lightsaft_train.tracks import TARGETS, find_tracks  # noqa: E402
-from lightsaft_train.trainer import Plan, Trainer, learning_rate, samples  # noqa: E402
+from lightsaft_train.trainer import Plan, Trainer, floor_at, learning_rate, samples  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 
@@ -87,11 +87,50 @@ def test_losses_against_slow_versions():
     assert float(LOSSES["sdr"](estimates, stems, mixture)) == pytest.approx(np.mean(values))
 
 
+def test_losses_of_sums():
+    """A wrong split of a right sum costs nothing, nor does an unknown target; a wrong sum costs all of its parts."""
+    torch.manual_seed(2)
+    sums = torch.tensor([[[1.0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]], torch.eye(4).tolist()])
+    targets = torch.randn(2, 4, 4, 8, 16)
+    stems, mixture, known = summed(targets, sums), targets.sum(dim=1), sums.any(dim=-1)
+    estimates = targets.clone()
+    estimates[0, 1] += 7
+    estimates[0, 3] -= 7
+    for name, loss in LOSSES.items():
+        right, wrong = (loss(summed(e, sums), stems, mixture, known) for e in (targets, estimates))
+        torch.testing.assert_close(wrong, right, atol=1e-2, rtol=1e-4, msg=name)
+        off = estimates.clone().requires_grad_()
+        value = loss(summed(off + torch.eye(4)[2, :, None, None, None], sums), stems, mixture, known)
+        assert value > wrong + 0.01
+        value.backward()
+        assert off.grad[0, 1:].flatten(1).any(dim=1).all()
+        torch.testing.assert_close(off.grad[0, 1], off.grad[0, 3])
+    assert float(LOSSES["mse"](summed(targets, sums), stems, mixture, known)) < 1e-10
+
+
+def test_floor():
+    """A quiet stem that sounds counts with less of the mixture than a silent one; the floor falls in training."""
+    stems = torch.zeros(1, 4, 4, 8, 16)
+    stems[:, 0], stems[:, 1] = 1.0, 0.1
+    sdrs = {floor: float(LOSSES["sdr"](0 * stems, stems, stems.sum(dim=1), floor=floor)) for floor in (0.1, 0.003)}
+    assert sdrs[0.003] == pytest.approx(0)  # silence costs a stem that sounds 0 dB, and one that does not nothing
+    off = stems.clone()
+    off[:, 3] = 0.05
+    mixture = stems.sum(dim=1)
+    got = [
+        float(LOSSES["sdr"](off, stems, mixture, torch.tensor([[False, False, False, True]]), f)) for f in (0.1, 1e-3)
+    ]
+    expected = [10 * np.log10(0.05**2 / (floor * 1.1**2) + 1) for floor in (0.1, 0.01)]
+    assert got == pytest.approx(expected, rel=1e-3)
+    plan = Plan(floor=0.001, floor_steps=1000)
+    assert [floor_at(plan, step) for step in (0, 500, 1000, 5000)] == pytest.approx([0.1, 0.01, 0.001, 0.001])
+
+
 def test_spectra_are_those_of_the_runtime(mixer):
     """The same frames as lightsaft_infer's STFT where neither is padded."""
     from lightsaft_infer.stft import stft
 
-    mixture, _ = mixer.batch(0, 2)
+    mixture, _, _ = mixer.batch(0, 2)
     planes = Trainer(TINY, PLAN)._planes(mixture).numpy()
     assert planes.shape == (2, 4, 16, 65)
     spectrum = stft(mixture[1], n_fft=128, hop_length=64)[..., 1:17]  # (2, bins, frames)
@@ -240,34 +279,46 @@ def test_a_packed_run_goes_on(songs, mixer, tmp_path):
     assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "run")]) == 1
 
 
-def test_a_packed_run_goes_on_with_more_layers(mixer, tmp_path):
-    """Added layers change nothing at first, and learn."""
-    config = dataclasses.replace(TINY, tfc="residual", tfc_layers=2)
+GROWTHS = {  # changes of a network, and one of the parameters that it gains
+    "more layers": ("middle_layers=4", "blocks.middle.tfc.pairs.1.0.weight"),
+    "recurrent paths": ("paths=[0,1,2]", "blocks.middle.paths.1.0.projection.weight"),
+    "layers in the head": ("head_units=6", "blocks.head.layers.2.weight"),
+    "more channels": ("channels=7", "last_conv.weight"),
+}
+
+
+@pytest.mark.parametrize("name", GROWTHS)
+def test_a_packed_run_goes_on_with_more(mixer, tmp_path, name):
+    """What is added changes nothing at first, and learns."""
+    change, added = GROWTHS[name]
+    config = dataclasses.replace(
+        TINY, tfc="residual", tfc_layers=2, skip="sum", conditioned="head", growth=2, magnitudes=True
+    )
     run = Run(tmp_path / "run", config, dataclasses.asdict(PLAN))
     run.trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 2)))
     run.save()
     assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
     packed = [str(tmp_path / "packed.pt"), str(tmp_path / "same")]
-    grown = [str(tmp_path / "packed.pt"), str(tmp_path / "grown"), "--network", "middle_layers=4"]
+    grown = [str(tmp_path / "packed.pt"), str(tmp_path / "grown"), "--network", change]
     assert main(["unpack", *packed]) == main(["unpack", *grown]) == 0
     same, grown = (Run(tmp_path / name, None, {}).trainer for name in ("same", "grown"))
-    added = grown.network.blocks["middle"].tfc.pairs[1]
+    added = grown.network.get_parameter(added)
     mixture = torch.randn(1, 4, 16, config.n_fft // 2 + 1)
     for before, after in ((same.network, grown.network), (same.average, grown.average)):
         expected, found = (network.eval()(mixture, torch.arange(4)) for network in (before, after))
         torch.testing.assert_close(found, expected)
-    before = added[0].weight.detach().clone()
+    before = added.detach().clone()
     for step in range(1, 4):
         grown.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
-    assert not torch.equal(before, added[0].weight)
+    assert not torch.equal(before, added)
 
 
 def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
     Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)).save()
     assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
-    for change, lost in (("channels=9", "first_conv.0.weight"), ("levels=1", "downsamplings.1.0.weight")):
+    for change, lost in (("channels=3", "first_conv.0.weight"), ("levels=1", "downsamplings.1.0.weight")):
         assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "other"), "--network", change]) == 1
-        assert f"got {change}, with no place for the packed {lost} of shape" in capsys.readouterr().err
+        assert f"got {change}: no place for the packed {lost} of shape" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
 
 

@@ -1,0 +1,37 @@
+"""Recurrent paths along time and along frequency: what convolutions of a few frames and bins do not see.
+
+As in dual-path networks (Luo et al., 2020) and their successors in music separation (DTTNet, Chen et al., 2024; SCNet,
+Tong et al., 2024). Features are (images, channels, frames, frequencies).
+"""
+
+from torch import nn
+
+
+class Path(nn.Module):
+    """x + projection(LSTM(norm(x))), in both directions along one axis, every line of the other axis by itself.
+
+    It begins by changing nothing, so that it can be added to a network in training.
+    """
+
+    def __init__(self, channels, axis):
+        super().__init__()
+        self.axis = axis  # 2 for time, 3 for frequency
+        self.norm = nn.LayerNorm(channels)
+        self.lstm = nn.LSTM(channels, channels // 2, bidirectional=True)
+        self.projection = nn.Linear(channels // 2 * 2, channels)
+        nn.init.zeros_(self.projection.weight)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(self, x):
+        order = (2, 0, 3, 1) if self.axis == 2 else (3, 0, 2, 1)
+        lines = x.permute(order)  # (steps, images, lines, channels)
+        steps = self.norm(lines).reshape(lines.shape[0], -1, lines.shape[3])
+        changes = self.projection(self.lstm(steps)[0]).reshape(lines.shape)
+        return x + changes.permute([order.index(axis) for axis in range(4)])
+
+
+class DualPath(nn.Sequential):
+    """A path along frequency, then one along time."""
+
+    def __init__(self, channels):
+        super().__init__(Path(channels, 3), Path(channels, 2))
