@@ -6,7 +6,17 @@ import mido
 import numpy as np
 import pytest
 import soundfile
-from lightsaft_train.pool import drumkits, drumloops, kitfiles, midi, performance, rigs, sampler, soundfonts
+from lightsaft_train.pool import (
+    accompaniment,
+    drumkits,
+    drumloops,
+    kitfiles,
+    midi,
+    performance,
+    rigs,
+    sampler,
+    soundfonts,
+)
 from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part, Score
 
 LIMIT = 10 ** (-3 / 20) + 1e-4
@@ -85,6 +95,15 @@ def test_scores_are_varied_without_transposing_drums(midi_file):
     assert shifts <= set(range(-5, 7))
     assert len(shifts) > 6
     assert midi.varied(score, rng(3)) == midi.varied(score, rng(3))
+
+
+def test_no_voice_is_drawn_for_other():
+    composed = {program for kinds in accompaniment.PROGRAMS.values() for row in kinds.values() for program in row}
+    played_instead = {program for _, others in midi.NEIGHBOURS for program in others}
+    drawn = composed | played_instead | set(accompaniment.GUITARS)
+    assert not drawn & set(midi.VOICES)
+    assert len(drawn) > 60
+    assert not [p for p in range(128) if midi._role(0, p) and p in midi.VOICES]
 
 
 def test_excerpts_skip_silence_and_cut_notes():
