@@ -2,6 +2,8 @@
 
 import dataclasses
 import fnmatch
+import functools
+import itertools
 import os
 import pathlib
 import re
@@ -36,6 +38,7 @@ HELD_OUT = (
 )
 NARROW = ("trope/eicha-*", "trope/torah-*")  # nothing above 5 kHz: left out
 SUFFIXES = (".ogg", ".mp3")
+BANDWIDTHS = {"chant": 8000, "trope": 7500}  # Hz up to which recordings reach (all files of the kind), if not to 16 kHz
 # Letters, syllables and words of Debian's klettres-data and ktuberling-data: a speaker for each language. These have a
 # sample rate of 44.1 kHz and little noise.
 SPEAKERS = {
@@ -54,13 +57,15 @@ MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A file of a voice; `tonic` a pitch class, `minor` its key, `tempo` in beats per minute: None if unknown."""
+    """A file of a voice; `tonic` a pitch class, `minor` its key, `tempo` in beats per minute: None if unknown; `span`
+    the start and end in seconds of the part that is meant, None for the whole file."""
 
     path: pathlib.Path
     kind: str
     tonic: int | None = None
     minor: bool | None = None
     tempo: float | None = None
+    span: tuple | None = None
 
     @property
     def singer(self):
@@ -120,9 +125,29 @@ def _key(path):
     return NAMES[found[1]], "_major" not in path.stem and "j_" not in path.parent.name, float(found[2])
 
 
-def load(path):
-    """A recording as float32 (2, samples), silence at its ends cut off, its active parts at about -20 dBFS RMS."""
-    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+@functools.lru_cache(maxsize=64)
+def phrases(recording):
+    """A long recording cut at pauses into Recordings of 2 to 8 s; without a pause in 8 s, at the quietest place."""
+    audio, rate = soundfile.read(recording.path, dtype="float32", always_2d=True)
+    audio = audio[:, 0][: len(audio) // (rate // 100) * (rate // 100)]
+    level = ndimage.uniform_filter1d(np.abs(audio).reshape(-1, rate // 100).mean(axis=1), 12)  # each 10 ms
+    quiet, cuts = 0.08 * np.percentile(level, 95), [0]
+    while cuts[-1] + 200 < len(level):
+        ahead = level[cuts[-1] + 200 : cuts[-1] + 800]
+        pauses = np.flatnonzero(ahead < quiet)
+        cuts.append(cuts[-1] + 200 + int(pauses[0] if len(pauses) else ahead.argmin()))
+    spans = [(a / 100, b / 100) for a, b in itertools.pairwise(cuts) if level[a:b].max() > 4 * quiet]
+    return tuple(dataclasses.replace(recording, span=span) for span in spans) or (recording,)
+
+
+def load(path, span=None):
+    """A recording, or a span (start, end in seconds) of it, as float32 (2, samples), silence at its ends cut off, its
+    active parts at about -20 dBFS RMS."""
+    with soundfile.SoundFile(path) as file:
+        rate = file.samplerate
+        first, last = (round(t * rate) for t in span) if span else (0, file.frames)
+        file.seek(first)
+        audio = file.read(last - first, dtype="float32", always_2d=True)
     if rate != SAMPLE_RATE:
         audio = soxr.resample(audio, rate, SAMPLE_RATE)
     level = ndimage.maximum_filter1d(np.abs(audio).max(axis=1), 441)
@@ -152,10 +177,11 @@ def analyse(x):
 def voice_of(recording, cache):
     """The Voice of a recording, analysed once and kept in the folder `cache` (about 50 kB per second)."""
     path = recording.path
-    kept = pathlib.Path(cache) / f"{recording.singer}_{path.stem}_{path.stat().st_size}.npz"
+    part = f"_{recording.span[0]:.2f}_{recording.span[1]:.2f}" if recording.span else ""
+    kept = pathlib.Path(cache) / f"{recording.singer}_{path.stem}{part}_{path.stat().st_size}.npz"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        voice = analyse(load(path).mean(axis=0))
+        voice = analyse(load(path, recording.span).mean(axis=0))
         with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".tmp", delete=False) as file:
             np.savez(
                 file, f0=voice.f0, envelope=voice.envelope.astype("f2"), aperiodicity=voice.aperiodicity.astype("f2")
@@ -192,6 +218,13 @@ def pitch(voice):
     if not len(voiced):
         return np.full(len(voice.f0), 69.0)
     return np.interp(np.arange(len(voice.f0)), voiced, 69 + 12 * np.log2(voice.f0[voiced] / 440))
+
+
+def reciting_pitch(x):
+    """The MIDI pitch (whole) on which mono audio (samples,) stays longest."""
+    f0, _ = pyworld.dio(np.ascontiguousarray(x, np.float64), SAMPLE_RATE, f0_floor=LOWEST, f0_ceil=500, frame_period=10)
+    pitches = np.round(69 + 12 * np.log2(f0[f0 > 0] / 440)).astype(int)
+    return int(np.bincount(pitches).argmax()) if len(pitches) else 57
 
 
 def smooth(x, frames):
