@@ -14,11 +14,11 @@ from .vocal_session import backing_of, draw_takes, lay, moved, sections
 from .voices import BANDWIDTHS, join, pitch, reciting_pitch
 
 # Weights of a singer of each kind: men are rare, so theirs are large.
-SUNG = {"sung": 0.04, "pjs": 0.3, "alys": 0.15, "alys_a4_e4": 0.25, "yuki": 0.2, "ibuki": 0.45, "iona": 0.08}
-SUNG |= {"klettres": 0.02, "ktuberling": 0.02, "chant": 0.7, "trope": 0.3}
+SUNG = {"sung": 0.025, "pjs": 0.35, "alys": 0.15, "alys_a4_e4": 0.3, "yuki": 0.2, "ibuki": 0.7, "iona": 0.08}
+SUNG |= {"klettres": 0.012, "ktuberling": 0.012, "chant": 0.7, "trope": 0.3}
 SPOKEN = {"spoken": 0.01, "klettres": 0.015, "ktuberling": 0.01, "ibuki": 0.5, "alys": 0.1, "alys_a4_e4": 0.1}
 SPOKEN |= {"chant": 0.8, "trope": 0.2}
-ANSWERS = {"sung": 0.05, "spoken": 0.02, "klettres": 0.01, "pjs": 0.2, "chant": 0.7, "trope": 0.3}
+ANSWERS = {"sung": 0.03, "spoken": 0.02, "klettres": 0.01, "pjs": 0.2, "ibuki": 0.2, "chant": 0.7, "trope": 0.3}
 RAPS = (
     "x.x.x.x.x.x.x...",
     "x.xxx.x.x.xxx.x.",
