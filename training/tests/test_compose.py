@@ -41,13 +41,22 @@ def test_notes_are_valid(scores):
 def test_roles_and_registers(scores):
     for score in scores:
         assert [len(score.of(role)) for role in ("drums", "bass", "vocals")] == [1, 1, 1]
-        assert 1 <= len(score.of("other")) <= 5
+        assert 1 <= len(score.of("other")) <= 6
         assert all(24 <= note.pitch <= 55 for note in score.of("bass")[0].notes)
         assert 32 <= score.of("bass")[0].program <= 39
         assert all(35 <= note.pitch <= 82 for note in score.of("drums")[0].notes)
         for part in score.of("other"):
             assert part.style in ("pad", "pluck", "arpeggio", "lead", "chords", "riff")
             assert all(28 <= note.pitch <= 103 for note in part.notes)
+
+
+def test_a_third_of_the_pieces_for_bands_have_a_wall_of_guitars():
+    walls = []
+    for name in ("pop", "hip-hop", "trap", "rock", "shuffle", "funk", "reggae"):
+        for seed in range(20):
+            score = compose(np.random.default_rng(seed), 30, name)
+            walls.append(any(part.program in (29, 30) and part.style == "chords" for part in score.of("other")))
+    assert 0.25 < np.mean(walls) < 0.5
 
 
 def test_some_riffs_and_plucks_lie_in_the_register_of_the_bass(scores):

@@ -1,12 +1,24 @@
 """Scores from MIDI files, SoundFonts, multisamples and drum kits, with tiny inputs made here."""
 
 import shutil
+import types
 
 import mido
 import numpy as np
 import pytest
 import soundfile
-from lightsaft_train.pool import drumkits, drumloops, kitfiles, midi, performance, rigs, sampler, soundfonts
+from lightsaft_train.pool import (
+    accompaniment,
+    drumkits,
+    drumloops,
+    kitfiles,
+    midi,
+    performance,
+    rigs,
+    sampler,
+    soundfonts,
+    studio,
+)
 from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part, Score
 
 LIMIT = 10 ** (-3 / 20) + 1e-4
@@ -87,6 +99,15 @@ def test_scores_are_varied_without_transposing_drums(midi_file):
     assert midi.varied(score, rng(3)) == midi.varied(score, rng(3))
 
 
+def test_no_voice_is_drawn_for_other():
+    composed = {program for kinds in accompaniment.PROGRAMS.values() for row in kinds.values() for program in row}
+    played_instead = {program for _, others in midi.NEIGHBOURS for program in others}
+    drawn = composed | played_instead | set(accompaniment.GUITARS)
+    assert not drawn & set(midi.VOICES)
+    assert len(drawn) > 60
+    assert not [p for p in range(128) if midi._role(0, p) and p in midi.VOICES]
+
+
 def test_excerpts_skip_silence_and_cut_notes():
     notes = (Note(4.1, 3.0, 60, 90), Note(9.0, 1.0, 62, 90))
     score = Score(20.0, 120.0, (Part("other", 0, notes), Part("drums", 0, (Note(4.1, 0.1, 36, 90),))))
@@ -165,6 +186,21 @@ def test_all_kinds_of_instruments_play(samples, kind):
     notes = tuple(Note(0.4 * at, 0.39, 55 + step, 90) for at in range(4) for step in (0, 4, 7))
     for seed in range(4):
         check(instrument.play(Part(instrument.role, 30, notes), 2.0, rng(seed)), 2.0)
+
+
+def test_walls_of_guitars_are_wide_and_end_at_the_cabinet(samples, monkeypatch):
+    monkeypatch.setattr(rigs, "_space", lambda kind, rng: [])
+    band = types.SimpleNamespace(multisamples=[sampler.Multisample.load(samples, kind="electric", name="emily_guitar")])
+    notes = tuple(Note(0.5 * at, 0.5, pitch, 100) for at in range(4) for pitch in (45, 52, 57))
+    seeds = [seed for seed in range(8) if rng(seed).random() < 0.65]
+    assert seeds
+    for seed in seeds[:3]:
+        audio, names = studio._guitars(band, Part("other", 30, notes, "chords"), 2.0, rng(seed))
+        check(audio, 2.0)
+        assert names == {"instrument emily_guitar"}
+        assert np.square(audio[0] - audio[1]).sum() > 0.05 * np.square(audio).sum()
+        power = np.abs(np.fft.rfft(audio.mean(axis=0))) ** 2
+        assert power[2 * 9000 :].sum() < 0.01 * power.sum()
 
 
 def test_chords_are_strummed_and_basses_play_one_note():

@@ -94,6 +94,17 @@ def test_silent_stems_are_left_out_and_sources_counted(tmp_path):
     assert not (tmp_path / "00000" / "bass.wav").exists()
 
 
+def test_songs_tell_the_bandwidth_of_stems_without_treble(tmp_path):
+    loud = np.full((2, 44100), 0.1, np.float32)
+    stems = {"vocals": (loud, {"voices chant", "voices trope"}), "other": (loud, {"synthesisers"})}
+    write_song(tmp_path / "00000", "composed", stems)
+    write_song(tmp_path / "00001", "sung", {"vocals": (loud, {"voices chant"})})
+    first, second = (json.loads((tmp_path / f"0000{n}" / "song.json").read_text())["stems"] for n in range(2))
+    assert first["vocals"]["bandwidth"] == 7500
+    assert "bandwidth" not in first["other"]
+    assert second["vocals"]["bandwidth"] == 8000
+
+
 def test_kinds_are_functions_of_the_studio():
     assert all(callable(getattr(build_module.studio, kind)) for kind, _ in build_module.KINDS)
     assert sum(odds for _, odds in build_module.KINDS) == pytest.approx(1)

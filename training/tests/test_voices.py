@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
-from lightsaft_train.pool import vocal_chain, vocal_melody, voices
+from lightsaft_train.pool import singing, vocal_chain, vocal_melody, vocal_modes, voices
+from lightsaft_train.pool.licences import licence_of
 from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part
 from lightsaft_train.pool.singing import sing
+from lightsaft_train.pool.vocal_session import Session
 from scipy.signal import lfilter
 
 
@@ -18,6 +20,12 @@ def sung(hertz, seconds=1.5, syllables=3):
         x = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * formant / SAMPLE_RATE), radius**2], x)
     swell = np.minimum(1, 8 * np.abs(np.sin(np.pi * syllables * times / seconds)) ** 2)
     return (0.3 * x * swell / np.abs(x).max()).astype(np.float32)
+
+
+def recited(hertz, count=3, syllables=6, pause=0.5):
+    """Phrases (samples,) of 2.5 s with pauses between them."""
+    phrase = np.concatenate([sung(hertz, 2.5, syllables), np.zeros(round(pause * SAMPLE_RATE), np.float32)])
+    return np.tile(phrase, count)
 
 
 def fundamental(x):
@@ -45,6 +53,12 @@ def recordings(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         rate = 48000 if "pjs" in name else SAMPLE_RATE
         soundfile.write(path, sung(150 + 40 * index, 1.0), rate)
+    for name, hertz in (("ibuki/1_C3.ogg", 130), ("alys_a4_e4/1_A4.ogg", 440), ("iona/a.ogg", 250)):
+        (folder / name).parent.mkdir()
+        soundfile.write(folder / name, sung(hertz, 1.0), SAMPLE_RATE)
+    for name in ("chant/Tzav-1.mp3", "trope/hhd-1.mp3"):
+        (folder / name).parent.mkdir()
+        soundfile.write(folder / name, recited(130), SAMPLE_RATE)
     return voices.catalogue(folder)
 
 
@@ -61,6 +75,21 @@ def test_catalogue_tells_kind_key_and_tempo(recordings):
     assert found["dvs1"] == ("spoken", None, None, None)
     assert [r.path for r in recordings] == sorted(r.path for r in recordings)
     assert {r.name for r in recordings} >= {"pjs/p1.ogg", "spoken/dvs1/hey.ogg"}
+
+
+def test_held_out_voices_never_come_into_the_catalogue(tmp_path):
+    held_out = ("chant/Bamidbar-1.mp3", "chant/Shlach-5.mp3", "nit_song070/a.ogg")
+    others = ("chant/Tzav-1.mp3", "ibuki/1_C3.ogg", "trope/hhd-1.ogg")
+    for name in (*held_out, *others, "trope/torah-1.ogg", "chant/about.txt", "elsewhere/a.ogg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert tuple(r.name for r in voices.catalogue(tmp_path)) == others
+    assert tuple(r.name for r in voices.catalogue(tmp_path, held_out=True)) == held_out
+
+
+@pytest.mark.parametrize("kind", [*voices.KINDS, *voices.SPEAKERS])
+def test_every_kind_has_its_licence(kind):
+    assert licence_of(f"voices {kind}")
 
 
 def test_speakers_are_one_for_each_language(tmp_path):
@@ -80,6 +109,27 @@ def test_load_resamples_to_stereo(recordings):
     assert audio.shape[0] == 2
     assert audio.dtype == np.float32
     assert audio.shape[1] == pytest.approx(SAMPLE_RATE * SAMPLE_RATE / 48000, rel=0.1)
+
+
+def test_phrases_are_cut_at_pauses(recordings):
+    chant = next(r for r in recordings if r.kind == "chant")
+    parts = voices.phrases(chant)
+    assert [part.span[0] for part in parts] == pytest.approx([0, 2.75, 5.75], abs=0.35)
+    assert all(part.name == chant.name for part in parts)
+    for part in parts:
+        assert 2.0 < voices.load(part.path, part.span).shape[1] / SAMPLE_RATE < 2.8
+
+
+def test_phrases_without_pauses_are_short(tmp_path):
+    soundfile.write(tmp_path / "a.ogg", sung(130, 21, 1), SAMPLE_RATE)
+    spans = [part.span for part in voices.phrases(voices.Recording(tmp_path / "a.ogg", "chant"))]
+    assert len(spans) >= 3
+    assert all(2 <= stop - start <= 8 for start, stop in spans)
+
+
+def test_reciting_pitch_is_the_one_held_longest():
+    x = np.concatenate([sung(110, 1.0, 1), sung(146.8, 2.0, 1)])
+    assert voices.reciting_pitch(x) == 50
 
 
 def test_resing_keeps_or_moves_pitch_and_length():
@@ -157,3 +207,65 @@ def test_stems(recordings, cache, seed):
     assert names == same
     assert set(names) <= {r.name for r in recordings}
     assert names
+
+
+@pytest.mark.parametrize(
+    ("mode", "narrow"),
+    [(mode, narrow) for narrow, modes in enumerate((singing.MODES, singing.NARROW_MODES)) for mode in modes],
+)
+def test_every_way_of_singing(recordings, cache, mode, narrow):
+    chosen = tuple(r for r in recordings if (r.kind in voices.BANDWIDTHS) == narrow)
+    part = Part("vocals", 53, tuple(Note(i * 0.5, 0.4, 57 + i, 100) for i in range(8)))
+    takes = []
+    for _ in range(2):
+        session = Session(4.0, 120.0, 9, True, np.random.default_rng(3), chosen, cache, set())
+        takes.append(mode(session, part))
+        assert {name.split("/")[0] in voices.BANDWIDTHS for name in session.names} == {narrow}
+    for stem, again in zip(*takes, strict=True):
+        assert stem.shape == (2, 4 * SAMPLE_RATE)
+        assert np.isfinite(stem).all()
+        np.testing.assert_array_equal(stem, again)
+    assert np.abs(takes[0][0]).max() > 0.01
+
+
+def test_adlibs_answer_in_pauses(recordings, cache):
+    lead = np.zeros((2, 6 * SAMPLE_RATE), np.float32)
+    for start in (0, 3):
+        lead[:, start * SAMPLE_RATE :][:, :SAMPLE_RATE] = sung(220, 1.0)
+    session = Session(6.0, 120.0, 9, True, np.random.default_rng(1), recordings[-5:], cache, set())
+    answers = vocal_modes.adlibs(session, lead)
+    assert answers.shape == lead.shape
+    assert session.names
+    assert np.abs(answers[:, : round(0.9 * SAMPLE_RATE)]).max() < 0.01 * np.abs(answers).max()
+
+
+def test_raps_stay_near_one_pitch_and_fall(cache):
+    session = Session(8.0, 100.0, 0, True, np.random.default_rng(0), (), cache, set())
+    notes, ends = vocal_modes._rapped(session, 48)
+    pitches = np.array([note.pitch for note in notes])
+    assert np.abs(np.median(pitches) - 48) <= 1
+    assert np.abs(pitches - 48).max() <= 5
+    assert ends
+    for _, stop in ends:
+        assert [note.pitch for note in notes if note.start < stop][-1] < 48
+
+
+def test_few_stems_lack_treble_and_none_mixes_them(recordings):
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(400):
+        chosen, narrow = singing._of_one_bandwidth(recordings, rng)
+        assert {r.kind in voices.BANDWIDTHS for r in chosen} == {narrow}
+        drawn.append(narrow)
+    assert 0.1 < np.mean(drawn) < 0.25
+
+
+def test_voices_in_front_are_drier():
+    lead = np.zeros((2, 3 * SAMPLE_RATE), np.float32)
+    lead[:, :SAMPLE_RATE] = 0.3 * sung(220, 1.0, 1)
+    after = []
+    for front in (True, False):
+        stems = [vocal_chain.process(lead, 0 * lead, 120, np.random.default_rng(seed), front) for seed in range(12)]
+        assert all(0.3 < np.abs(stem).max() <= 10 ** (-3 / 20) + 1e-6 for stem in stems)
+        tails = [np.square(x[:, round(1.2 * SAMPLE_RATE) :]).sum() / np.square(x).sum() for x in stems]
+        after.append(10 * np.log10(np.median(tails) + 1e-9))
+    assert after[0] < after[1] - 10

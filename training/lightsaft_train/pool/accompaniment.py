@@ -5,25 +5,29 @@ import numpy as np
 from .feel import BAR, pick, repeat
 from .harmony import voicing
 from .melodies import melody_events
+from .midi import VOICES
 
 PIANOS, ORGANS, STRINGS, BRASS = (0, 1, 2, 3, 4, 5), (16, 17, 18, 19), (48, 49, 50, 51), (61, 62, 63)
-LEADS, PADS = tuple(range(80, 88)), tuple(range(88, 96))
+LEADS, PADS = (
+    tuple(program for program in programs if program not in VOICES) for programs in (range(80, 88), range(88, 96))
+)
+GUITARS = (29, 30)  # distorted
 # General MIDI programmes of each kind of part in each family of styles.
 PROGRAMS = {
-    "club": {"pad": STRINGS + PADS + PADS + (52, 54), "pluck": (80, 81, 84, 87, 10, 11, 12, 45, 46, 98, 5, 28),
+    "club": {"pad": STRINGS + PADS + PADS, "pluck": (80, 81, 84, 87, 10, 11, 12, 45, 46, 98, 5, 28),
              "arpeggio": (80, 81, 81, 84, 87, 90, 98, 5), "lead": (*LEADS, 80, 81, 81),
              "riff": (38, 39, 80, 81, 84, 87, 62, 90),
              "chords": (0, 1, 4, 5, 16, 17, 18, 62, 63, 80, 81, 81, 90, 48)},
-    "pop": {"pad": STRINGS + PADS + (52, 53, 54), "pluck": (0, 4, 10, 11, 12, 24, 27, 45, 46, 80, 108),
+    "pop": {"pad": STRINGS + PADS, "pluck": (0, 4, 10, 11, 12, 24, 27, 45, 46, 80, 108),
             "arpeggio": (0, 5, 24, 25, 27, 46, 81, 98),
             "lead": (*LEADS, 73, 65, 56, 27), "chords": (*PIANOS, 16, 24, 25, 27, 62, 81, 48),
             "riff": (27, 28, 29, 80, 81, 61, 62, 4, 7)},
-    "band": {"pad": ORGANS + STRINGS + (89, 91, 52), "pluck": (25, 27, 28, 12, 45, 7),
+    "band": {"pad": ORGANS + STRINGS + (89, 90), "pluck": (25, 27, 28, 12, 45, 7),
              "arpeggio": (24, 25, 26, 27, 0, 4),
              "lead": (29, 30, 30, 27, 26, 65, 66, 56, 57, 22, 81),
              "chords": (25, 26, 27, 27, 29, 29, 30, 30, *ORGANS, 0, 1, 4),
              "riff": (27, 28, 29, 30, 30, 7, 18, *BRASS, 65)},
-    "soft": {"pad": STRINGS + PADS + (52, 19), "pluck": (0, 10, 11, 12, 14, 24, 45, 46, 108),
+    "soft": {"pad": STRINGS + PADS + (19,), "pluck": (0, 10, 11, 12, 14, 24, 45, 46, 108),
              "arpeggio": (0, 0, 4, 24, 25, 46, 8, 98),
              "lead": (40, 42, 68, 71, 73, 75, 26, 56, 80, 82), "chords": (0, 0, 1, 2, 4, 5, 24, 25, 48),
              "riff": (0, 4, 24, 46, 11)},
@@ -50,6 +54,9 @@ RHYTHMS = {
     "soft": ("x--- ---- ---- ----", "x--- x--- x--- x---", "x--- ---- x--- x---", "x--- --x- x--- ----",
              "x-x- x-x- x-x- x-x-"),
 }  # fmt: skip
+# A wall of distorted guitars: chords that ring, strummed ones, and riffs of muted 8ths and 16ths.
+WALLS = ("x--- ---- ---- ----", "x--- ---- x--- ----", "x--- --x- ---- x---", "x-x- x-x- x-x- x-x-",
+         "x--x --x- x--x --x-", "x-xx x-xx x-xx x-xx", "x.x. x.x. x.x. xx--", "xxx- xxx- xxx- x-x-")  # fmt: skip
 CENTRES = {
     "pad": (53, 70),
     "chords": (52, 68),
@@ -87,7 +94,7 @@ def pad(rng, style, changes, spans, key, centre, program):
 
 def chords(rng, style, changes, spans, key, centre, program):
     """Chords in a rhythm; strummed on guitars, of which the distorted ones play power chords in a low register."""
-    power, guitar = program in (29, 30), 24 <= program < 29
+    power, guitar = program in GUITARS, 24 <= program < 29
     led = voicings(changes, 48 if power else centre, power)
     rhythm = pick(rng, RHYTHMS[style.family])
     rhythm = rhythm if rng.random() < 0.6 else rhythm + " " + pick(rng, RHYTHMS[style.family])
@@ -98,6 +105,16 @@ def chords(rng, style, changes, spans, key, centre, program):
         velocity = 90 if step % 8 == 0 else 80
         events += [(step + strum * index, gate * length, pitch, velocity) for index, pitch in enumerate(pitches)]
     return events
+
+
+def wall(rng, changes, spans):
+    """(program, events) of power chords of a distorted guitar in the spans (start, stop)."""
+    led, events = voicings(changes, int(rng.integers(46, 51)), power=True), []
+    rhythm, gate = pick(rng, WALLS), rng.uniform(0.85, 1.0)
+    for step, length, _ in repeat(rhythm, spans):
+        velocity = 105 if step % 8 == 0 else 92
+        events += [(step, gate * length, pitch, velocity) for pitch in led[changes.at(step).start]]
+    return pick(rng, GUITARS), events
 
 
 def arpeggio(rng, style, changes, spans, key, centre, program):

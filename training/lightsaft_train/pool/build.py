@@ -20,6 +20,7 @@ from lightsaft_infer.workers import follow_parent
 from ..tracks import SAMPLE_RATE, TARGETS, DataError
 from . import studio
 from .licences import licence_of
+from .voices import BANDWIDTHS
 
 KINDS = (("composed", 0.42), ("arranged", 0.24), ("sung", 0.3), ("guitar", 0.04))
 _studio = None  # of a worker process
@@ -80,7 +81,8 @@ def draw_kind(rng):
 
 def write_song(path, kind, stems):
     """Write stems {target: (audio (2, samples), names of sources)} as 16-bit WAV with `song.json`, under a temporary
-    name until all is there. Stems that are silent throughout are left out."""
+    name until all is there. Stems that are silent throughout are left out. A stem has a `bandwidth` in Hz if recordings
+    in it reach no higher: a mixture with it must be low-passed there, lest voices be known by their lack of treble."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -91,6 +93,9 @@ def write_song(path, kind, stems):
             continue
         sf.write(part / f"{target}.wav", (audio * np.float32(studio.PEAK / peak)).T, SAMPLE_RATE, "PCM_16")
         told[target] = {"seconds": audio.shape[1] / SAMPLE_RATE, "sources": sorted(names)}
+        limits = [hertz for kind, hertz in BANDWIDTHS.items() if f"voices {kind}" in names]
+        if limits:
+            told[target]["bandwidth"] = min(limits)
     song = {"kind": kind, "stems": told}
     (part / "song.json").write_text(json.dumps(song, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(path, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from .accompaniment import BASSES, other_events
+from .accompaniment import BASSES, other_events, wall
 from .basslines import bass_events
 from .feel import Feel, pick
 from .grooves import drum_events
@@ -12,6 +12,7 @@ from .score import Part, Score
 from .styles import STYLES, draw_feel, draw_style, fitting, layout, playing
 
 VOICE = 53
+WALL = {"band": 0.42, "pop": 0.25}  # pieces of a family with distorted guitars throughout the sections that are sung
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +38,16 @@ def make_plan(rng, name, tempo, seconds, key=None):
 
 def compose(rng, seconds=60.0, style=None):
     """A score of a piece in a style (a name of `styles.STYLES`, drawn if None): one part each of drums, bass and vocals
-    and 1 to 5 others, all of which rest in some sections."""
+    and 1 to 6 others, all of which rest in some sections."""
     name = style or draw_style(rng)
     tempo = rng.uniform(*STYLES[name].tempo)
     tempo = float(round(tempo)) if rng.random() < 0.6 else float(tempo)
     plan = make_plan(rng, name, tempo, seconds)
     others, low = draw_others(rng, plan)
-    parts = (draw_drums(rng, plan), draw_bass(rng, plan, low), draw_vocals(rng, plan), *others)
+    sung = playing(rng, plan.sections, "vocals", rng.uniform(0.65, 0.9))
+    if rng.random() < WALL.get(plan.style.family, 0):
+        others.append(draw_wall(rng, plan, sung))
+    parts = (draw_drums(rng, plan), draw_bass(rng, plan, low), draw_vocals(rng, plan, sung), *others)
     return Score(seconds, tempo, tuple(part for part in parts if part.notes), plan.key.tonic, plan.key.minor)
 
 
@@ -67,9 +71,14 @@ def draw_bass(rng, plan, low=(), least=0.25):
     return Part("bass", pick(rng, BASSES[plan.style.family]), plan.feel.perform(rng, events, plan.seconds, True))
 
 
-def draw_vocals(rng, plan, spans=None):
-    """The melody of a piece in spans (start, stop), drawn unless given; never stiff in time."""
-    spans = spans or playing(rng, plan.sections, "vocals", rng.uniform(0.65, 0.9))
+def draw_wall(rng, plan, spans):
+    """Distorted guitars in spans (start, stop)."""
+    program, events = wall(rng, plan.changes, spans)
+    return Part("other", program, plan.feel.perform(rng, events, plan.seconds), "chords")
+
+
+def draw_vocals(rng, plan, spans):
+    """The melody of a piece in spans (start, stop); never stiff in time."""
     low, high = voice_range(rng)
     feel = dataclasses.replace(plan.feel, jitter=max(plan.feel.jitter, rng.uniform(0.0, 0.01)))
     fullness = rng.uniform(0.58, 0.78)

@@ -107,7 +107,8 @@ class Multisample:
         scale or less. Notes out of its range are moved by octaves."""
         rig = rigs.choose(self.kind, part, rng)
         notes = performance.arrange(part.notes, self.kind, rig == "distorted", rng)
-        takes = 2 if rig in ("distorted", "crunch") and rng.random() < 0.6 else 1
+        wall = part.program in (29, 30) and part.style == "chords"
+        takes = 2 if rig != "clean" and (wall or rng.random() < 0.6) else 1
         audio = [self._take(notes, seconds, rng) for _ in range(takes)]
         return rigs.amplify(audio, self.kind, rig, rng)
 

@@ -11,8 +11,10 @@ import numpy as np
 import soundfile as sf
 import soxr
 
-from . import compose, drumkits, drumloops, midi, sampler, singing, soundfonts, synths, voices
+from . import compose, drumkits, drumloops, midi, rigs, sampler, singing, soundfonts, synths, voices
+from .accompaniment import GUITARS
 from .score import SAMPLE_RATE, silence
+from .vocal_chain import double
 
 PEAK = 0.7
 
@@ -183,7 +185,10 @@ def _other(studio, score, rng, electronic):
     for part in score.of("other"):
         drawn = rng.random()
         gain = np.float32(rng.uniform(0.3, 1))
-        if drawn < (0.7 if electronic else 0.2):
+        if part.program in GUITARS and part.style == "chords":
+            audio, names = _guitars(studio, part, score.seconds, rng)
+            sounds.append((audio * np.float32(rng.uniform(0.5, 1)), names))
+        elif drawn < (0.7 if electronic else 0.2):
             audio = synths.other(part, score.seconds, rng, tempo=score.tempo)
             sounds.append((audio * gain, {"synthesisers"}))
         elif drawn < (0.8 if electronic else 0.4):
@@ -197,6 +202,18 @@ def _other(studio, score, rng, electronic):
         audio = synths.effects(score.seconds, score.tempo, rng)
         sounds.append((audio * np.float32(rng.uniform(0.1, 0.6)), {"synthesisers"}))
     return _total(sounds, score.seconds)
+
+
+def _guitars(studio, part, seconds, rng):
+    """Distorted chords left and right: a sampled guitar played twice, or a SoundFont's guitar and its double."""
+    electric = [instrument for instrument in studio.multisamples if instrument.kind == "electric"]
+    if electric and rng.random() < 0.65:
+        instrument = electric[rng.integers(len(electric))]
+        return instrument.play(part, seconds, rng), {f"instrument {instrument.name}"}
+    program = int(rng.choice([26, 27, 28, *GUITARS]))
+    audio, names = _fluid(studio, [dataclasses.replace(part, program=program)], seconds, rng)
+    take = audio.mean(axis=0)
+    return rigs.amplify([take[None], double(take, rng)[None]], "electric", "distorted", rng), names
 
 
 def _sampled(studio, part, role, seconds, rng):

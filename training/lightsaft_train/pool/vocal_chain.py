@@ -6,6 +6,8 @@ from scipy.signal import oaconvolve, sosfilt, tf2sos
 
 from .score import SAMPLE_RATE
 
+FRONT = 0.5  # of the voices are produced to be in front of a band
+
 
 def pan(x, position):
     """Mono (samples,) as (2, samples) at `position` -1 (left) to 1 (right), at constant power."""
@@ -88,7 +90,7 @@ def _echoes(audio, tempo, rng):
     return sound
 
 
-def _hall(audio, rng):
+def hall(audio, rng):
     """A reverb (2, samples) of the audio: decaying noise, high parts dying sooner, or pedalboard's."""
     late = round(rng.uniform(0, 0.08) * SAMPLE_RATE)
     if rng.random() < 0.4:
@@ -106,23 +108,87 @@ def _hall(audio, rng):
     return np.pad(wet, ((0, 0), (late, 0)))[:, : audio.shape[1]]
 
 
-def _send(audio, wet, decibels):
+def send(audio, wet, decibels):
     """Audio with an effect added at a level relative to its own."""
     ratio = np.sqrt(np.mean(np.square(audio)) / (np.mean(np.square(wet)) + 1e-12))
     return audio + wet * np.float32(ratio * 10 ** (decibels / 20))
 
 
-def process(lead, backing, tempo, rng):
-    """The finished stem (2, samples), peak -3 dBFS or less, of the dry lead and backing voices (2, samples)."""
-    audio = _tone(rng)(lead, SAMPLE_RATE)
-    if backing.any():
-        audio = _send(audio, _tone(rng)(backing, SAMPLE_RATE), rng.uniform(-12, 0))
-    if rng.random() < 0.6:
-        audio = _send(audio, _echoes(audio, tempo, rng), rng.uniform(-20, -4))
-    if rng.random() < 0.9:
-        hall, far = _hall(audio, rng), rng.random() < 0.08
-        audio = hall if far else _send(audio, hall, 1 - 22 * rng.beta(2, 2))
-    if rng.random() < 0.3:
-        audio = pedalboard.Compressor(-18, rng.uniform(1.5, 3), 10, 150)(audio, SAMPLE_RATE)
+def process(lead, backing, tempo, rng, front=None):
+    """The finished stem (2, samples), peak -3 dBFS or less, of the dry lead and backing voices (2, samples): produced
+    to be in `front` of a band (drawn if None), or with more effects and reverb."""
+    front = rng.random() < FRONT if front is None else front
+    audio = (_in_front if front else _in_space)(lead, backing, tempo, rng)
     peak = 10 ** (-rng.uniform(3, 9) / 20)
     return np.ascontiguousarray(audio * (peak / max(np.abs(audio).max(), 1e-4)), np.float32)
+
+
+def _in_space(lead, backing, tempo, rng):
+    """Lead and backing (2, samples) with any effects, most often in a reverb."""
+    audio = _tone(rng)(lead, SAMPLE_RATE)
+    if backing.any():
+        audio = send(audio, _tone(rng)(backing, SAMPLE_RATE), rng.uniform(-12, 0))
+    if rng.random() < 0.6:
+        audio = send(audio, _echoes(audio, tempo, rng), rng.uniform(-20, -4))
+    if rng.random() < 0.9:
+        wet, far = hall(audio, rng), rng.random() < 0.08
+        audio = wet if far else send(audio, wet, 1 - 22 * rng.beta(2, 2))
+    if rng.random() < 0.3:
+        audio = pedalboard.Compressor(-18, rng.uniform(1.5, 3), 10, 150)(audio, SAMPLE_RATE)
+    return audio
+
+
+def _in_front(lead, backing, tempo, rng):
+    """Lead and backing (2, samples) as in pop: dense, bright and near, often doubled hard left and right."""
+    board = _front_tone(rng)
+    audio = board(lead, SAMPLE_RATE)
+    if backing.any():
+        audio = send(audio, board(backing, SAMPLE_RATE), rng.uniform(-12, -4))
+    if rng.random() < 0.5:
+        mono = audio.mean(axis=0)
+        sides = np.stack([double(mono, rng), double(mono, rng)])
+        audio = audio + sides * np.float32(10 ** (rng.uniform(-12, -6) / 20))
+    drawn = rng.random()
+    if drawn < 0.7:
+        audio = send(audio, _room(audio, rng), rng.uniform(-26, -14))
+    if drawn > 0.5:
+        audio = send(audio, _slap(audio, rng), rng.uniform(-26, -15))
+    if rng.random() < 0.15:
+        audio = send(audio, _echoes(audio, tempo, rng), rng.uniform(-28, -18))
+    return audio
+
+
+def _front_tone(rng):
+    """Plug-ins: little mud, much presence and air, a fast compressor and a slow one after it, seldom an effect."""
+    plugins = [
+        pedalboard.HighpassFilter(rng.uniform(70, 140)),
+        pedalboard.PeakFilter(rng.uniform(200, 450), rng.uniform(-6, -2), rng.uniform(0.6, 1.4)),
+        pedalboard.Compressor(rng.uniform(-26, -18), rng.uniform(4, 10), rng.uniform(0.5, 4), rng.uniform(30, 100)),
+        pedalboard.PeakFilter(rng.uniform(2500, 5000), rng.uniform(0, 5), rng.uniform(0.5, 1.2)),
+        pedalboard.HighShelfFilter(rng.uniform(7000, 12000), rng.uniform(1, 7)),
+        pedalboard.Compressor(rng.uniform(-30, -22), rng.uniform(2, 4), rng.uniform(8, 30), rng.uniform(100, 300)),
+    ]
+    colour = rng.random()
+    if colour < 0.2:
+        plugins.append(pedalboard.Distortion(rng.uniform(3, 10)))
+    elif colour < 0.22:
+        plugins += [pedalboard.HighpassFilter(400), pedalboard.LowpassFilter(4000)]
+    return pedalboard.Pedalboard(plugins)
+
+
+def _room(audio, rng):
+    """A short reverb (2, samples) of the audio alone: decaying noise of 0.12 to 0.6 s, 0 to 30 ms late."""
+    decay, late = rng.uniform(0.12, 0.6), round(rng.uniform(0, 0.03) * SAMPLE_RATE)
+    times = np.arange(round(decay * SAMPLE_RATE)) / SAMPLE_RATE
+    impulse = rng.standard_normal((2, len(times)), np.float32) * 10 ** (-3 * times / decay)
+    wet = oaconvolve(audio, impulse.astype(np.float32), axes=1)[:, : audio.shape[1]]
+    filters = [pedalboard.HighpassFilter(rng.uniform(150, 400)), pedalboard.LowpassFilter(rng.uniform(5000, 14000))]
+    wet = pedalboard.Pedalboard(filters)(np.float32(wet), SAMPLE_RATE)
+    return np.pad(wet, ((0, 0), (late, 0)))[:, : audio.shape[1]]
+
+
+def _slap(audio, rng):
+    """One repeat (2, samples) of the audio, 70 to 140 ms late and darker."""
+    late = min(round(rng.uniform(0.07, 0.14) * SAMPLE_RATE), audio.shape[1])
+    dark = pedalboard.LowpassFilter(rng.uniform(2500, 7000))(audio, SAMPLE_RATE)
+    return np.pad(dark, ((0, 0), (late, 0)))[:, : audio.shape[1]]

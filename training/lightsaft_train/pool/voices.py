@@ -1,6 +1,9 @@
 """Recorded voices: a catalogue, their analysis with WORLD, and re-synthesis with another pitch, timbre and timing."""
 
 import dataclasses
+import fnmatch
+import functools
+import itertools
 import os
 import pathlib
 import re
@@ -19,7 +22,23 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pkg_resources, which pyworld imports, warns that it is outdated
     import pyworld
 
-KINDS = ("sung", "pjs", "alys", "yuki", "orks", "spoken")
+KINDS = ("sung", "pjs", "alys", "yuki", "orks", "spoken", "chant", "trope", "alys_a4_e4", "ibuki", "iona")
+# Recordings kept for validation: none of these two singers may be heard in training. `chant` has three readers, who
+# differ in mean spectrum, pitch and bandwidth far more than the files of any one of them: a man with bright recordings
+# (16 files, 48.6 min, 115 to 134 Hz), a man with dull ones (16 files, 33.2 min, 128 to 152 Hz: held out) and a woman
+# (Kedoshim, 5.7 min, 260 to 295 Hz). `trope` is one woman, 240 to 450 Hz: none of it is the man's who is held out.
+HELD_OUT = (
+    "nit_song070/*",
+    "chant/Bamidbar-*",
+    "chant/Bechukotai-*",
+    "chant/Behaalotcha-*",
+    "chant/Behar-*",
+    "chant/Emor-*",
+    "chant/Shlach-*",
+)
+NARROW = ("trope/eicha-*", "trope/torah-*")  # nothing above 5 kHz: left out
+SUFFIXES = (".ogg", ".mp3")
+BANDWIDTHS = {"chant": 8000, "trope": 7500}  # Hz up to which recordings reach (all files of the kind), if not to 16 kHz
 # Letters, syllables and words of Debian's klettres-data and ktuberling-data: a speaker for each language. These have a
 # sample rate of 44.1 kHz and little noise.
 SPEAKERS = {
@@ -38,13 +57,15 @@ MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A file of a voice; `tonic` a pitch class, `minor` its key, `tempo` in beats per minute: None if unknown."""
+    """A file of a voice; `tonic` a pitch class, `minor` its key, `tempo` in beats per minute: None if unknown; `span`
+    the start and end in seconds of the part that is meant, None for the whole file."""
 
     path: pathlib.Path
     kind: str
     tonic: int | None = None
     minor: bool | None = None
     tempo: float | None = None
+    span: tuple | None = None
 
     @property
     def singer(self):
@@ -70,11 +91,19 @@ class Voice:
     period: float = PERIOD
 
 
-def catalogue(folder):
-    """The recordings below a folder that holds a folder for each of KINDS, sorted by path."""
+def catalogue(folder, held_out=False):
+    """The recordings below a folder that holds a folder for each of KINDS, sorted by path: those for training, or
+    exactly those `held_out` for validation (the patterns HELD_OUT)."""
     folder = pathlib.Path(folder)
-    paths = sorted(path for kind in KINDS for path in (folder / kind).rglob("*.ogg"))
-    return tuple(Recording(path, path.relative_to(folder).parts[0], *_key(path)) for path in paths)
+    kinds = sorted({pattern.split("/")[0] for pattern in HELD_OUT} if held_out else KINDS)
+    paths = sorted(path for kind in kinds for path in (folder / kind).rglob("*") if path.suffix in SUFFIXES)
+    found = [(path, path.relative_to(folder).as_posix()) for path in paths]
+    found = [(path, name) for path, name in found if _fits(name, HELD_OUT) == held_out and not _fits(name, NARROW)]
+    return tuple(Recording(path, name.split("/")[0], *_key(path)) for path, name in found)
+
+
+def _fits(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def speakers(share=pathlib.Path("/usr/share")):
@@ -96,9 +125,29 @@ def _key(path):
     return NAMES[found[1]], "_major" not in path.stem and "j_" not in path.parent.name, float(found[2])
 
 
-def load(path):
-    """A recording as float32 (2, samples), silence at its ends cut off, its active parts at about -20 dBFS RMS."""
-    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+@functools.lru_cache(maxsize=64)
+def phrases(recording):
+    """A long recording cut at pauses into Recordings of 2 to 8 s; without a pause in 8 s, at the quietest place."""
+    audio, rate = soundfile.read(recording.path, dtype="float32", always_2d=True)
+    audio = audio[:, 0][: len(audio) // (rate // 100) * (rate // 100)]
+    level = ndimage.uniform_filter1d(np.abs(audio).reshape(-1, rate // 100).mean(axis=1), 12)  # each 10 ms
+    quiet, cuts = 0.08 * np.percentile(level, 95), [0]
+    while cuts[-1] + 200 < len(level):
+        ahead = level[cuts[-1] + 200 : cuts[-1] + 800]
+        pauses = np.flatnonzero(ahead < quiet)
+        cuts.append(cuts[-1] + 200 + int(pauses[0] if len(pauses) else ahead.argmin()))
+    spans = [(a / 100, b / 100) for a, b in itertools.pairwise(cuts) if level[a:b].max() > 4 * quiet]
+    return tuple(dataclasses.replace(recording, span=span) for span in spans) or (recording,)
+
+
+def load(path, span=None):
+    """A recording, or a span (start, end in seconds) of it, as float32 (2, samples), silence at its ends cut off, its
+    active parts at about -20 dBFS RMS."""
+    with soundfile.SoundFile(path) as file:
+        rate = file.samplerate
+        first, last = (round(t * rate) for t in span) if span else (0, file.frames)
+        file.seek(first)
+        audio = file.read(last - first, dtype="float32", always_2d=True)
     if rate != SAMPLE_RATE:
         audio = soxr.resample(audio, rate, SAMPLE_RATE)
     level = ndimage.maximum_filter1d(np.abs(audio).max(axis=1), 441)
@@ -128,10 +177,11 @@ def analyse(x):
 def voice_of(recording, cache):
     """The Voice of a recording, analysed once and kept in the folder `cache` (about 50 kB per second)."""
     path = recording.path
-    kept = pathlib.Path(cache) / f"{recording.singer}_{path.stem}_{path.stat().st_size}.npz"
+    part = f"_{recording.span[0]:.2f}_{recording.span[1]:.2f}" if recording.span else ""
+    kept = pathlib.Path(cache) / f"{recording.singer}_{path.stem}{part}_{path.stat().st_size}.npz"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        voice = analyse(load(path).mean(axis=0))
+        voice = analyse(load(path, recording.span).mean(axis=0))
         with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".tmp", delete=False) as file:
             np.savez(
                 file, f0=voice.f0, envelope=voice.envelope.astype("f2"), aperiodicity=voice.aperiodicity.astype("f2")
@@ -168,6 +218,13 @@ def pitch(voice):
     if not len(voiced):
         return np.full(len(voice.f0), 69.0)
     return np.interp(np.arange(len(voice.f0)), voiced, 69 + 12 * np.log2(voice.f0[voiced] / 440))
+
+
+def reciting_pitch(x):
+    """The MIDI pitch (whole) on which mono audio (samples,) stays longest."""
+    f0, _ = pyworld.dio(np.ascontiguousarray(x, np.float64), SAMPLE_RATE, f0_floor=LOWEST, f0_ceil=500, frame_period=10)
+    pitches = np.round(69 + 12 * np.log2(f0[f0 > 0] / 440)).astype(int)
+    return int(np.bincount(pitches).argmax()) if len(pitches) else 57
 
 
 def smooth(x, frames):
