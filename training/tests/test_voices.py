@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 from lightsaft_train.pool import vocal_chain, vocal_melody, voices
+from lightsaft_train.pool.licences import licence_of
 from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part
 from lightsaft_train.pool.singing import sing
 from scipy.signal import lfilter
@@ -61,6 +62,21 @@ def test_catalogue_tells_kind_key_and_tempo(recordings):
     assert found["dvs1"] == ("spoken", None, None, None)
     assert [r.path for r in recordings] == sorted(r.path for r in recordings)
     assert {r.name for r in recordings} >= {"pjs/p1.ogg", "spoken/dvs1/hey.ogg"}
+
+
+def test_held_out_voices_never_come_into_the_catalogue(tmp_path):
+    held_out = ("chant/Bamidbar-1.mp3", "chant/Shlach-5.mp3", "nit_song070/a.ogg")
+    others = ("chant/Tzav-1.mp3", "ibuki/1_C3.ogg", "trope/hhd-1.ogg")
+    for name in (*held_out, *others, "trope/torah-1.ogg", "chant/about.txt", "elsewhere/a.ogg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert tuple(r.name for r in voices.catalogue(tmp_path)) == others
+    assert tuple(r.name for r in voices.catalogue(tmp_path, held_out=True)) == held_out
+
+
+@pytest.mark.parametrize("kind", [*voices.KINDS, *voices.SPEAKERS])
+def test_every_kind_has_its_licence(kind):
+    assert licence_of(f"voices {kind}")
 
 
 def test_speakers_are_one_for_each_language(tmp_path):

@@ -1,6 +1,7 @@
 """Recorded voices: a catalogue, their analysis with WORLD, and re-synthesis with another pitch, timbre and timing."""
 
 import dataclasses
+import fnmatch
 import os
 import pathlib
 import re
@@ -19,7 +20,22 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pkg_resources, which pyworld imports, warns that it is outdated
     import pyworld
 
-KINDS = ("sung", "pjs", "alys", "yuki", "orks", "spoken")
+KINDS = ("sung", "pjs", "alys", "yuki", "orks", "spoken", "chant", "trope", "alys_a4_e4", "ibuki", "iona")
+# Recordings kept for validation: none of these two singers may be heard in training. `chant` has three readers, who
+# differ in mean spectrum, pitch and bandwidth far more than the files of any one of them: a man with bright recordings
+# (16 files, 48.6 min, 115 to 134 Hz), a man with dull ones (16 files, 33.2 min, 128 to 152 Hz: held out) and a woman
+# (Kedoshim, 5.7 min, 260 to 295 Hz). `trope` is one woman, 240 to 450 Hz: none of it is the man's who is held out.
+HELD_OUT = (
+    "nit_song070/*",
+    "chant/Bamidbar-*",
+    "chant/Bechukotai-*",
+    "chant/Behaalotcha-*",
+    "chant/Behar-*",
+    "chant/Emor-*",
+    "chant/Shlach-*",
+)
+NARROW = ("trope/eicha-*", "trope/torah-*")  # nothing above 5 kHz: left out
+SUFFIXES = (".ogg", ".mp3")
 # Letters, syllables and words of Debian's klettres-data and ktuberling-data: a speaker for each language. These have a
 # sample rate of 44.1 kHz and little noise.
 SPEAKERS = {
@@ -70,11 +86,19 @@ class Voice:
     period: float = PERIOD
 
 
-def catalogue(folder):
-    """The recordings below a folder that holds a folder for each of KINDS, sorted by path."""
+def catalogue(folder, held_out=False):
+    """The recordings below a folder that holds a folder for each of KINDS, sorted by path: those for training, or
+    exactly those `held_out` for validation (the patterns HELD_OUT)."""
     folder = pathlib.Path(folder)
-    paths = sorted(path for kind in KINDS for path in (folder / kind).rglob("*.ogg"))
-    return tuple(Recording(path, path.relative_to(folder).parts[0], *_key(path)) for path in paths)
+    kinds = sorted({pattern.split("/")[0] for pattern in HELD_OUT} if held_out else KINDS)
+    paths = sorted(path for kind in kinds for path in (folder / kind).rglob("*") if path.suffix in SUFFIXES)
+    found = [(path, path.relative_to(folder).as_posix()) for path in paths]
+    found = [(path, name) for path, name in found if _fits(name, HELD_OUT) == held_out and not _fits(name, NARROW)]
+    return tuple(Recording(path, name.split("/")[0], *_key(path)) for path, name in found)
+
+
+def _fits(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def speakers(share=pathlib.Path("/usr/share")):
