@@ -8,6 +8,7 @@ that guitar. Of a piece, MOST seconds are used at most, and no repetition of a l
 
 import csv
 import dataclasses
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -84,14 +85,18 @@ def uses(path=USES):
 
 def build_tree(recordings, tree, *, packages=None, progress=None):
     """Write the songs of the pieces to train on that are missing in `tree`, and the tree's manifest, which it returns.
+    Songs of pieces that are no longer trained on are removed.
 
     packages : folder that keeps the .deb files (default: a temporary one)
-    progress : called with (songs there, songs) after each package
+    progress : called with (songs there, songs) after each song
 
     Raises DataError as `packages.fetch` does.
     """
     tree, listed, kept_out = Path(tree), pieces(recordings), uses()
     tree.mkdir(parents=True, exist_ok=True)
+    for piece in listed:
+        if piece.name in kept_out:
+            shutil.rmtree(tree / piece.folder, ignore_errors=True)
     wanted = [piece for piece in listed if piece.name not in kept_out]
     there = [piece for piece in wanted if (tree / piece.folder / "song.json").exists()]
     todo = [piece for piece in wanted if piece not in there]
