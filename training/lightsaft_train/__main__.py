@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from . import real_music
 from .config import PRESETS, SettingsError, changed, parsed
 
 
@@ -17,6 +18,7 @@ def main(argv=None):
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_convert(commands)
     _add_data(commands)
+    real_music.add_commands(commands)
     _add_page(commands)
     _add_train(commands)
     _add_pack(commands)
@@ -235,7 +237,10 @@ def _export(args):
     training = {"steps": kept["step"], "hours": round(kept["seconds"] / 3600, 2)}
     if args.pool:
         pools = [json.loads((pool / "manifest.json").read_text(encoding="utf-8")) for pool in args.pool]
-        training["data_minutes"] = {t: round(sum(pool["minutes"][t] for pool in pools), 1) for t in pools[0]["minutes"]}
+        stems = dict.fromkeys(stem for pool in pools for stem in pool["minutes"])
+        training["data_minutes"] = {
+            stem: round(sum(pool["minutes"].get(stem, 0.0) for pool in pools), 1) for stem in stems
+        }
         licences = {source["licence"] for pool in pools for source in pool["sources"].values()}
         training["data_licences"] = sorted(licences)
     path = write_model(

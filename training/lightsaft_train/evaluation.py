@@ -24,17 +24,23 @@ def evaluate(network, tracks, *, float16=False):
 
 
 def score(separator, tracks):
-    """As `evaluate`, for a separator."""
+    """As `evaluate`, for a separator. The estimate of a stem that is a sum, such as `drums+bass+other`, is the sum of
+    the estimates of its targets."""
     scores = {}
     for track in tracks:
-        references = {target: track.read(target, 0, track.samples) for target in track.stems}
+        references = {stem: track.read(stem, 0, track.samples) for stem in track.stems}
         mixture = np.sum(list(references.values()), axis=0)
         estimates = separator.separate(mixture, sample_rate=44100)
-        scores[track.path.name] = {target: sdr(references[target], estimates[target]) for target in references}
+        scores[track.path.name] = {
+            stem: sdr(reference, sum(estimates[target] for target in stem.split("+")))
+            for stem, reference in references.items()
+        }
     return scores
 
 
 def summary(scores):
-    """Mean over the songs that have a target, and the mean of these: {target: dB, "mean": dB}"""
-    means = {target: mean(song[target] for song in scores.values() if target in song) for target in TARGETS}
+    """Mean over the songs that have a stem, and the mean of these: {stem: dB, "mean": dB}"""
+    found = {stem for song in scores.values() for stem in song}
+    stems = [*(target for target in TARGETS if target in found), *sorted(found.difference(TARGETS))]
+    means = {stem: mean(song[stem] for song in scores.values() if stem in song) for stem in stems}
     return {**means, "mean": mean(means.values())}

@@ -102,15 +102,15 @@ def write_song(path, kind, stems):
     os.replace(part, path)
 
 
-def write_manifest(folder, seed):
+def write_manifest(folder, seed, licence_of=licence_of):
     """Write and return what the pool holds: minutes of every stem, and of every source (a stem's minutes count for each
-    source heard in it) with its licence."""
+    source heard in it) with its licence, which `licence_of` returns for a source's name."""
     stems, sources, songs = dict.fromkeys(TARGETS, 0.0), {}, 0
     for path in sorted(folder.glob("*/song.json")):
         songs += 1
         for target, told in json.loads(path.read_text(encoding="utf-8"))["stems"].items():
             minutes = told["seconds"] / 60
-            stems[target] += minutes
+            stems[target] = stems.get(target, 0.0) + minutes
             for name in told["sources"]:
                 sources[name] = sources.get(name, 0.0) + minutes
     manifest = {

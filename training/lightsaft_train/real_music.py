@@ -1,0 +1,45 @@
+"""The commands `instrumentals` and `judge`: real music to train on, and songs to score on that are never trained on."""
+
+from pathlib import Path
+
+
+def add_commands(commands):
+    """Add both to the parsers of commands."""
+    texts = {
+        "instrumentals": "Fetch real instrumentals from Debian packages, as a tree of songs to train on.",
+        "judge": "Render songs to score on, of voices and instrumentals that are never trained on.",
+    }
+    for name, run in (("instrumentals", _instrumentals), ("judge", _judge)):
+        parser = commands.add_parser(name, help=texts[name], description=texts[name])
+        parser.set_defaults(run=run)
+        parser.add_argument("recordings", type=Path, help="folder of vocals/ and accompaniment/instrumentals.tsv")
+        parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
+        parser.add_argument("--packages", type=Path, metavar="DIR", help="keep the .deb files here, and use those here")
+
+
+def _instrumentals(args):
+    from .pool.instrumentals import build_tree
+
+    manifest = _with_bar(build_tree, args)
+    for stem, minutes in manifest["minutes"].items():
+        print(f"{stem} {minutes:.0f} min")
+    return 0
+
+
+def _judge(args):
+    from .pool.judge_songs import render
+
+    _with_bar(render, args)
+    return 0
+
+
+def _with_bar(function, args):
+    from tqdm import tqdm
+
+    with tqdm(unit="song") as bar:
+
+        def progress(done, songs):
+            bar.total = songs
+            bar.update(done - bar.n)
+
+        return function(args.recordings, args.output, packages=args.packages, progress=progress)
