@@ -136,8 +136,12 @@ def _add_train(commands):
         "--data", type=Path, required=True, action="append", help="tree of songs, e.g. MUSDB18-HQ's train"
     )
     parser.add_argument("--songs", type=Path, help="tree of songs to score on, never trained on")
+    parser.add_argument("--judge", type=Path, help="tree of voices and accompaniments to score on, never trained on")
     parser.add_argument("--minutes", type=float, required=True, help="how long to train now")
-    parser.add_argument("--hold-out", type=int, default=20, help="tracks kept for validation (default: %(default)s)")
+    parser.add_argument("--validation", type=Path, help="tree of songs to mix for validation, never trained on")
+    parser.add_argument(
+        "--hold-out", type=int, default=20, help="tracks of the data kept for it otherwise (default: %(default)s)"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: one for each core")
     parser.add_argument("--threads", type=int, default=1, help="of each process (default: %(default)s)")
     parser.add_argument("--preset", choices=PRESETS, default="lightsaft", help="network (default: %(default)s)")
@@ -149,16 +153,20 @@ def _add_train(commands):
 
 
 def _train(args):
-    from .run import Pace, say, train
+    from .run import Data, Pace, say, train
     from .tracks import find_tracks
     from .trainer import Plan
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
-    songs = find_tracks(args.songs) if args.songs else []
+    songs, judge = (find_tracks(tree) if tree else [] for tree in (args.songs, args.judge))
+    if args.validation:
+        data = Data(tracks, find_tracks(args.validation), songs, judge)
+    else:
+        data = Data(tracks[: -args.hold_out], tracks[-args.hold_out :], songs, judge)
     run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(Plan(), args.plan))
     pace = changed(Pace(args.minutes), args.pace)
     options = {"processes": args.processes, "threads": args.threads, "report": say}
-    train(run, tracks[: -args.hold_out], tracks[-args.hold_out :], songs, pace, **options)
+    train(run, data, pace, **options)
     return 0
 
 
@@ -225,7 +233,7 @@ def _add_export(commands):
 
 
 def _export(args):
-    from .evaluation import evaluate, summary
+    from .evaluation import score, separator_of, summary
     from .export import write_model
     from .run import averaged_network
     from .tracks import find_tracks
@@ -233,7 +241,9 @@ def _export(args):
     network, kept = averaged_network(args.run_folder / ("checkpoint.pt" if args.last else "best.pt"))
     if args.frames:
         network.config = dataclasses.replace(network.config, frames=args.frames)
-    scores = summary(evaluate(network, find_tracks(args.songs), float16=True)) if args.songs else kept.get("scores", {})
+    scores = kept.get("scores", {})
+    if args.songs:
+        scores = summary(score(separator_of(network, float16=True), find_tracks(args.songs)))
     training = {"steps": kept["step"], "hours": round(kept["seconds"] / 3600, 2)}
     if args.pool:
         pools = [json.loads((pool / "manifest.json").read_text(encoding="utf-8")) for pool in args.pool]

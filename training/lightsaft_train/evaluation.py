@@ -11,21 +11,22 @@ from .export import write_model
 from .tracks import TARGETS
 
 
-def evaluate(network, tracks, *, float16=False):
-    """SDR in dB by the challenge's formula (whole tracks, runtime defaults): {song: {target: dB}}.
+def separator_of(network, *, float16=False):
+    """A `lightsaft_infer.Separator` of an evaluated `networks.Network`, with the runtime's defaults.
 
-    network : an evaluated `networks.Network`; tracks : `tracks.find_tracks`, a track's mixture is the sum of its stems
     float16 : whether the weights are rounded to it, as those of a packaged model are
     """
     with tempfile.TemporaryDirectory() as folder:
-        told = {"name": "trained", "version": "0", "licence": "none", "training": {}, "scores": {}}
-        path = write_model(network, folder, float16=float16, **told)
-        return score(Separator.from_file(path), tracks)
+        about = {"name": "trained", "version": "0", "licence": "none", "training": {}, "scores": {}}
+        return Separator.from_file(write_model(network, folder, float16=float16, **about))
 
 
 def score(separator, tracks):
-    """As `evaluate`, for a separator. The estimate of a stem that is a sum, such as `drums+bass+other`, is the sum of
-    the estimates of its targets."""
+    """SDR in dB by the challenge's formula, over whole tracks: {song: {stem: dB}}.
+
+    tracks : `tracks.find_tracks`; a track's mixture is the sum of its stems. The estimate of a stem that is a sum, such
+    as `drums+bass+other`, is the sum of the estimates of its targets.
+    """
     scores = {}
     for track in tracks:
         references = {stem: track.read(stem, 0, track.samples) for stem in track.stems}

@@ -11,22 +11,23 @@ import multiprocessing
 import os
 import tempfile
 import time
-from math import inf, nan
+from math import nan
 from pathlib import Path
+from statistics import mean
 
 import torch
 import torch.distributed as dist
 
 from .config import Config, changed
-from .evaluation import evaluate, summary
+from .evaluation import score, separator_of, summary
 from .growth import grow
 from .mixing import Mixer
 from .networks import build
-from .tracks import SAMPLE_RATE, TARGETS, DataError
+from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError
 from .trainer import Plan, Trainer, learning_rate, samples
 
 LOG = ("step", "minutes", "loss", "gradient", "rate", "target_seconds_per_second")
-SCORES = ("step", "minutes", "validation", *TARGETS, "mean")
+SCORES = ("step", "minutes", "validation", "judge_vocals", "judge_accompaniment", *TARGETS, "mean")
 VALIDATION = 48  # mixtures
 
 
@@ -44,21 +45,35 @@ class Pace:
     processor: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a run trains and scores on, lists of `tracks.Track`.
+
+    tracks : mixed to train on; held_out : mixed to validate on; songs : real songs, scored whole; judge : the same, of
+    voices and accompaniments (`pool/judge_songs.py`)
+    """
+
+    tracks: list
+    held_out: list
+    songs: list = ()
+    judge: list = ()
+
+
 def say(line):
     """Print a line at once, as `report` of a run on a terminal; other processes can import it."""
     print(line, flush=True)
 
 
-def train(run, tracks, held_out, songs, pace, *, processes=1, threads=1, report=None):
+def train(run, data, pace, *, processes=1, threads=1, report=None):
     """Train a run by several processes, each with so many threads. Arguments as `Run` (as a tuple) and `Run.train` take
     them. Two processes with a thread each are faster than one with two threads."""
     if processes == 1:
         keep_memory()
         torch.set_num_threads(threads)
-        Run(*run).train(tracks, held_out, songs, pace, report=report)
+        Run(*run).train(data, pace, report=report)
         return
     with tempfile.TemporaryDirectory() as folder:
-        arguments = (f"file://{folder}/meeting", processes, threads, run, (tracks, held_out, songs, pace), report)
+        arguments = (f"file://{folder}/meeting", processes, threads, run, (data, pace), report)
         torch.multiprocessing.spawn(_train_process, arguments, processes)
 
 
@@ -105,17 +120,16 @@ class Run:
         else:
             self.trainer = Trainer(config, dataclasses.replace(Plan(), **changes))
 
-    def train(self, tracks, held_out, songs, pace, *, report=None):
-        """Train on tracks for `pace.minutes`; now and then and at the end, score on mixtures of the tracks `held_out`
-        and on whole `songs` (tracks, or none).
+    def train(self, data, pace, *, report=None):
+        """Train on `data` (`Data`) for `pace.minutes`; now and then and at the end, score.
 
         report : called with a line of text at each logging and scoring
         """
         report = report or (lambda line: None)
         trainer, plan = self.trainer, self.trainer.plan
         length = samples(trainer.config, plan.frames)
-        mixer = Mixer(tuple(tracks), length, plan.seed, self.process)
-        validation = Mixer(tuple(held_out), length, VALIDATION)
+        mixer = Mixer(tuple(data.tracks), length, plan.seed, self.process)
+        validation = Mixer(tuple(data.held_out), length, VALIDATION)
         end = trainer.seconds + 60 * pace.minutes
         due = {name: trainer.seconds + 60 * getattr(pace, name) for name in ("save", "log", "evaluate")}
         losses, logged, scored = [], (trainer.step, trainer.seconds), None
@@ -138,13 +152,13 @@ class Run:
                     self.save()
                 if trainer.seconds >= due["evaluate"]:
                     due["evaluate"] += 60 * pace.evaluate
-                    report(self.score(validation, songs))
+                    report(self.score(validation, data))
                     scored = trainer.step
         finally:
             if not self.process:
                 self.save()
         if not self.process and scored != trainer.step:
-            report(self.score(validation, songs))
+            report(self.score(validation, data))
 
     def _agreed(self, seconds):
         """The seconds that process 0 counts, so that all stop at one step."""
@@ -171,17 +185,23 @@ class Run:
         _append(self.folder / "log.csv", LOG, row)
         return "  ".join(f"{name} {value}" for name, value in zip(LOG, row, strict=True))
 
-    def score(self, validation, songs):
-        """Score the averaged weights on mixtures and on whole songs, write the row, keep the weights if they are the
-        best on the songs (on the mixtures, if there are none). Returns the row as text."""
+    def score(self, validation, data):
+        """Score the averaged weights on mixtures, on the judge and on whole songs, write the row, keep the weights if
+        the mean of these is the best. Returns the row as text."""
         trainer = self.trainer
         scores = {"validation": -trainer.validate(validation, VALIDATION)}
-        if songs:
-            scores |= summary(evaluate(trainer.average, songs))
+        if data.judge or data.songs:
+            separator = separator_of(trainer.average)
+            if data.judge:
+                judged = summary(score(separator, data.judge))
+                scores |= {"judge_vocals": judged["vocals"], "judge_accompaniment": judged[ACCOMPANIMENT]}
+            if data.songs:
+                scores |= summary(score(separator, data.songs))
+        scores["overall"] = mean(scores[name] for name in ("validation", "judge_vocals", "mean") if name in scores)
         row = (trainer.step, round(trainer.seconds / 60, 2), *(round(scores.get(name, nan), 3) for name in SCORES[2:]))
         _append(self.folder / "scores.csv", SCORES, row)
-        best, judged = self.folder / "best.pt", "mean" if songs else "validation"
-        if not best.exists() or torch.load(best, weights_only=True)["scores"].get(judged, -inf) < scores[judged]:
+        best = self.folder / "best.pt"
+        if not best.exists() or torch.load(best, weights_only=True)["scores"]["overall"] < scores["overall"]:
             state = trainer.state()
             _save({"scores": scores, **{name: state[name] for name in ("config", "average", "step", "seconds")}}, best)
         return "  ".join(f"{name} {value}" for name, value in zip(SCORES, row, strict=True))

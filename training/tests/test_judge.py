@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train import judge
+from lightsaft_train.evaluation import score, summary
 from lightsaft_train.pool import judge_songs
 from lightsaft_train.pool.instrumentals import Piece
 from lightsaft_train.pool.judge_songs import Row, recipe, render
@@ -120,12 +120,11 @@ def test_a_recipe_with_a_wrong_column(tmp_path):
         recipe(tmp_path / "judge.tsv")
 
 
-def test_scores(recordings, monkeypatch):
+def test_scores(recordings):
     """A separator that knows the stems, and one that is silent."""
     render(recordings, recordings / "tree", rows=[DRY])
     folder = recordings / "tree" / DRY.song
     track = Track(folder, {name: folder / f"{name}.wav" for name in ("vocals", SUM)}, 4 * 44100)
-    monkeypatch.setattr(judge, "find_tracks", lambda tree: [track])
     stems = {name: track.read(name, 0, track.samples) for name in track.stems}
 
     class Perfect:
@@ -138,11 +137,11 @@ def test_scores(recordings, monkeypatch):
         def separate(self, mixture, *, sample_rate):
             return dict.fromkeys(("vocals", "drums", "bass", "other"), 0 * mixture)
 
-    scores = judge.evaluate(Perfect(), folder.parent)
+    scores = score(Perfect(), [track])
     assert list(scores) == [DRY.song]
-    assert list(scores[DRY.song]) == ["vocals", "accompaniment"]
+    assert list(scores[DRY.song]) == ["vocals", SUM]
     assert min(scores[DRY.song].values()) > 80
-    silent = judge.evaluate(Silent(), folder.parent)
-    assert silent[DRY.song] == pytest.approx({"vocals": 0.0, "accompaniment": 0.0}, abs=1e-3)
-    two = {"x": {"vocals": 1.0, "accompaniment": 5.0}, "y": {"vocals": 2.0, "accompaniment": 7.0}}
-    assert judge.summary(two) == {"vocals": 1.5, "accompaniment": 6.0, "mean": 3.75}
+    silent = score(Silent(), [track])
+    assert silent[DRY.song] == pytest.approx({"vocals": 0.0, SUM: 0.0}, abs=1e-3)
+    two = {"x": {"vocals": 1.0, SUM: 5.0}, "y": {"vocals": 2.0, SUM: 7.0}}
+    assert summary(two) == {"vocals": 1.5, SUM: 6.0, "mean": 3.75}

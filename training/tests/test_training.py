@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from lightsaft_train.export import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
 from lightsaft_train.mixing import Mixer  # noqa: E402
 from lightsaft_train.pool.build import write_manifest  # noqa: E402
-from lightsaft_train.run import Pace, Run, averaged_network  # noqa: E402
+from lightsaft_train.run import Data, Pace, Run, averaged_network  # noqa: E402
 from lightsaft_train.tracks import TARGETS, find_tracks  # noqa: E402
 from lightsaft_train.trainer import Plan, Trainer, floor_at, learning_rate, samples  # noqa: E402
 
@@ -196,9 +197,14 @@ def test_bfloat16_is_near_float32(mixer):
 
 
 def test_a_run_on_disk(songs, tmp_path):
-    """By the command: trains, logs, scores on whole songs, keeps the best, goes on."""
+    """By the command: trains, logs, scores on whole songs and on a judge, keeps the best, goes on."""
+    judge = tmp_path / "judge"
+    for name, source in (("vocals", "vocals"), ("drums+bass+other", "other")):
+        (judge / "song").mkdir(parents=True, exist_ok=True)
+        shutil.copy(songs / "0" / f"{source}.wav", judge / "song" / f"{name}.wav")
     command = ["train", str(tmp_path / "run"), "--data", str(songs), "--songs", str(songs), "--processes", "1"]
-    command += ["--hold-out", "1", "--pace", "log=0.0001", "--plan", "batch=2", "frames=16", "--network"]
+    command += ["--judge", str(judge), "--validation", str(songs)]
+    command += ["--pace", "log=0.0001", "--plan", "batch=2", "frames=16", "--network"]
     sizes = {"n_fft": 128, "hop_length": 64, "frames": 16, "levels": 2, "channels": 4, "embedding_dim": 4, "d_k": 4}
     command += [f"{name}={value}" for name, value in sizes.items()]
     assert main([*command, "--minutes", "0.001"]) == 0
@@ -219,7 +225,9 @@ def test_a_run_on_disk(songs, tmp_path):
     path = write_model(network, tmp_path / "model", name="m", version="1", licence="l", training={}, scores={})
     again = summary(score(Separator.from_file(path, threads=1), tracks))
     assert again["mean"] == pytest.approx(best["scores"]["mean"], abs=1e-3)
-    assert best["scores"]["mean"] == pytest.approx(max(float(row["mean"]) for row in rows), abs=1e-3)
+    judges = ("validation", "judge_vocals", "mean")
+    overall = [np.mean([float(row[name]) for name in judges]) for row in rows]
+    assert best["scores"]["overall"] == pytest.approx(max(overall), abs=1e-3)
     assert not list((tmp_path / "run").glob(".*"))
 
 
@@ -383,13 +391,13 @@ def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
     monkeypatch.setattr(run.trainer, "update", interrupted)
     tracks = find_tracks(songs)
     with pytest.raises(KeyboardInterrupt):
-        run.train(tracks, tracks, [], Pace(1))
+        run.train(Data(tracks, tracks), Pace(1))
     assert Run(tmp_path / "run", TINY, {}).trainer.step == 3
 
 
 def test_a_step_is_scored_once(songs, tmp_path):
     run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)), find_tracks(songs)
-    run.train(tracks, tracks, [], Pace(0.001, evaluate=0))
+    run.train(Data(tracks, tracks), Pace(0.001, evaluate=0))
     with open(tmp_path / "run" / "scores.csv", newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
     assert steps == list(range(1, run.trainer.step + 1))
