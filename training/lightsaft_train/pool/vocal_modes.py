@@ -77,7 +77,9 @@ def choir(session, part):
     for line in lines[: rng.integers(2, 4)]:
         voice = join([session.voice(recording) for recording in draw_takes(session, SUNG, others=(2, 5))])
         sound = perform(voice, fitted(line, voice, rng), session.seconds, rng, formant_of(session), rng.uniform(0, 0.3))
-        lead += pan(sound, rng.uniform(-0.8, 0.8)) + doubled(sound, rng, 0.7, int(rng.integers(1, 3)))
+        lead += pan(sound, rng.uniform(-0.8, 0.8)) * np.float32(0.5) + doubled(
+            sound, rng, 0.35, int(rng.integers(1, 3))
+        )
     return lead, np.zeros_like(lead)
 
 
