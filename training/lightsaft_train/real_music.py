@@ -1,10 +1,10 @@
-"""The commands `instrumentals` and `judge`: real music to train on, and songs to score on that are never trained on."""
+"""The commands `instrumentals`, `judge` and `stretches`: real music to train on, and songs to score on."""
 
 from pathlib import Path
 
 
 def add_commands(commands):
-    """Add both to the parsers of commands."""
+    """Add them to the parsers of commands."""
     texts = {
         "instrumentals": "Fetch real instrumentals from Debian packages, as a tree of songs to train on.",
         "judge": "Render songs to score on, of voices and instrumentals that are never trained on.",
@@ -15,6 +15,11 @@ def add_commands(commands):
         parser.add_argument("recordings", type=Path, help="folder of vocals/ and accompaniment/instrumentals.tsv")
         parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
         parser.add_argument("--packages", type=Path, metavar="DIR", help="keep the .deb files here, and use those here")
+    text = "Write stretches of pool songs with much voice, at the levels of real songs, to score on."
+    parser = commands.add_parser("stretches", help=text, description=text)
+    parser.set_defaults(run=_stretches)
+    parser.add_argument("pool", type=Path, metavar="POOL", help="a pool of a seed that is not trained on")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
 
 
 def _instrumentals(args):
@@ -30,6 +35,13 @@ def _judge(args):
     from .pool.judge_songs import render
 
     _with_bar(render, args)
+    return 0
+
+
+def _stretches(args):
+    from .pool.stretches import render
+
+    render(args.pool, args.output)
     return 0
 
 

@@ -73,7 +73,8 @@ def render(recordings, tree, *, rows=None, packages=None, progress=None):
     for piece, audio, _ in decoded(listed, wanted, packages):
         for row in todo:
             if row.instrumental == piece.name:
-                _write(tree / row.song, row, song(row, recordings / "vocals" / row.voice, audio))
+                stems = song(row, recordings / "vocals" / row.voice, audio)
+                write_stems(tree / row.song, stems, dataclasses.asdict(row))
                 done += 1
                 if progress:
                     progress(done, len(rows))
@@ -146,12 +147,14 @@ def levelled(audio, level):
     return audio * np.float32(10 ** (level / 20) / np.sqrt(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
 
 
-def _write(path, row, stems):
+def write_stems(path, stems, about):
+    """Write stems {name: audio (2, samples)} as 24-bit WAV with `song.json`, the dict `about`; the folder gets its name
+    when it is whole."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     for name, audio in stems.items():
         sf.write(part / f"{name}.wav", audio.T, SAMPLE_RATE, "PCM_24")
-    (part / "song.json").write_text(json.dumps(dataclasses.asdict(row), indent=1) + "\n", encoding="utf-8")
+    (part / "song.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(path, ignore_errors=True)
     os.replace(part, path)
