@@ -17,6 +17,7 @@ def main(argv=None):
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_convert(commands)
     _add_data(commands)
+    _add_modules(commands)
     _add_page(commands)
     _add_train(commands)
     _add_pack(commands)
@@ -99,6 +100,23 @@ def _data(args):
         manifest = build(args.recordings, args.output, **options, progress=lambda done, _: bar.update(done - bar.n))
     for target, minutes in manifest["minutes"].items():
         print(f"{target} {minutes / 60:.1f} h")
+    return 0
+
+
+def _add_modules(commands):
+    text = "Render tracker modules and LMMS projects instrument by instrument, or what is missing of them."
+    parser = commands.add_parser("modules", help=text, description=text)
+    parser.set_defaults(run=_modules)
+    parser.add_argument("packages", type=Path, help="folder of Debian's packages, each extracted in one of its name")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+
+
+def _modules(args):
+    from .pool.modules import build
+
+    manifest = build(args.packages, args.output, progress=lambda text: print(text, flush=True))
+    for target, minutes in manifest["minutes"].items():
+        print(f"{target} {minutes:.0f} min")
     return 0
 
 
@@ -235,7 +253,8 @@ def _export(args):
     training = {"steps": kept["step"], "hours": round(kept["seconds"] / 3600, 2)}
     if args.pool:
         pools = [json.loads((pool / "manifest.json").read_text(encoding="utf-8")) for pool in args.pool]
-        training["data_minutes"] = {t: round(sum(pool["minutes"][t] for pool in pools), 1) for t in pools[0]["minutes"]}
+        targets = dict.fromkeys(target for pool in pools for target in pool["minutes"])
+        training["data_minutes"] = {t: round(sum(pool["minutes"].get(t, 0) for pool in pools), 1) for t in targets}
         licences = {source["licence"] for pool in pools for source in pool["sources"].values()}
         training["data_licences"] = sorted(licences)
     path = write_model(

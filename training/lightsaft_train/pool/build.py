@@ -78,9 +78,9 @@ def draw_kind(rng):
     return str(rng.choice(kinds, p=odds))
 
 
-def write_song(path, kind, stems):
-    """Write stems {target: (audio (2, samples), names of sources)} as 16-bit WAV with `song.json`, under a temporary
-    name until all is there. Stems that are silent throughout are left out."""
+def write_song(path, kind, stems, **more):
+    """Write stems {target: (audio (2, samples), names of sources)} as 16-bit WAV with `song.json`, which `more` joins,
+    under a temporary name until all is there. Stems that are silent throughout are left out."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -91,21 +91,21 @@ def write_song(path, kind, stems):
             continue
         sf.write(part / f"{target}.wav", (audio * np.float32(studio.PEAK / peak)).T, SAMPLE_RATE, "PCM_16")
         told[target] = {"seconds": audio.shape[1] / SAMPLE_RATE, "sources": sorted(names)}
-    song = {"kind": kind, "stems": told}
+    song = {"kind": kind, "stems": told, **more}
     (part / "song.json").write_text(json.dumps(song, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(path, ignore_errors=True)
     os.replace(part, path)
 
 
-def write_manifest(folder, seed):
+def write_manifest(folder, seed=None):
     """Write and return what the pool holds: minutes of every stem, and of every source (a stem's minutes count for each
-    source heard in it) with its licence."""
+    source heard in it) with its licence. A pool that is not drawn has no seed."""
     stems, sources, songs = dict.fromkeys(TARGETS, 0.0), {}, 0
     for path in sorted(folder.glob("*/song.json")):
         songs += 1
         for target, told in json.loads(path.read_text(encoding="utf-8"))["stems"].items():
             minutes = told["seconds"] / 60
-            stems[target] += minutes
+            stems[target] = stems.get(target, 0.0) + minutes
             for name in told["sources"]:
                 sources[name] = sources.get(name, 0.0) + minutes
     manifest = {
