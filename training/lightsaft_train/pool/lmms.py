@@ -14,7 +14,7 @@ import soundfile as sf
 from ..tracks import SAMPLE_RATE
 from .instrument_names import agreed, class_of_name, class_of_source
 
-TIMEOUT = 600  # seconds for a project
+TIMEOUT = 1800  # seconds for a project
 INSTRUMENT, SAMPLE = "0", "2"  # types of tracks that sound; the beat editor's lie inside tracks of another type
 
 
