@@ -43,10 +43,11 @@ def build(packages, folder, *, progress=print):
             continue
         try:
             sums = _module(path) if kind == "module" else _project(path, folder / ".lmms" / path.name)
+            stems = sums.stems(f"{kind} {source}")
         except (RuntimeError, ValueError) as error:
             progress(f"{source}: left out: {error}")
             continue
-        write_song(target, kind, sums.stems(f"{kind} {source}"), instruments=sums.told)
+        write_song(target, kind, stems, instruments=sums.told)
         shutil.rmtree(folder / ".lmms" / path.name, ignore_errors=True)
         progress(f"{source}: {sums.told}")
     return write_manifest(folder)
@@ -90,7 +91,7 @@ class Sums:
         whole = self.audio.get(ACCOMPANIMENT, np.zeros((2, 0), np.float32))
         loud = np.flatnonzero(np.abs(whole).max(0) > 1e-3 * np.abs(whole).max(initial=0))
         if len(loud) < SHORTEST * SAMPLE_RATE:
-            raise RuntimeError(f"sounds for less than {SHORTEST:.0f} s: {source}")
+            raise RuntimeError(f"sounds for less than {SHORTEST:.0f} s")
         part = slice(loud[0], loud[-1] + 1)
         cut = {target: np.ascontiguousarray(audio[:, part]) for target, audio in self.audio.items()}
         return {target: (audio, {source}) for target, audio in cut.items() if _seconds_heard(audio) >= ACTIVE}
