@@ -10,15 +10,15 @@ import re
 VOICE = "voice"  # not a target: what is called so is left out of the song
 MAX_WORDS = 4
 WORDS = {  # what a word begins with, or is where the pattern ends in $; the first class that matches counts
-    "drums": r"bass?dr|bdrum|bd$|kick|kich|kik$|snare|snar$|snr$|sd$|hi?hat|hats?$|hh[coty]?$|[co]hh$|cymb?|crash$"
-    r"|ride$|(hand)?clap|snareclap|rimshot|rim$|sidestick|toms?$|tomtom|perc|conga|bongo|tabla|shaker|tamb|maraca"
-    r"|cowbell|claves|drum|ravedrum|linndrum|tech[bs]drum|(tr)?909$|tr(606|707|77)$|timp|timbale",
+    "drums": r"bass?dr|bdrum|bd$|kicks?$|kickdr|kich$|kik$|snare|snar$|snr$|sd$|hi?hat|hats?$|hh[coty]?$|[co]hh$|cymb?"
+    r"|crash$|ride$|(hand)?clap|snareclap|rimshot|rim$|sidestick|toms?$|tomtom|perc|conga|bongo|tabla|shaker|tamb"
+    r"|maraca|cowbell|claves|drum|ravedrum|linndrum|tech[bs]drum|(tr)?909$|tr(606|707|77)$|timp|timbale",
     "other": r"leads?$|pads?$|strings?$|strg$|piano|pno$|epiano|rhodes|guitar|gtr$|guit$|chords?$|arp$|arpeggi|bells?$"
     r"|organ|flute|trumpet|brass|violin|cello|harp|sax|clarinet|oboe|bassoon|marimba|xylo|vibraphone|vibes?$|harpsi"
     r"|accord|pluck|panflute|trombone|horns?$|fiddle|musicbox|glock|celesta|sitar|banjo",
     VOICE: r"voice|voc$|vocal|voclead|vocoder|vox|choir|choeur|chorus|chant|speech|speak|spoken|say|(ba?m?)?[ao]h+s?$"
     r"|aah|ooh|oh?yeah|yeah|scream|shout|sing|talk|rap$|cry|laugh|me+ow|acapella|male$|female|girl|woman|man$|word"
-    r"|countdow|breath",
+    r"|countdow|breaths?$",
     "bass": r"bass|subs?$|subbass|[gh]bass|upright$|contrabass|slapbass|synbass",
 }
 SOUNDS_OF = r"synth|syn$|fm$|saw$|square$|analog|electric|acoustic|strings?$|organ|pluck"  # as in "organ bass"

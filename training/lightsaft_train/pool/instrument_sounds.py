@@ -36,10 +36,11 @@ class Sound:
     hits: int
 
 
-def class_of(kind, audio, notes):
+def class_of(kind, audio, notes, *, recorded=True):
     """The class `kind` that the name gives, unless the sound contradicts it; without one, what the sound gives.
 
-    audio : the instrument alone; notes : Counter of the notes that it plays. Returns a target, VOICE or None.
+    audio : the instrument alone; notes : Counter of the notes that it plays; recorded : it plays a recording, which may
+    be of a voice, and is no synthesiser. Returns a target, VOICE or None.
     """
     if kind == VOICE:
         return VOICE
@@ -49,7 +50,7 @@ def class_of(kind, audio, notes):
         return "drums"  # bass drums that are called "bass"
     if kind:
         return kind if _plausible(kind, sound, notes) else None
-    return heard
+    return heard if recorded or heard != VOICE else None
 
 
 def _plausible(kind, sound, notes):

@@ -20,10 +20,12 @@ INSTRUMENT, SAMPLE = "0", "2"  # types of tracks that sound; the beat editor's l
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A track that sounds: its name, the sample that it plays or "", and a Counter of its notes."""
+    """A track that sounds: its name, the sample that it plays or "", whether it plays recordings, and a Counter of its
+    notes."""
 
     name: str
     source: str
+    recorded: bool
     notes: collections.Counter
 
     @property
@@ -49,7 +51,8 @@ def read_project(path):
 def _part(track):
     sources = [tag.get("src") for tag in track.iter() if tag.tag in ("audiofileprocessor", "sampletco")]
     notes = collections.Counter(int(note.get("key")) for note in track.iter("note"))
-    return Part(track.get("name", ""), next((source for source in sources if source), ""), notes)
+    recorded = bool(sources) or track.get("type") == SAMPLE
+    return Part(track.get("name", ""), next((source for source in sources if source), ""), recorded, notes)
 
 
 def render(path, folder):

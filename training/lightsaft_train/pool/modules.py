@@ -139,5 +139,5 @@ def _project(path, work_folder):
     for part, audio in lmms.read_parts(path, work_folder, LONGEST):
         if np.abs(audio).max(initial=0) >= 1e-4:
             name = f"{part.name} ({part.source})" if part.source else part.name
-            sums.add(name, class_of(part.kind, audio, part.notes), audio)
+            sums.add(name, class_of(part.kind, audio, part.notes, recorded=part.recorded), audio)
     return sums
