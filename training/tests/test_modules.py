@@ -106,6 +106,7 @@ def test_sounds():
     assert class_of("other", tone([55], 0.5), one) is None
     assert class_of(None, tone([300], 5.0, gap=2), one) == VOICE
     assert class_of(None, tone([300], 5.0, gap=2), one, recorded=False) is None
+    assert class_of(None, 0.1 * np.ones((2, 44100), np.float32).cumsum(1) / 44100, one) is None  # no hits
     assert class_of(VOICE, tone([0], 0.02), one) == VOICE
 
 

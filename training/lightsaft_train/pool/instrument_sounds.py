@@ -130,7 +130,7 @@ def _hits(mono):
     rising = np.flatnonzero(loud & (level > 2 * before))
     hits = rising[np.diff(rising, prepend=-10) > 4]
     decays = []
-    for hit, following in zip(hits, [*hits[1:], steps], strict=True):
+    for hit, following in zip(hits, np.append(hits, steps)[1:], strict=True):
         stretch = level[hit:following]
         quiet = np.flatnonzero(stretch < stretch[:6].max() / 10)
         quiet = quiet[quiet > 0]

@@ -44,7 +44,7 @@ def build(packages, folder, *, progress=print):
         try:
             sums = _module(path) if kind == "module" else _project(path, folder / ".lmms" / path.name)
             stems = sums.stems(f"{kind} {source}")
-        except (RuntimeError, ValueError) as error:
+        except RuntimeError as error:
             progress(f"{source}: left out: {error}")
             continue
         write_song(target, kind, stems, instruments=sums.told)

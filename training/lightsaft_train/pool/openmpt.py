@@ -45,12 +45,12 @@ def library():
 
 
 class Module:
-    """A module in memory. ValueError: libopenmpt does not read it. OSError: there is no libopenmpt."""
+    """A module in memory. RuntimeError: libopenmpt does not read it, or there is no libopenmpt."""
 
     def __init__(self, data):
         self.data, self._library = data, library()
         if self._library is None:
-            raise OSError("libopenmpt is missing: apt-get install libopenmpt0")
+            raise RuntimeError("libopenmpt is missing: apt-get install libopenmpt0")
         ext, module = self._open()
         try:
             ask = lambda what: int(getattr(self._library, f"openmpt_module_{what}")(module))  # noqa: E731
@@ -68,7 +68,7 @@ class Module:
             self.data, ctypes.c_size_t(len(self.data)), *([None] * 7)
         )
         if not ext:
-            raise ValueError("not a module that libopenmpt reads")
+            raise RuntimeError("not a module that libopenmpt reads")
         ext = ctypes.c_void_p(ext)
         module = ctypes.c_void_p(self._library.openmpt_module_ext_get_module(ext))
         self._library.openmpt_module_select_subsong(module, -1)
@@ -124,7 +124,7 @@ class Module:
             ext, b"interactive", table, ctypes.c_size_t(ctypes.sizeof(table))
         )
         if not found:
-            raise OSError("this libopenmpt has no interface 'interactive'")
+            raise RuntimeError("this libopenmpt has no interface 'interactive'")
         kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int)
         mute = kind(table[SET_INSTRUMENT_MUTE])
         for index in range(len(self.names)):
