@@ -30,6 +30,7 @@ NAMES = {
     "snareclap left": "drums",
     "linn_kik.ds": "drums",
     "Breathing Snare": "drums",
+    "drum.001 (no\xa0header)": "drums",
     "BassGtr": "bass",
     "bass-guitar:maz": "bass",
     "Synth Bass": "bass",

@@ -61,10 +61,10 @@ def agreed(kinds):
 
 
 def _words(name):
-    """Words in lower case, without disks ("st-01:") and authors (":necros") of samples, file types and numbers, except
-    the names of drum machines."""
+    """Words in lower case, without disks ("st-01:") and authors (":necros") of samples, remarks in brackets, file types
+    and numbers, except the names of drum machines."""
     name = re.sub(r"^st-\w+:", "", name.strip().lower())
-    name = re.sub(r":.*", "", name)
+    name = re.sub(r":.*|\(.*?\)", "", name)
     name = re.sub(r"\.(wav|smp|ogg|raw|ds|pat|iff)\d*$", "", name)
     name = re.sub(r"\btr-?(\d)", r"tr\1", name)
     name = re.sub(r"\bhi[- ]hat", "hihat", name)
