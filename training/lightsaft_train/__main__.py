@@ -19,6 +19,7 @@ def main(argv=None):
     _add_convert(commands)
     _add_data(commands)
     real_music.add_commands(commands)
+    _add_modules(commands)
     _add_page(commands)
     _add_train(commands)
     _add_pack(commands)
@@ -101,6 +102,23 @@ def _data(args):
         manifest = build(args.recordings, args.output, **options, progress=lambda done, _: bar.update(done - bar.n))
     for target, minutes in manifest["minutes"].items():
         print(f"{target} {minutes / 60:.1f} h")
+    return 0
+
+
+def _add_modules(commands):
+    text = "Render tracker modules and LMMS projects instrument by instrument, or what is missing of them."
+    parser = commands.add_parser("modules", help=text, description=text)
+    parser.set_defaults(run=_modules)
+    parser.add_argument("packages", type=Path, help="folder of Debian's packages, each extracted in one of its name")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+
+
+def _modules(args):
+    from .pool.modules import build
+
+    manifest = build(args.packages, args.output, progress=lambda text: print(text, flush=True))
+    for target, minutes in manifest["minutes"].items():
+        print(f"{target} {minutes:.0f} min")
     return 0
 
 

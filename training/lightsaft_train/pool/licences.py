@@ -1,6 +1,6 @@
 """The licences of the sources of the pool, by the names that `song.json` gives them."""
 
-from . import kitfiles, soundfonts
+from . import kitfiles, module_sources, soundfonts
 
 RECORDINGS = {  # as the README of the recordings and the texts beside it tell
     "voices sung": "CC0-1.0",
@@ -36,6 +36,10 @@ def licence_of(name):
     if name in RECORDINGS:
         return RECORDINGS[name]
     group, source = name.split(" ", 1)
+    if group in ("module", "lmms"):
+        return (
+            module_sources.licence_of_module(source) if group == "module" else module_sources.licence_of_project(source)
+        )
     if group == "soundfont":
         return soundfonts.LICENCES[source]
     if group == "kit" and source in kitfiles.HYDROGEN_LICENCES:
