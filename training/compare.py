@@ -1,9 +1,11 @@
 """Trains the networks and losses that `training/README.md` compares, all for as long, and prints their table.
 
-    python training/compare.py POOL SONGS RUNS [--minutes 15] [--only NAME ...]
+    python training/compare.py RUNS --data POOL --songs SONGS
+    python training/compare.py RUNS --data POOL --data TREE --songs SONGS --judge JUDGE --validation POOL --grow FILE.pt
 
-Two runs at a time, with one thread each; the minutes are of processor time. What RUNS holds already is not trained
-again.
+The first way trains new networks, two at a time with one thread each, for 15 minutes of processor time. With `--grow`
+each trial goes on from a packed checkpoint, whose network it lets grow, one trial at a time in two processes, for 120
+minutes. Interrupted, the command goes on from the checkpoints in RUNS.
 """
 
 import argparse
@@ -12,6 +14,8 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+
+import torch
 
 BASE = (
     "n_fft=4096 subbands=16 folding=bands channels=64 growth=32 levels=3 tfc=residual skip=sum conditioned=head "
@@ -40,41 +44,89 @@ VARIANTS = {  # changes of the network, of the plan
     "dense convolutions": ("tfc=dense", ""),
     "4 convolutions a block": ("tfc_layers=4", ""),
 }
+GROWN_PLAN = "batch=5 frames=96 rate=0.0015 average=0.998 loss=sdr floor=0.003 decay_from=null"
+GROWN = {  # the same, of a checkpoint's network and of GROWN_PLAN
+    "control": ("", ""),
+    "96 channels, paths, layers in the head": ("channels=96 head_units=96 paths=[0,0,1,2]", ""),
+    "paths": ("paths=[0,0,1,2]", ""),
+    "paths up to the second level": ("paths=[0,1,1,2]", ""),
+    "4 convolutions a block": ("tfc_layers=4", ""),
+    "windows of 192 frames": ("paths=[0,0,1,2]", "batch=3 frames=192"),
+}
+TREES = ("songs", "judge", "validation")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pool", type=Path)
-    parser.add_argument("songs", type=Path)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--only", nargs="*", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("runs", type=absolute)
+    parser.add_argument("--data", type=absolute, required=True, action="append")
+    for tree in TREES:
+        parser.add_argument(f"--{tree}", type=absolute)
+    parser.add_argument("--grow", type=absolute, metavar="FILE.pt", help="packed checkpoint that the trials go on from")
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--only", nargs="*", choices=[*VARIANTS, *GROWN])
     args = parser.parse_args()
-    todo = [name for name in args.only if not (args.runs / name / "scores.csv").exists()]
-    workers = [threading.Thread(target=work, args=(todo, args)) for _ in range(2)]
+    names = args.only or list(GROWN if args.grow else VARIANTS)
+    todo = list(names)
+    workers = [threading.Thread(target=work, args=(todo, args)) for _ in range(1 if args.grow else 2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    table(args.runs)
+    table(args.runs, names)
+
+
+def absolute(text):
+    """The path of an argument; the trainer's command is started in another folder."""
+    return Path(text).resolve()
 
 
 def work(todo, args):
     """Train variants until none is left."""
     while todo:
         name = todo.pop(0)
-        network, plan = (f"{base} {change}".split() for base, change in zip(BASE, VARIANTS[name], strict=True))
-        command = [sys.executable, "-m", "lightsaft_train", "train", args.runs / name, "--processes", "1"]
-        command += ["--data", args.pool, "--songs", args.songs, "--minutes", str(args.minutes)]
-        command += ["--network", *network, "--plan", *plan, "--pace", f"evaluate={args.minutes * 2}", "processor=true"]
-        subprocess.run(command, check=True, cwd=Path(__file__).parent, stdout=subprocess.DEVNULL)
+        run = args.runs / name
+        minutes, options = grown(name, run, args) if args.grow else new(name, run, args)
+        if minutes > 0.1:
+            trees = [("data", tree) for tree in args.data]
+            trees += [(tree, getattr(args, tree)) for tree in TREES if getattr(args, tree)]
+            options += [part for tree, path in trees for part in (f"--{tree}", path)]
+            start("train", run, "--minutes", str(minutes), *options)
 
 
-def table(runs):
+def new(name, run, args):
+    """Minutes that are left of a trial of a new network, and options of its training."""
+    network, plan = (f"{base} {change}".split() for base, change in zip(BASE, VARIANTS[name], strict=True))
+    minutes = (args.minutes or 15) - trained(run / "checkpoint.pt")
+    options = ["--processes", "1", "--network", *network, "--plan", *plan]
+    return minutes, [*options, "--pace", f"evaluate={minutes * 2}", "processor=true"]
+
+
+def grown(name, run, args):
+    """The same of a trial that goes on from a checkpoint; begins it with the grown network."""
+    network, plan = (change.split() for change in GROWN[name])
+    if not (run / "checkpoint.pt").exists():
+        start("unpack", args.grow, run, *(["--network", *network] if network else []))
+    minutes = (args.minutes or 120) - trained(run / "checkpoint.pt") + trained(args.grow)
+    return minutes, ["--processes", "2", "--plan", *GROWN_PLAN.split(), *plan]
+
+
+def start(*command):
+    """Run a command of the trainer."""
+    command = [sys.executable, "-m", "lightsaft_train", *command]
+    subprocess.run(command, check=True, cwd=Path(__file__).parent, stdout=subprocess.DEVNULL)
+
+
+def trained(path):
+    """Minutes of training that a checkpoint has seen, 0 if there is none."""
+    return torch.load(path, weights_only=True)["seconds"] / 60 if path.exists() else 0.0
+
+
+def table(runs, names):
     """Print the last scores of every run, and its speed."""
-    columns = ("step", "validation", "vocals", "drums", "bass", "other", "mean")
+    columns = ("step", "validation", "judge_vocals", "judge_accompaniment", "vocals", "drums", "bass", "other", "mean")
     print("| | " + " | ".join(columns) + " | target seconds per second |\n" + "| --- " * (len(columns) + 2) + "|")
-    for name in VARIANTS:
+    for name in names:
         if (runs / name / "scores.csv").exists():
             last = list(csv.DictReader((runs / name / "scores.csv").open(newline="")))[-1]
             log = list(csv.DictReader((runs / name / "log.csv").open(newline="")))

@@ -81,9 +81,9 @@ def draw_kind(rng):
 
 def write_song(path, kind, stems, **more):
     """Write stems {target: (audio (2, samples), names of sources)} as 16-bit WAV with `song.json`, which `more` joins,
-    under a temporary name until all is there. Stems that are silent throughout are left out. A stem has a `bandwidth` in
-    Hz if recordings in it reach no higher: a mixture with it must be low-passed there, lest voices be known by their lack
-    of treble."""
+    under a temporary name until all is there. Stems that are silent throughout are left out. A stem has a `bandwidth`
+    in Hz if recordings in it reach no higher: a mixture with it must be low-passed there, lest voices be known by their
+    lack of treble."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -105,8 +105,8 @@ def write_song(path, kind, stems, **more):
 
 def write_manifest(folder, seed=None, licence_of=licence_of):
     """Write and return what the pool holds: minutes of every stem, and of every source (a stem's minutes count for each
-    source heard in it) with its licence, which `licence_of` returns for a source's name. A pool that is not drawn has no
-    seed."""
+    source heard in it) with its licence, which `licence_of` returns for a source's name. A pool that is not drawn has
+    no seed."""
     stems, sources, songs = dict.fromkeys(TARGETS, 0.0), {}, 0
     for path in sorted(folder.glob("*/song.json")):
         songs += 1

@@ -17,11 +17,10 @@ import numpy as np
 import soundfile as sf
 import soxr
 
-from ..tracks import SAMPLE_RATE, DataError
+from ..tracks import ACCOMPANIMENT, SAMPLE_RATE, DataError
 from .build import write_manifest, write_song
 from .packages import fetch
 
-ACCOMPANIMENT = "drums+bass+other"
 STEMS = {"music": ACCOMPANIMENT, "stem": "other"}
 MOST = 240.0  # seconds
 USES = Path(__file__).parents[2] / "instrumentals.tsv"

@@ -18,8 +18,8 @@ import soundfile as sf
 import soxr
 from scipy.signal import butter, sosfiltfilt
 
-from ..tracks import SAMPLE_RATE, DataError
-from .instrumentals import ACCOMPANIMENT, decoded, pieces, read_rows
+from ..tracks import ACCOMPANIMENT, SAMPLE_RATE, DataError
+from .instrumentals import decoded, pieces, read_rows
 from .vocal_chain import doubled, process
 
 RECIPE = Path(__file__).parents[2] / "judge.tsv"

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..tracks import SAMPLE_RATE, TARGETS, DataError
+from ..tracks import ACCOMPANIMENT, SAMPLE_RATE, DataError
 from . import lmms
 from .build import write_manifest, write_song
 from .instrument_names import VOICE, agreed, class_of_name
 from .instrument_sounds import class_of
-from .openmpt import Module
 from .module_sources import left_out
+from .openmpt import Module
 
-ACCOMPANIMENT = "+".join(TARGETS[1:])
 SUFFIXES = (".mod", ".xm", ".s3m", ".it")
 PROJECTS = "lmms-common/usr/share/lmms/projects"
 LONGEST, SHORTEST = 300.0, 15.0  # seconds of a song
