@@ -1,5 +1,6 @@
-"""The commands `instrumentals`, `judge` and `stretches`: real music to train on, and songs to score on."""
+"""Commands about real music: `instrumentals`, `pseudo-stems` to train on; `judge`, `stretches` to score on."""
 
+import contextlib
 from pathlib import Path
 
 
@@ -19,6 +20,12 @@ def add_commands(commands):
     parser = commands.add_parser("stretches", help=text, description=text)
     parser.set_defaults(run=_stretches)
     parser.add_argument("pool", type=Path, metavar="POOL", help="a pool of a seed that is not trained on")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
+    text = "Split the accompaniments of a tree by a model, as more songs to train on."
+    parser = commands.add_parser("pseudo-stems", help=text, description=text)
+    parser.set_defaults(run=_pseudo_stems)
+    parser.add_argument("tree", type=Path, metavar="TREE", help="songs with stems that are sums of targets")
+    parser.add_argument("--model", type=Path, help="manifest (default: the packaged model)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
 
 
@@ -45,7 +52,24 @@ def _stretches(args):
     return 0
 
 
+def _pseudo_stems(args):
+    from lightsaft_infer import Separator
+
+    from .pool.pseudo_stems import build
+
+    with _bar() as progress:
+        build(args.tree, args.output, Separator.from_file(args.model), progress=progress)
+    return 0
+
+
 def _with_bar(function, args):
+    with _bar() as progress:
+        return function(args.recordings, args.output, packages=args.packages, progress=progress)
+
+
+@contextlib.contextmanager
+def _bar():
+    """A progress bar's function of (songs there, songs)."""
     from tqdm import tqdm
 
     with tqdm(unit="song") as bar:
@@ -54,4 +78,4 @@ def _with_bar(function, args):
             bar.total = songs
             bar.update(done - bar.n)
 
-        return function(args.recordings, args.output, packages=args.packages, progress=progress)
+        yield progress
