@@ -204,14 +204,14 @@ def _add_pack(commands):
 
 
 def _pack(args):
-    from .run import pack
+    from .packing import pack
 
     pack(args.run_folder, args.packed)
     return 0
 
 
 def _unpack(args):
-    from .run import unpack
+    from .packing import unpack
 
     unpack(args.packed, args.run_folder, args.network)
     return 0
@@ -253,7 +253,7 @@ def _add_export(commands):
 def _export(args):
     from .evaluation import score, separator_of, summary
     from .export import write_model
-    from .run import averaged_network
+    from .packing import averaged_network
     from .tracks import find_tracks
 
     network, kept = averaged_network(args.run_folder / ("checkpoint.pt" if args.last else "best.pt"))

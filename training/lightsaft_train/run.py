@@ -18,12 +18,9 @@ from statistics import mean
 import torch
 import torch.distributed as dist
 
-from .config import Config, changed
 from .evaluation import score, separator_of, summary
-from .growth import grow
 from .mixing import Mixer
-from .networks import build
-from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError
+from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS
 from .trainer import Plan, Trainer, learning_rate, samples
 
 LOG = ("step", "minutes", "loss", "gradient", "rate", "target_seconds_per_second")
@@ -203,67 +200,12 @@ class Run:
         best = self.folder / "best.pt"
         if not best.exists() or torch.load(best, weights_only=True)["scores"]["overall"] < scores["overall"]:
             state = trainer.state()
-            _save({"scores": scores, **{name: state[name] for name in ("config", "average", "step", "seconds")}}, best)
+            save({"scores": scores, **{name: state[name] for name in ("config", "average", "step", "seconds")}}, best)
         return "  ".join(f"{name} {value}" for name, value in zip(SCORES, row, strict=True))
 
     def save(self):
         """Write the checkpoint."""
-        _save(self.trainer.state(), self.folder / "checkpoint.pt")
-
-
-def pack(run, path):
-    """Write what a run needs to go on elsewhere, small enough for version control: the averaged weights, matrices in
-    float16, the weights' difference from them in bfloat16, step and plan. The optimisers' moments, which remember some
-    hundred steps, are left out."""
-    state = torch.load(Path(run) / "checkpoint.pt", weights_only=True)
-    average = {name: weight.half() if weight.ndim > 1 else weight for name, weight in state["average"].items()}
-    difference = {
-        name: (weight - average[name]).bfloat16() if weight.is_floating_point() else weight - average[name]
-        for name, weight in state["network"].items()
-    }
-    kept = {name: state[name] for name in ("config", "plan", "step", "seconds")}
-    _save({**kept, "average": average, "difference": difference}, Path(path))
-
-
-def unpack(path, run, changes=()):
-    """Begin a run with what `pack` wrote. Raises DataError where the run has begun already, and for changes that do not
-    leave the packed weights their places.
-
-    changes : of the network, texts "name=value"; what it has more than the packed one begins as in a new one
-    """
-    checkpoint = Path(run) / "checkpoint.pt"
-    if checkpoint.exists():
-        raise DataError(f"expected a run that has not begun, found: {checkpoint}")
-    packed = torch.load(path, weights_only=True)
-    trainer = Trainer(Config(**packed["config"]), Plan(**packed["plan"]))
-    average = packed["average"]
-    trainer.average.load_state_dict(average)
-    average = trainer.average.state_dict()  # in float32
-    trainer.network.load_state_dict({name: average[name] + part for name, part in packed["difference"].items()})
-    if changes:
-        trainer = _grown(trainer, changes)
-    trainer.step, trainer.seconds = packed["step"], packed["seconds"]
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    _save(trainer.state(), checkpoint)
-
-
-def _grown(trainer, changes):
-    """A new trainer of a larger network, with the weights of this one's."""
-    grown = Trainer(changed(trainer.config, changes), trainer.plan)
-    try:
-        grow(trainer.network.state_dict(), grown.network)
-        grow(trainer.average.state_dict(), grown.average)
-    except DataError as error:
-        raise DataError(f"expected changes that only add to the network, got {' '.join(changes)}: {error}") from error
-    return grown
-
-
-def averaged_network(path):
-    """The network of a `best.pt` or `checkpoint.pt`, ready to be exported, and the rest of what the file holds."""
-    kept = torch.load(path, weights_only=True)
-    network = build(Config(**kept["config"]))
-    network.load_state_dict(kept.pop("average"))
-    return network.eval(), kept
+        save(self.trainer.state(), self.folder / "checkpoint.pt")
 
 
 class _Steps(torch.utils.data.Dataset):
@@ -293,7 +235,8 @@ def _append(path, header, row):
         writer.writerow(row)
 
 
-def _save(content, path):
+def save(content, path):
+    """Write a file of torch under a temporary name, and rename it when it is whole."""
     part = path.with_name(f".{path.name}.part")
     torch.save(content, part)
     os.replace(part, path)
