@@ -14,7 +14,7 @@ import numpy as np
 import quality
 
 from lightsaft_infer import Separator, sdr
-from lightsaft_infer.deadline import turned
+from lightsaft_infer.time_limit import turned
 
 ANGLES = {
     "phase turned by 90°": (0, 90),

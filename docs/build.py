@@ -21,10 +21,8 @@ DOCS = Path(__file__).resolve().parent
 PACKAGE = "lightsaft_infer"
 # What is imported by users; the other modules are how these, or the command, do it.
 MODULES = (
-    *("separator", "export", "audio", "errors", "manifest", "metrics"),
-    *("evaluation", "evaluation_table", "songs", "bsseval"),
-    *("batch", "catalogue", "journal", "track", "workers"),
-    *("report", "stems", "wav_stream", "network", "selftest", "benchmark", "stft", "consistency"),
+    *("separator", "separate_file", "audio", "errors", "manifest", "evaluation", "batch", "report"),
+    *("network", "verify", "time_limit", "benchmark", "stft", "consistency"),
 )
 ASSETS = (".png", ".svg", ".json", ".csv")
 

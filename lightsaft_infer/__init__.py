@@ -10,12 +10,12 @@ Audio is float32 (channels, samples), full scale 1.0.
 """
 
 from .audio import AudioReader
-from .deadline import TimeLimit
 from .errors import AudioError, EvaluationError, LightSAFTError, ModelError, OutputError
-from .export import separate_file
+from .evaluation import sdr, si_sdr
 from .manifest import Manifest
-from .metrics import sdr, si_sdr
+from .separate_file import separate_file
 from .separator import Separator
+from .time_limit import TimeLimit
 
 __version__ = "0.1.0"
 __all__ = [

@@ -7,15 +7,15 @@ import math
 
 import numpy as np
 
-from .audio import check_format, check_samples
-from .chunks import chunk_count, estimate_chunks
+from .checks import check_format, check_samples
+from .chunking import chunk_count, estimate_chunks
 from .consistency import mixture_consistency
-from .deadline import TimeLimit
 from .errors import AudioError, ModelError
 from .manifest import Manifest, default_manifest_path
 from .network import OnnxNetwork
 from .resample import resample_stream
 from .stft import istft_stream, stft_stream
+from .time_limit import TimeLimit
 
 # The chain works on blocks of this many samples, whatever comes in, so that results do not depend on the caller's.
 BLOCK = 65536

@@ -11,11 +11,11 @@ from conftest import noise
 from data.make_model import GAINS, gains_graph, write_model
 
 from lightsaft_infer import LightSAFTError, Manifest, OutputError
-from lightsaft_infer.batch import check_cores, plan_batch, run_batch
-from lightsaft_infer.catalogue import find_tracks
-from lightsaft_infer.journal import NAME, Journal, read_journal
-from lightsaft_infer.track import file_digest
-from lightsaft_infer.workers import Lost
+from lightsaft_infer.batch.discover import find_tracks
+from lightsaft_infer.batch.journal import NAME, Journal, read_journal
+from lightsaft_infer.batch.local_workers import Lost
+from lightsaft_infer.batch.run import check_cores, plan_batch, run_batch
+from lightsaft_infer.batch.task import file_digest
 
 OPTIONS = {
     "targets": list(GAINS),

@@ -8,9 +8,9 @@ import soundfile
 from conftest import noise
 
 from lightsaft_infer import EvaluationError
-from lightsaft_infer.bsseval import METRICS
 from lightsaft_infer.cli import main
-from lightsaft_infer.evaluation import evaluate
+from lightsaft_infer.evaluation.bss_eval import METRICS
+from lightsaft_infer.evaluation.scores import evaluate
 
 if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
     pytest.skip("museval needs ffmpeg to be imported", allow_module_level=True)

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lightsaft_infer import AudioError
-from lightsaft_infer.catalogue import find_tracks, stem_folders
+from lightsaft_infer.batch.discover import find_tracks, stem_folders
 
 
 def found(root, leave_out):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightsaft_infer import ModelError
-from lightsaft_infer.chunks import estimate_chunks
+from lightsaft_infer.chunking import estimate_chunks
 
 
 def spectrum_of(frames, seed=0):

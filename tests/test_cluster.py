@@ -21,10 +21,10 @@ from test_workers import wait_for
 
 import lightsaft_infer
 from lightsaft_infer import LightSAFTError, Manifest
+from lightsaft_infer.batch.dask_workers import run_on_cluster
+from lightsaft_infer.batch.local_workers import Lost
+from lightsaft_infer.batch.task import Track
 from lightsaft_infer.cli import main
-from lightsaft_infer.cluster import run_on_cluster
-from lightsaft_infer.track import Track
-from lightsaft_infer.workers import Lost
 
 distributed = pytest.importorskip("distributed")
 pytest.importorskip("fsspec")
@@ -199,7 +199,7 @@ def test_workers_of_another_version_or_model_are_refused(cluster, manifest, tmp_
     write_model(tmp_path / "other")
     with pytest.raises(LightSAFTError, match=f"expected a model with SHA-256 {planned.onnx.sha256}.*worker tcp"):
         list(engine(cluster, cluster_tasks.note_and_die, tracks, planned, tmp_path))
-    monkeypatch.setattr("lightsaft_infer.cluster.__version__", "0.0.0")
+    monkeypatch.setattr("lightsaft_infer.batch.dask_workers.__version__", "0.0.0")
     with pytest.raises(LightSAFTError, match=f"expected LightSAFT 0.0.0, got {lightsaft_infer.__version__}: worker"):
         list(engine(cluster, cluster_tasks.note_and_die, tracks, manifest, tmp_path))
     assert not list(tmp_path.glob("a-*"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightsaft_infer import Separator, TimeLimit
-from lightsaft_infer.deadline import ANGLES, MOST, Policy
+from lightsaft_infer.time_limit import ANGLES, MOST, Policy
 
 SECONDS = st.floats(1e-3, 10)
 

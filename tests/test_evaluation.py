@@ -15,10 +15,10 @@ import soundfile
 from conftest import noise
 
 from lightsaft_infer import AudioError, EvaluationError, sdr
-from lightsaft_infer.audio import BLOCK
+from lightsaft_infer.audio.reader import BLOCK
 from lightsaft_infer.cli import main
-from lightsaft_infer.evaluation import evaluate
-from lightsaft_infer.evaluation_table import table
+from lightsaft_infer.evaluation.scores import evaluate
+from lightsaft_infer.evaluation.table import table
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_other_forms_are_an_error(save, evaluated, reference, estimate, message)
 def test_other_lengths_that_no_header_tells(save, evaluated, monkeypatch, lengths):
     for folder, samples in zip(("ref", "est"), lengths, strict=True):
         save(f"{folder}/A/bass.wav", noise(2, samples))
-    monkeypatch.setattr("lightsaft_infer.evaluation._check_form", lambda *readers: None)
+    monkeypatch.setattr("lightsaft_infer.evaluation.scores._check_form", lambda *readers: None)
     with pytest.raises(EvaluationError, match=rf"expected {lengths[0]} samples .*ref.*, got {lengths[1]}: .*est"):
         evaluated()
 
@@ -299,8 +299,6 @@ def test_museval_cannot_be_imported_without_ffmpeg(tmp_path):
 
 def test_import_is_light():
     heavy = {"onnxruntime", "soundfile", "librosa", "soxr", "museval", "pandas", "tqdm"}
-    code = (
-        f"import sys, lightsaft_infer.evaluation, lightsaft_infer.evaluation_table; print({heavy} & set(sys.modules))"
-    )
+    code = f"import sys, lightsaft_infer.evaluation; print({heavy} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "set()"

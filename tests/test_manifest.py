@@ -7,7 +7,7 @@ from data.make_model import gains_graph, write_model
 
 from lightsaft_infer import Manifest, ModelError, Separator
 from lightsaft_infer.manifest import default_manifest_path
-from lightsaft_infer.selftest import agrees, selftest
+from lightsaft_infer.verify import agrees, selftest
 
 FIELDS = [
     "format", "name", "version", "sample_rate", "channels", "n_fft", "hop_length", "frames", "frames_multiple",

@@ -29,7 +29,9 @@ def test_a_wav_at_44100_hz_needs_no_librosa_and_import_is_light(tmp_path):
 def test_setup_names_every_package_and_the_version():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    assert config["options"]["packages"].split() == ["lightsaft_infer", "lightsaft_infer.models"]
+    folders = [path.parent.name for path in (ROOT / "lightsaft_infer").glob("*/__init__.py")]
+    packages = ["lightsaft_infer", *(f"lightsaft_infer.{name}" for name in sorted([*folders, "models"]))]
+    assert config["options"]["packages"].split() == packages
     assert lightsaft_infer.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 

@@ -12,10 +12,11 @@ import pytest
 import soundfile
 from conftest import noise
 
-from lightsaft_infer import AudioError, ModelError, OutputError, report
+from lightsaft_infer import AudioError, ModelError, OutputError
 from lightsaft_infer.cli import main
-from lightsaft_infer.page import clock, escape, fill, number
+from lightsaft_infer.report import build as report
 from lightsaft_infer.report import find_stems, write_report
+from lightsaft_infer.report.page import clock, escape, fill, number
 
 NASTY = "<script>alert(1)<img src=x onerror=alert(2)>\"'&amp;{{js}}"
 

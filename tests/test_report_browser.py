@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from lightsaft_infer.report import write_report
+from lightsaft_infer.report.build import write_report
 
 webdriver = pytest.importorskip("selenium.webdriver")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -12,9 +12,18 @@ import soundfile
 from conftest import noise, split
 
 from lightsaft_infer import AudioError, sdr
-from lightsaft_infer.loudness import Loudness, k_weighting
-from lightsaft_infer.measure import compare, frames_of, measure
-from lightsaft_infer.pictures import COLUMNS, MELS, Waveform, magma, mel_png, mel_spectrogram, mel_transform, png
+from lightsaft_infer.report.loudness import Loudness, k_weighting
+from lightsaft_infer.report.measure import compare, frames_of, measure
+from lightsaft_infer.report.spectrogram import (
+    COLUMNS,
+    MELS,
+    Waveform,
+    magma,
+    mel_png,
+    mel_spectrogram,
+    mel_transform,
+    png,
+)
 
 
 @pytest.fixture

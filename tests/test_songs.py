@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lightsaft_infer import EvaluationError
-from lightsaft_infer.songs import find_stems, match
+from lightsaft_infer.evaluation.song_tree import find_stems, match
 
 MUSDB = ("mixture", "vocals", "drums", "bass", "other")
 

@@ -9,7 +9,7 @@ import soundfile
 from conftest import noise, split
 
 from lightsaft_infer import OutputError
-from lightsaft_infer.stems import WAV_BYTES, StemWriter, output_format
+from lightsaft_infer.audio.stem_writer import WAV_BYTES, StemWriter, output_format
 
 FORM = {"sample_rate": 44100, "channels": 2}
 
@@ -168,7 +168,7 @@ FULL_DISK = """
 import resource, sys
 import numpy as np
 from lightsaft_infer import OutputError
-from lightsaft_infer.stems import StemWriter
+from lightsaft_infer.audio.stem_writer import StemWriter
 
 # A limit on the size of files gives the errors of a full disk without one.
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))

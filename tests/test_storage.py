@@ -10,12 +10,13 @@ from conftest import noise
 from data.make_model import GAINS
 from test_batch import OPTIONS, inline
 
-from lightsaft_infer import LightSAFTError, OutputError, storage
-from lightsaft_infer.batch import plan_batch, run_batch
-from lightsaft_infer.catalogue import find_tracks
-from lightsaft_infer.cluster import run_on_cluster
-from lightsaft_infer.journal import Journal, journal_path, read_journal
-from lightsaft_infer.track import file_digest
+from lightsaft_infer import LightSAFTError, OutputError
+from lightsaft_infer.batch import storage
+from lightsaft_infer.batch.dask_workers import run_on_cluster
+from lightsaft_infer.batch.discover import find_tracks
+from lightsaft_infer.batch.journal import Journal, journal_path, read_journal
+from lightsaft_infer.batch.run import plan_batch, run_batch
+from lightsaft_infer.batch.task import file_digest
 
 
 @pytest.fixture

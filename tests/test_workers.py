@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from data import worker_tasks
 
-from lightsaft_infer.workers import Lost, run_in_workers
+from lightsaft_infer.batch.local_workers import Lost, run_in_workers
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 

@@ -36,6 +36,6 @@ def leave_a_mark(folder):
 
 def supervise(folder):
     """Two tasks that never end, for a process of its own."""
-    from lightsaft_infer.workers import run_in_workers
+    from lightsaft_infer.batch.local_workers import run_in_workers
 
     list(run_in_workers(leave_a_mark, [folder, folder], workers=2))

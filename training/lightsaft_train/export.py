@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from lightsaft_infer.selftest import noise_rms
+from lightsaft_infer.verify import noise_rms
 
 from .tiles import traced_in_tiles
 from .tracing import OPSET, folded, traced

@@ -12,7 +12,7 @@ from lightsaft_train.cost import multiply_adds  # noqa: E402
 from lightsaft_train.networks import build  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
-from lightsaft_infer.selftest import agrees, selftest  # noqa: E402
+from lightsaft_infer.verify import agrees, selftest  # noqa: E402
 
 
 @pytest.fixture(scope="session")

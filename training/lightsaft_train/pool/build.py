@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from lightsaft_infer.workers import follow_parent
+from lightsaft_infer.batch import follow_parent
 
 from ..tracks import SAMPLE_RATE, TARGETS, DataError
 from . import studio

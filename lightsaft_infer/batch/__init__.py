@@ -1,0 +1,27 @@
+"""A folder of tracks into a folder of stems: the plan, the workers that carry it out, and the journal."""
+
+from .dask_workers import run_on_cluster
+from .discover import find_tracks, stem_folders
+from .journal import Journal, journal_path, read_journal
+from .local_workers import Lost, follow_parent, run_in_workers
+from .run import check_cores, plan_batch, run_batch
+from .storage import is_url
+from .task import Track, separate_track
+
+__all__ = [
+    "Journal",
+    "Lost",
+    "Track",
+    "check_cores",
+    "find_tracks",
+    "follow_parent",
+    "is_url",
+    "journal_path",
+    "plan_batch",
+    "read_journal",
+    "run_batch",
+    "run_in_workers",
+    "run_on_cluster",
+    "separate_track",
+    "stem_folders",
+]

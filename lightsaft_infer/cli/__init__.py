@@ -1,0 +1,5 @@
+"""The command `lightsaft`."""
+
+from .main import entry, main
+
+__all__ = ["entry", "main"]

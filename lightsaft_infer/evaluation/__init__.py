@@ -1,0 +1,8 @@
+"""Scores of separated songs against their true stems."""
+
+from .bss_eval import bss_eval
+from .metrics import sdr, sdr_of_energies, si_sdr
+from .scores import evaluate
+from .table import table
+
+__all__ = ["bss_eval", "evaluate", "sdr", "sdr_of_energies", "si_sdr", "table"]

@@ -1,0 +1,6 @@
+"""A report to see and hear: one HTML file of a mixture and its stems."""
+
+from .build import find_stems, write_report
+from .encode import FORMATS
+
+__all__ = ["FORMATS", "find_stems", "write_report"]
