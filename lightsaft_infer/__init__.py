@@ -16,8 +16,8 @@ from .manifest import Manifest
 from .separate_file import separate_file
 from .separator import Separator
 from .time_limit import TimeLimit
+from .version import __version__ as __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "AudioError",
     "AudioReader",

@@ -8,6 +8,8 @@ from data.make_model import write_model
 
 from lightsaft_infer import Manifest, Separator
 
+pytest.register_assert_rewrite("helpers")
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
 
 

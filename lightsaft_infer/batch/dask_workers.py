@@ -11,9 +11,9 @@ import hashlib
 import json
 import time
 
-from .. import __version__
 from ..errors import ClusterError, ModelError
 from ..manifest import Manifest, default_manifest_path
+from ..version import __version__
 from .local_workers import ATTEMPTS, Lost
 from .storage import absolute
 

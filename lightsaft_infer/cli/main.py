@@ -5,8 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
-from .. import __version__
 from ..errors import LightSAFTError
+from ..version import __version__
 from .batch import add_batch
 from .benchmark import add_benchmark
 from .evaluate import add_evaluate

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from .. import __version__
 from ..audio import check_outputs, write_text
 from ..errors import AudioError
 from ..manifest import Manifest, default_manifest_path
+from ..version import __version__
 from .encode import FORMATS, check_embeddable, embedded_rate, encode
 from .measure import compare, frames_of, measure
 from .page import clock, page_parts

@@ -1,33 +1,15 @@
 """AudioReader on pipes: every format that can be had out of one, at lengths that no header tells."""
 
 import os
-import shutil
 import struct
 import threading
 
 import numpy as np
 import pytest
 import soundfile
-from conftest import noise
+from helpers import AUDIO, encoded, needs_ffmpeg, with_size
 
 from lightsaft_infer import AudioError, AudioReader
-
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-AUDIO = noise(2, 30_001) * np.float32(0.9)
-
-
-def encoded(folder, audio=AUDIO, sample_rate=44100, container="WAV", subtype="FLOAT"):
-    """The bytes of a sound file."""
-    path = folder / "encoded"
-    soundfile.write(path, audio.T, sample_rate, format=container, subtype=subtype)
-    return path.read_bytes()
-
-
-def with_size(content, size):
-    """A WAV file's bytes, with a size declared for its audio."""
-    place = content.index(b"data") + 4
-    size = struct.pack("<I", size)
-    return content[:4] + size + content[8:place] + size + content[place + 4 :]
 
 
 def read_piped(content, size=65536):

@@ -2,8 +2,6 @@
 
 import collections
 import contextlib
-import hashlib
-import json
 import os
 import random
 import re
@@ -17,10 +15,9 @@ import pytest
 import soundfile
 from conftest import noise
 from data.make_model import GAINS
-from test_workers import is_alive, posix, wait_for
+from helpers import FRAMES, check_whole, is_alive, journal, posix, wait_for
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes by Linux's /proc")
-FRAMES = 60_000
 TRACKS = 24
 
 
@@ -50,32 +47,6 @@ def start(tmp_path, model_path):
         )
 
     return start
-
-
-def journal(out):
-    """All entries, in their order; a torn last line is none."""
-    path = out / "journal.jsonl"
-    entries = []
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        try:
-            entries.append(json.loads(line))
-        except ValueError:
-            continue
-    return entries
-
-
-def check_whole(out):
-    """Every file under a final name is whole, and every journaled one is the journaled one."""
-    for path in out.rglob("[!.]*.wav"):
-        if path.is_file():
-            assert soundfile.info(path).frames == FRAMES
-            assert soundfile.read(path)[0].shape == (FRAMES, 2)
-    for entry in {entry["track"]: entry for entry in journal(out)}.values():
-        assert entry["status"] == "done"
-        assert set(entry["outputs"]) == set(GAINS)
-        for output in entry["outputs"].values():
-            content = (out / output["file"]).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == output["sha256"]
 
 
 def children(pid):

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from conftest import noise
 from data.make_model import GAINS
-from test_batch import OPTIONS, inline
+from helpers import OPTIONS, inline
 
 from lightsaft_infer import LightSAFTError, OutputError
 from lightsaft_infer.batch import storage

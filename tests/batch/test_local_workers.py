@@ -5,31 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from data import worker_tasks
+from helpers import is_alive, posix, wait_for
 
 from lightsaft_infer.batch.local_workers import Lost, run_in_workers
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
-
-
-def wait_for(condition):
-    """For what must come, however long this machine takes; a test that hangs has failed."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def is_alive(pid):
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_every_task_has_its_result_and_workers_are_bounded():
@@ -67,7 +49,7 @@ def test_workers_end_in_good_order_with_their_parent(tmp_path, number):
     code = f"from data.worker_tasks import supervise; supervise({str(tmp_path)!r})"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])},
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

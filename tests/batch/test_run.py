@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from conftest import noise
 from data.make_model import GAINS, gains_graph, write_model
+from helpers import OPTIONS, inline
 
 from lightsaft_infer import LightSAFTError, Manifest, OutputError
 from lightsaft_infer.batch.discover import find_tracks
@@ -16,21 +17,6 @@ from lightsaft_infer.batch.journal import NAME, Journal, read_journal
 from lightsaft_infer.batch.local_workers import Lost
 from lightsaft_infer.batch.run import check_cores, plan_batch, run_batch
 from lightsaft_infer.batch.task import file_digest
-
-OPTIONS = {
-    "targets": list(GAINS),
-    "residual": None,
-    "consistency": False,
-    "format": "wav",
-    "subtype": "FLOAT",
-    "clip": "scale",
-}
-
-
-def inline(function, tracks):
-    """An engine without processes."""
-    for track in tracks:
-        yield track, function(track)
 
 
 class Batch:

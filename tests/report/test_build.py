@@ -1,4 +1,4 @@
-"""`lightsaft report`: the page as text. What it does in a browser is in test_report_browser.py."""
+"""`lightsaft report`: the page as text. What it does in a browser is in test_browser.py."""
 
 import base64
 import hashlib

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from conftest import noise
 from data.make_model import gains_graph, write_model
-from test_pipes import AUDIO, encoded, needs_ffmpeg, with_size
+from helpers import AUDIO, encoded, needs_ffmpeg, with_size
 
 linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
 UNKNOWN = struct.pack("<I", 0xFFFFFFFF)

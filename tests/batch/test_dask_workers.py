@@ -15,9 +15,7 @@ import soundfile
 from conftest import noise
 from data import cluster_tasks
 from data.make_model import GAINS, gains_graph, write_model
-from test_batch import OPTIONS
-from test_batch_command import check_whole, journal
-from test_workers import wait_for
+from helpers import OPTIONS, check_whole, journal, wait_for
 
 import lightsaft_infer
 from lightsaft_infer import LightSAFTError, Manifest
@@ -46,7 +44,7 @@ class Cluster:
         return self._start("worker", self.address, *options, "--host", "127.0.0.1")
 
     def _start(self, kind, *arguments):
-        paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+        paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
         with open(self.folder / "log", "ab") as log:
             command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments, "--no-dashboard"]
             process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": paths})
