@@ -16,7 +16,7 @@ from statistics import median
 
 import torch
 from lightsaft_train.config import PRESETS, changed
-from lightsaft_train.cost import multiply_adds_per_second
+from lightsaft_train.export.cost import multiply_adds_per_second
 from lightsaft_train.run import keep_memory
 from lightsaft_train.trainer import Plan, Trainer, samples
 

@@ -1,9 +1,12 @@
 """What is imported when, and what is installed."""
 
+import ast
 import configparser
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import lightsaft_infer
 
@@ -33,6 +36,22 @@ def test_setup_names_every_package_and_the_version():
     packages = ["lightsaft_infer", *(f"lightsaft_infer.{name}" for name in sorted([*folders, "models"]))]
     assert config["options"]["packages"].split() == packages
     assert lightsaft_infer.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", ["lightsaft_infer", "training/lightsaft_train"])
+def test_rooms_are_entered_by_their_front_doors(package):
+    """No module imports from the inside of a room (a folder) that it does not lie in."""
+    root = ROOT / package
+    rooms = {path.parent for path in root.rglob("__init__.py")} - {root, root / "pool"}
+    wrong, arrows = [], 0
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                arrows += 1
+                place = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+                wrong += [f"{path}: {place}" for room in place.parents if room in rooms and room not in path.parents]
+    assert arrows > 100
+    assert wrong == []
 
 
 def test_every_public_name_is_there_and_documented():

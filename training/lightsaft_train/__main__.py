@@ -26,8 +26,8 @@ def main(argv=None):
     _add_plot(commands)
     _add_export(commands)
     args = parser.parse_args(argv)
-    from .checkpoint import CheckpointError
-    from .tracks import DataError
+    from .data import DataError
+    from .export import CheckpointError
 
     try:
         return args.run(args)
@@ -50,9 +50,7 @@ def _add_convert(commands):
 
 
 def _convert(args):
-    from .checkpoint import CheckpointError, read_checkpoint
-    from .export import write_model
-    from .published import network_of
+    from .export import CheckpointError, network_of, read_checkpoint, write_model
 
     config = None
     if args.config is not None:
@@ -114,9 +112,9 @@ def _add_modules(commands):
 
 
 def _modules(args):
-    from .pool.modules import build
+    from .pool.composed import render_modules
 
-    manifest = build(args.packages, args.output, progress=lambda text: print(text, flush=True))
+    manifest = render_modules(args.packages, args.output, progress=lambda text: print(text, flush=True))
     for target, minutes in manifest["minutes"].items():
         print(f"{target} {minutes:.0f} min")
     return 0
@@ -133,9 +131,8 @@ def _add_page(commands):
 
 
 def _page(args):
-    from .mixing import Mixer
+    from .data import SAMPLE_RATE, Mixer, find_tracks
     from .pictures import SECONDS, draw_page
-    from .tracks import SAMPLE_RATE, find_tracks
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
     mixer = Mixer(tuple(tracks), int(SECONDS * SAMPLE_RATE))
@@ -171,8 +168,8 @@ def _add_train(commands):
 
 
 def _train(args):
+    from .data import find_tracks
     from .run import Data, Pace, say, train
-    from .tracks import find_tracks
     from .trainer import Plan
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
@@ -251,10 +248,10 @@ def _add_export(commands):
 
 
 def _export(args):
+    from .data import find_tracks
     from .evaluation import score, separator_of, summary
     from .export import write_model
     from .packing import averaged_network
-    from .tracks import find_tracks
 
     network, kept = averaged_network(args.run_folder / ("checkpoint.pt" if args.last else "best.pt"))
     if args.frames:

@@ -7,8 +7,8 @@ import numpy as np
 
 from lightsaft_infer import Separator, sdr
 
+from .data import TARGETS
 from .export import write_model
-from .tracks import TARGETS
 
 
 def separator_of(network, *, float16=False):

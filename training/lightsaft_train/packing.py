@@ -5,10 +5,9 @@ from pathlib import Path
 import torch
 
 from .config import Config, changed
-from .growth import grow
-from .networks import build
+from .data import DataError
+from .networks import build, grow
 from .run import save
-from .tracks import DataError
 from .trainer import Plan, Trainer
 
 

@@ -10,7 +10,7 @@ import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .tracks import SAMPLE_RATE, TARGETS
+from .data import SAMPLE_RATE, TARGETS
 
 COLUMNS = ("mixture", *TARGETS)
 SECONDS = 6.0  # shown of a song

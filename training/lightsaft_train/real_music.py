@@ -30,7 +30,7 @@ def add_commands(commands):
 
 
 def _instrumentals(args):
-    from .pool.instrumentals import build_tree
+    from .pool.real import build_tree
 
     manifest = _with_bar(build_tree, args)
     for stem, minutes in manifest["minutes"].items():
@@ -39,26 +39,26 @@ def _instrumentals(args):
 
 
 def _judge(args):
-    from .pool.judge_songs import render
+    from .pool.real import render_judge
 
-    _with_bar(render, args)
+    _with_bar(render_judge, args)
     return 0
 
 
 def _stretches(args):
-    from .pool.stretches import render
+    from .pool.real import render_stretches
 
-    render(args.pool, args.output)
+    render_stretches(args.pool, args.output)
     return 0
 
 
 def _pseudo_stems(args):
     from lightsaft_infer import Separator
 
-    from .pool.pseudo_stems import build
+    from .pool.real import split_tree
 
     with _bar() as progress:
-        build(args.tree, args.output, Separator.from_file(args.model), progress=progress)
+        split_tree(args.tree, args.output, Separator.from_file(args.model), progress=progress)
     return 0
 
 

@@ -18,9 +18,8 @@ from statistics import mean
 import torch
 import torch.distributed as dist
 
+from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer
 from .evaluation import score, separator_of, summary
-from .mixing import Mixer
-from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS
 from .trainer import Plan, Trainer, learning_rate, samples
 
 LOG = ("step", "minutes", "loss", "gradient", "rate", "target_seconds_per_second")

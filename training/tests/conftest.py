@@ -17,7 +17,7 @@ class Golden:
     """One family's small network with random weights, an input, and the published outputs."""
 
     def __init__(self, name):
-        from lightsaft_train.published import published_config
+        from lightsaft_train.export.published_checkpoint import published_config
 
         with np.load(DATA / f"{name}.npz") as file:
             arrays = dict(file)
@@ -48,7 +48,7 @@ def golden(request):
 
 @pytest.fixture(scope="session")
 def golden_network(golden):
-    from lightsaft_train.published import network_of
+    from lightsaft_train.export.published_checkpoint import network_of
 
     return network_of({"state_dict": golden.state_dict}, config=golden.published)[0]
 
@@ -56,7 +56,7 @@ def golden_network(golden):
 @pytest.fixture(scope="session")
 def golden_model(golden, golden_network, tmp_path_factory):
     """Manifest of the exported golden network."""
-    from lightsaft_train.export import write_model
+    from lightsaft_train.export.onnx_model import write_model
 
     folder = tmp_path_factory.mktemp(golden.name)
     about = {"version": "1", "licence": "CC0 1.0", "training": {}, "scores": {}}

@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 import pytest
-from lightsaft_train.pool.compose import bass_part, compose, drum_part, vocal_melody
-from lightsaft_train.pool.feel import Feel, parse
-from lightsaft_train.pool.grooves import CHANCES, GROOVES
-from lightsaft_train.pool.harmony import MAJOR, MINOR, voicing
-from lightsaft_train.pool.styles import STYLES, draw_style, fitting
+from lightsaft_train.pool.score.compose import bass_part, compose, drum_part, vocal_melody
+from lightsaft_train.pool.score.feel import Feel, parse
+from lightsaft_train.pool.score.grooves import CHANCES, GROOVES
+from lightsaft_train.pool.score.harmony import MAJOR, MINOR, voicing
+from lightsaft_train.pool.score.styles import STYLES, draw_style, fitting
 
 SEEDS = range(50)
 

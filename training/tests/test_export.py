@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from lightsaft_train.config import PRESETS  # noqa: E402
-from lightsaft_train.cost import multiply_adds  # noqa: E402
-from lightsaft_train.networks import build  # noqa: E402
+from lightsaft_train.export.cost import multiply_adds  # noqa: E402
+from lightsaft_train.networks.build import build  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 from lightsaft_infer.verify import agrees, selftest  # noqa: E402

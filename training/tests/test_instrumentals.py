@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 from lightsaft_train.__main__ import main
-from lightsaft_train.pool import instrumentals, packages
-from lightsaft_train.pool.instrumentals import Piece, build_tree, pieces, uses
-from lightsaft_train.pool.judge_songs import recipe
-from lightsaft_train.tracks import DataError
+from lightsaft_train.data.tracks import DataError
+from lightsaft_train.pool.real import instrumentals, packages
+from lightsaft_train.pool.real.instrumentals import Piece, build_tree, pieces, uses
+from lightsaft_train.pool.real.judge_songs import recipe
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
 COLUMNS = ("package", "package version", "path inside the package", "unique_seconds", "genre", "licence", "kind")

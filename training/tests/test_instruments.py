@@ -7,19 +7,10 @@ import mido
 import numpy as np
 import pytest
 import soundfile
-from lightsaft_train.pool import (
-    accompaniment,
-    drumkits,
-    drumloops,
-    kitfiles,
-    midi,
-    performance,
-    rigs,
-    sampler,
-    soundfonts,
-    studio,
-)
-from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part, Score
+from lightsaft_train.pool import studio
+from lightsaft_train.pool.instruments import drumkits, drumloops, kitfiles, performance, rigs, sampler, soundfonts
+from lightsaft_train.pool.score import accompaniment, midi
+from lightsaft_train.pool.score.notes import SAMPLE_RATE, Note, Part, Score
 
 LIMIT = 10 ** (-3 / 20) + 1e-4
 

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train import mixing
-from lightsaft_train.augment import HEAVY, augmented, chopped, gate, limited, low_passed, resampled
-from lightsaft_train.mixing import Mixer, levelled
-from lightsaft_train.tracks import TARGETS, DataError, find_tracks
+from lightsaft_train.data import mixing
+from lightsaft_train.data.augment import HEAVY, augmented, chopped, gate, limited, low_passed, resampled
+from lightsaft_train.data.mixing import Mixer, levelled
+from lightsaft_train.data.tracks import TARGETS, DataError, find_tracks
 
 SAMPLES = 20000
 
@@ -69,8 +69,8 @@ def test_stems_of_different_songs(tracks, monkeypatch):
     monkeypatch.setattr(mixing, "COHERENT", 0.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
     monkeypatch.setattr(mixing, "DOUBLED", dict.fromkeys(TARGETS, 0.0))
-    monkeypatch.setattr("lightsaft_train.augment.SPEED", 0.0)
-    monkeypatch.setattr("lightsaft_train.augment.PITCH", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.SPEED", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.PITCH", 0.0)
     songs = set()
     for step in range(8):
         _, stems, _ = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
@@ -97,7 +97,7 @@ def test_partial_labels(tracks_with_sums, monkeypatch):
     """Targets known by their sum alone: the sum's row is theirs, nothing else is shown of them, the voice is known."""
     monkeypatch.setattr(mixing, "PARTIAL", 1.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
-    monkeypatch.setattr("lightsaft_train.augment.CLIPPING", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.CLIPPING", 0.0)
     bright = tuple(track for track in tracks_with_sums if not track.bandwidths)
     in_step = 0
     for step in range(30):
@@ -126,7 +126,7 @@ def test_sums_of_some_targets():
 
 
 def test_a_mixture_ends_at_the_lowest_bandwidth_of_its_stems(tracks_with_sums, monkeypatch):
-    monkeypatch.setattr("lightsaft_train.augment.CLIPPING", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.CLIPPING", 0.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
     dull = tuple(track for track in tracks_with_sums if track.bandwidths)
     others = tuple(track for track in tracks_with_sums if "vocals" not in track.stems or len(track.stems) == 4)
@@ -167,7 +167,7 @@ def test_some_basses_keep_only_what_is_low(monkeypatch):
         power = np.square(np.abs(np.fft.rfft(augmented(noise, np.random.default_rng(seed), 30000, target)[0])))
         return power[30000 * 1000 // 44100 :].sum() / power.sum()
 
-    monkeypatch.setattr("lightsaft_train.augment.DEEP", 1.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.DEEP", 1.0)
     assert max(high_share("bass", seed) for seed in range(20)) < 0.1
     assert min(high_share("drums", seed) for seed in range(20)) > 0.3
 
@@ -179,7 +179,7 @@ def test_some_drums_are_heavy(monkeypatch):
         power = np.square(np.abs(np.fft.rfft(augmented(noise, np.random.default_rng(seed), 44100, "drums")[0])))
         return power[:60].sum() / power.sum()
 
-    monkeypatch.setattr("lightsaft_train.augment.FILTER", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.FILTER", 0.0)
     shares = []
     for odds in (0.0, 1.0):
         monkeypatch.setitem(HEAVY, "drums", odds)
@@ -236,8 +236,8 @@ def test_speed_moves_the_pitch():
 
 
 def test_a_limiter_keeps_the_mixture_below_full_scale_and_the_sum(monkeypatch):
-    monkeypatch.setattr("lightsaft_train.augment.LIMITER", 1.0)
-    monkeypatch.setattr("lightsaft_train.augment.CLIPPING", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.LIMITER", 1.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.CLIPPING", 0.0)
     stems = 0.2 * np.random.default_rng(1).standard_normal((4, 2, 44100)).astype(np.float32)
     stems[:, :, 20000:] *= 0.1
     reductions = []

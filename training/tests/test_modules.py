@@ -8,13 +8,13 @@ import zlib
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.pool import lmms, modules, openmpt
-from lightsaft_train.pool.build import write_manifest, write_song
-from lightsaft_train.pool.instrument_names import VOICE, agreed, class_of_name, class_of_source
-from lightsaft_train.pool.instrument_sounds import class_of
+from lightsaft_train.data.tracks import DataError
+from lightsaft_train.pool.composed import lmms, modules, openmpt
+from lightsaft_train.pool.composed.instrument_names import VOICE, agreed, class_of_name, class_of_source
+from lightsaft_train.pool.composed.instrument_sounds import class_of
 from lightsaft_train.pool.licences import licence_of
 from lightsaft_train.pool.module_sources import MODULES, left_out
-from lightsaft_train.tracks import DataError
+from lightsaft_train.pool.song_files import write_manifest, write_song
 
 NAMES = {
     "bass drum": "drums",
@@ -158,7 +158,7 @@ def test_a_tree_of_modules(tmp_path):
     write_mod(folder / "a.mod")
     write_mod(folder / "satisfy.xm")
     said = []
-    manifest = modules.build(tmp_path / "packages", tmp_path / "tree", progress=said.append)
+    manifest = modules.render_modules(tmp_path / "packages", tmp_path / "tree", progress=said.append)
     assert len(said) == 1
     song = tmp_path / "tree" / "njam-data__a.mod"
     told = json.loads((song / "song.json").read_text())
@@ -168,10 +168,10 @@ def test_a_tree_of_modules(tmp_path):
     assert len({sf.info(song / name).frames for name in names - {"song.json"}}) == 1
     assert manifest["sources"]["module njam-data/a.mod"]["licence"] == "GPL-2+"
     assert manifest["minutes"]["drums+bass+other"] == manifest["minutes"]["drums"] > 0.1
-    modules.build(tmp_path / "packages", tmp_path / "tree", progress=said.append)
+    modules.render_modules(tmp_path / "packages", tmp_path / "tree", progress=said.append)
     assert len(said) == 1
     with pytest.raises(DataError, match="expected packages such as"):
-        modules.build(tmp_path / "tree", tmp_path / "other")
+        modules.render_modules(tmp_path / "tree", tmp_path / "other")
 
 
 def test_voices_are_left_out_and_doubtful_instruments_join_the_accompaniment():

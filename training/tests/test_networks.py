@@ -5,11 +5,11 @@ from conftest import FAMILIES, PUBLISHED
 
 torch = pytest.importorskip("torch")
 
-from lightsaft_train.blocks import mix_sources, mixing, pocm  # noqa: E402
-from lightsaft_train.checkpoint import load_weights  # noqa: E402
 from lightsaft_train.config import PRESETS, Config  # noqa: E402
-from lightsaft_train.networks import build  # noqa: E402
-from lightsaft_train.published import published_config  # noqa: E402
+from lightsaft_train.export.checkpoint import load_weights  # noqa: E402
+from lightsaft_train.export.published_checkpoint import published_config  # noqa: E402
+from lightsaft_train.networks.blocks import mix_sources, mixing, pocm  # noqa: E402
+from lightsaft_train.networks.build import build  # noqa: E402
 
 PARAMETERS = {
     "lightsaft-paper": 3_851_644,  # Jeong et al., Table 1: 3.8 M

@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
+from lightsaft_train.data.tracks import DataError, find_tracks
 from lightsaft_train.pool import build as build_module
-from lightsaft_train.pool.build import build, draw_kind, write_manifest, write_song
+from lightsaft_train.pool.build import build, draw_kind
 from lightsaft_train.pool.licences import RECORDINGS, licence_of
-from lightsaft_train.tracks import DataError, find_tracks
+from lightsaft_train.pool.song_files import write_manifest, write_song
 from scipy.signal import lfilter
 
 SEED = next(

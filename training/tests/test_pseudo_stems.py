@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import soundfile as sf
-from lightsaft_train.pool import pseudo_stems
-from lightsaft_train.tracks import find_tracks
+from lightsaft_train.data.tracks import find_tracks
+from lightsaft_train.pool.real import pseudo_stems
 
 SHARES = {"vocals": 0.4, "drums": 0.3, "bass": 0.2, "other": 0.1}
 
@@ -26,7 +26,9 @@ def test_a_tree_of_pseudo_stems(tmp_path):
         sf.write(tmp_path / "tree" / f"{name}.wav", audio, 44100, "PCM_16")
     (tmp_path / "tree" / "manifest.json").write_text('{"sources": {"x": {"licence": "CC0-1.0"}}}')
     counts = []
-    pseudo_stems.build(tmp_path / "tree", tmp_path / "split", Sharing(), progress=lambda *count: counts.append(count))
+    pseudo_stems.split_tree(
+        tmp_path / "tree", tmp_path / "split", Sharing(), progress=lambda *count: counts.append(count)
+    )
     assert counts == [(1, 2), (2, 2)]
     a, b = find_tracks(tmp_path / "split")
     assert (list(a.stems), list(b.stems)) == (["drums", "bass", "other"], ["bass", "other"])
@@ -38,7 +40,7 @@ def test_a_tree_of_pseudo_stems(tmp_path):
     manifest = json.loads((tmp_path / "split" / "manifest.json").read_text())
     assert manifest["sources"]["x"]["licence"] == "CC0-1.0"
     written = (tmp_path / "split" / "a" / "drums.flac").stat().st_mtime_ns
-    pseudo_stems.build(tmp_path / "tree", tmp_path / "split", Sharing())
+    pseudo_stems.split_tree(tmp_path / "tree", tmp_path / "split", Sharing())
     assert (tmp_path / "split" / "a" / "drums.flac").stat().st_mtime_ns == written
 
 

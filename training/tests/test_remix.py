@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from lightsaft_train.pool import remix
-from lightsaft_train.pool.score import SAMPLE_RATE
+from lightsaft_train.pool.score.notes import SAMPLE_RATE
+from lightsaft_train.pool.voices import remix
 
 SONG = (120.0, 9, True)  # tempo, tonic, minor
 WAYS = (remix.stutter, remix.reverse_bars, remix.filter_sweep, remix.varispeed, remix.vocode)

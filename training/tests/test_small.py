@@ -10,9 +10,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from lightsaft_train.config import PRESETS, SettingsError  # noqa: E402
-from lightsaft_train.export import write_model  # noqa: E402
-from lightsaft_train.networks import build  # noqa: E402
-from lightsaft_train.paths import Path  # noqa: E402
+from lightsaft_train.export.onnx_model import write_model  # noqa: E402
+from lightsaft_train.networks.build import build  # noqa: E402
+from lightsaft_train.networks.paths import Path  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 

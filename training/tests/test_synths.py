@@ -6,8 +6,8 @@ import pytest
 pytest.importorskip("numba")
 pytest.importorskip("pedalboard")
 
-from lightsaft_train.pool import synth_bass, synth_voices, synths
-from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part, frequency
+from lightsaft_train.pool.instruments import synth_bass, synth_voices, synths
+from lightsaft_train.pool.score.notes import SAMPLE_RATE, Note, Part, frequency
 
 STYLES = ("pad", "pluck", "arpeggio", "lead", "chords", "riff", "")
 LINE = Part("bass", 38, tuple(Note(0.25 * i, 0.2, 33 + 2 * (i % 4), 100) for i in range(8)))
@@ -140,7 +140,7 @@ def test_drums_start_where_they_are_hit():
 
 
 def test_every_drum_sounds_and_a_closed_hat_chokes_an_open_one():
-    from lightsaft_train.pool import synth_drums
+    from lightsaft_train.pool.instruments import synth_drums
 
     kit = synth_drums.Kit(np.random.default_rng(1))
     for pitch in range(27, 88):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.tracks import TARGETS, DataError, find_tracks, targets_of
+from lightsaft_train.data.tracks import TARGETS, DataError, find_tracks, targets_of
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ torch = pytest.importorskip("torch")
 from lightsaft_train import pictures  # noqa: E402
 from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.config import PRESETS  # noqa: E402
+from lightsaft_train.data.mixing import Mixer  # noqa: E402
+from lightsaft_train.data.tracks import TARGETS, find_tracks  # noqa: E402
 from lightsaft_train.evaluation import score, summary  # noqa: E402
-from lightsaft_train.export import write_model  # noqa: E402
+from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
-from lightsaft_train.mixing import Mixer  # noqa: E402
 from lightsaft_train.packing import averaged_network  # noqa: E402
-from lightsaft_train.pool.build import write_manifest  # noqa: E402
+from lightsaft_train.pool.song_files import write_manifest  # noqa: E402
 from lightsaft_train.run import Data, Pace, Run  # noqa: E402
-from lightsaft_train.tracks import TARGETS, find_tracks  # noqa: E402
 from lightsaft_train.trainer import Plan, Trainer, floor_at, learning_rate, samples  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import soundfile
-from lightsaft_train.pool import singing, vocal_chain, vocal_melody, vocal_modes, voices
 from lightsaft_train.pool.licences import licence_of
-from lightsaft_train.pool.score import SAMPLE_RATE, Note, Part
-from lightsaft_train.pool.singing import sing
-from lightsaft_train.pool.vocal_session import Session
+from lightsaft_train.pool.score.notes import SAMPLE_RATE, Note, Part
+from lightsaft_train.pool.voices import melody as vocal_melody
+from lightsaft_train.pool.voices import modes as vocal_modes
+from lightsaft_train.pool.voices import production as vocal_chain
+from lightsaft_train.pool.voices import recordings as voices
+from lightsaft_train.pool.voices import singing, world
+from lightsaft_train.pool.voices.session import Session
+from lightsaft_train.pool.voices.singing import sing
 from scipy.signal import lfilter
 
 
@@ -129,32 +133,32 @@ def test_phrases_without_pauses_are_short(tmp_path):
 
 def test_reciting_pitch_is_the_one_held_longest():
     x = np.concatenate([sung(110, 1.0, 1), sung(146.8, 2.0, 1)])
-    assert voices.reciting_pitch(x) == 50
+    assert world.reciting_pitch(x) == 50
 
 
 def test_resing_keeps_or_moves_pitch_and_length():
-    voice = voices.analyse(sung(220, syllables=1))
+    voice = world.analyse(sung(220, syllables=1))
     for transpose, formant, stretch in ((0, 1, 1), (5, 1.1, 1), (-7, 0.9, 1.3)):
-        x = voices.resing(voice, np.random.default_rng(1), transpose, formant=formant, stretch=stretch, loose=0)
+        x = world.resing(voice, np.random.default_rng(1), transpose, formant=formant, stretch=stretch, loose=0)
         assert x.dtype == np.float32
         assert len(x) == pytest.approx(1.5 * stretch * SAMPLE_RATE, rel=0.03)
         assert fundamental(x) == pytest.approx(220 * 2 ** (transpose / 12), rel=0.02)
 
 
 def test_formants_move_and_stay():
-    voice = voices.analyse(sung(110, 0.6, 1))
+    voice = world.analyse(sung(110, 0.6, 1))
     peaks = []
     for formant in (0.85, 1.0, 1.2):
-        again = voices.analyse(voices.resing(voice, np.random.default_rng(0), 3, formant=formant))
+        again = world.analyse(world.resing(voice, np.random.default_rng(0), 3, formant=formant))
         mean = again.envelope[again.f0 > 0].mean(axis=0)
-        peaks.append(voices.GRID[mean[:64].argmax()])
+        peaks.append(world.GRID[mean[:64].argmax()])
     assert peaks == pytest.approx([700 * 0.85, 700, 700 * 1.2], rel=0.12)
 
 
 def test_analysis_is_cached_and_the_same(recordings, cache):
-    first = voices.voice_of(recordings[0], cache)
+    first = world.voice_of(recordings[0], cache)
     kept = list(cache.iterdir())
-    second = voices.voice_of(recordings[0], cache)
+    second = world.voice_of(recordings[0], cache)
     assert list(cache.iterdir()) == kept
     for name in ("f0", "envelope", "aperiodicity"):
         assert getattr(first, name).dtype == np.float32
@@ -162,13 +166,13 @@ def test_analysis_is_cached_and_the_same(recordings, cache):
 
 
 def test_scale_steps():
-    np.testing.assert_array_equal(voices.snap(np.array([60.2, 61.4, 65.6]), 0, False), [60, 62, 65])
-    np.testing.assert_array_equal(voices.climb(np.array([60, 62, 71]), 2, 0, False), [64, 65, 74])
-    np.testing.assert_array_equal(voices.climb(np.array([60]), -7, 0, True), [48])
+    np.testing.assert_array_equal(world.snap(np.array([60.2, 61.4, 65.6]), 0, False), [60, 62, 65])
+    np.testing.assert_array_equal(world.climb(np.array([60, 62, 71]), 2, 0, False), [64, 65, 74])
+    np.testing.assert_array_equal(world.climb(np.array([60]), -7, 0, True), [48])
 
 
 def test_perform_sings_the_notes_in_time():
-    voice = voices.analyse(sung(200))
+    voice = world.analyse(sung(200))
     notes = (Note(0.5, 0.7, 57, 100), Note(1.5, 0.7, 64, 100))
     x = vocal_melody.perform(voice, notes, 2.5, np.random.default_rng(0), hard=True)
     assert len(x) == round(2.5 * SAMPLE_RATE)

@@ -1,6 +1,7 @@
 """The licences of the sources of the pool, by the names that `song.json` gives them."""
 
-from . import kitfiles, module_sources, soundfonts
+from . import module_sources
+from .instruments import kitfiles, soundfonts
 
 RECORDINGS = {  # as the README of the recordings and the texts beside it tell
     "voices sung": "CC0-1.0",

@@ -11,12 +11,10 @@ import numpy as np
 import soundfile as sf
 import soxr
 
-from . import compose, drumkits, drumloops, midi, rigs, sampler, singing, soundfonts, synths, voices
-from .accompaniment import GUITARS
-from .score import SAMPLE_RATE, silence
-from .vocal_chain import double
-
-PEAK = 0.7
+from .instruments import drumkits, drumloops, rigs, sampler, soundfonts, synths
+from .score import GUITARS, SAMPLE_RATE, compose, midi, silence
+from .voices import double, singing
+from .voices import recordings as voices
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,7 @@
+"""Songs to train on, and the mixtures that are made of their stems."""
+
+from .augment import edges
+from .mixing import Mixer
+from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError, find_tracks, targets_of
+
+__all__ = ["ACCOMPANIMENT", "SAMPLE_RATE", "TARGETS", "DataError", "Mixer", "edges", "find_tracks", "targets_of"]

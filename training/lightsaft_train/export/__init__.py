@@ -1,0 +1,7 @@
+"""From weights to models: ONNX graphs with their manifests, and the reading of published checkpoints."""
+
+from .checkpoint import CheckpointError, read_checkpoint
+from .onnx_model import write_model
+from .published_checkpoint import network_of
+
+__all__ = ["CheckpointError", "network_of", "read_checkpoint", "write_model"]

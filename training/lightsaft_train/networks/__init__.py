@@ -1,0 +1,8 @@
+"""The networks of the LaSAFT family, and how they grow."""
+
+from .blocks import ACTIVATIONS, mix_sources, mixing, per_image
+from .build import build
+from .growth import grow
+from .unet import N_TARGETS
+
+__all__ = ["ACTIVATIONS", "N_TARGETS", "build", "grow", "mix_sources", "mixing", "per_image"]

@@ -1,0 +1,142 @@
+"""Songs composed by people, split by instrument: tracker modules and LMMS projects from Debian's packages.
+
+A song's folder holds what of it is certainly `drums`, `bass` or `other`, and ACCOMPANIMENT, the sum of all its
+instruments but those like voices. Other than in the pool's other songs, the first three need not sum to the last.
+"""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from ...data import ACCOMPANIMENT, SAMPLE_RATE, DataError
+from ..module_sources import left_out
+from ..song_files import write_manifest, write_song
+from . import lmms
+from .instrument_names import VOICE, agreed, class_of_name
+from .instrument_sounds import class_of
+from .openmpt import Module
+
+SUFFIXES = (".mod", ".xm", ".s3m", ".it")
+PROJECTS = "lmms-common/usr/share/lmms/projects"
+LONGEST, SHORTEST = 300.0, 15.0  # seconds of a song
+TAIL = 3.0  # what sounds on after the end of a module
+ACTIVE = 3.0  # seconds that a stem has to sound
+DIFFERENCE = -50.0  # dB: how far the sum of the instruments may be from the song
+
+
+def render_modules(packages, folder, *, progress=print):
+    """Render the songs of the extracted packages that are missing in `folder`, and write and return its manifest.
+
+    packages : a folder of folders named by package. Raises DataError: it holds no songs.
+    """
+    packages, folder = Path(packages), Path(folder)
+    songs = [*_modules(packages), *_projects(packages)]
+    if not songs:
+        raise DataError(f"expected packages such as tecnoballz-data or lmms-common, extracted, in: {packages}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, source, path in songs:
+        target = folder / source.replace("/", "__").replace(" ", "_")
+        if (target / "song.json").exists():
+            continue
+        try:
+            sums = _module(path) if kind == "module" else _project(path, folder / ".lmms" / path.name)
+            stems = sums.stems(f"{kind} {source}")
+        except RuntimeError as error:
+            progress(f"{source}: left out: {error}")
+            continue
+        write_song(target, kind, stems, instruments=sums.told)
+        shutil.rmtree(folder / ".lmms" / path.name, ignore_errors=True)
+        progress(f"{source}: {sums.told}")
+    return write_manifest(folder)
+
+
+def _modules(packages):
+    """(kind, source, path) of the modules whose licence is known."""
+    for path in sorted(packages.glob("*/**/*")):
+        package = path.relative_to(packages).parts[0]
+        if path.suffix.lower() in SUFFIXES and not left_out(package, path.name):
+            yield "module", f"{package}/{path.name}", path
+
+
+def _projects(packages):
+    root = packages / PROJECTS
+    for path in sorted(root.glob("*/**/*.mmp*")):
+        if "tutorials" not in path.parts:
+            yield "lmms", str(path.relative_to(root)), path
+
+
+@dataclasses.dataclass
+class Sums:
+    """Sums of instruments by target, {target: audio (2, samples)}, and which instrument went where."""
+
+    audio: dict = dataclasses.field(default_factory=dict)
+    told: dict = dataclasses.field(default_factory=dict)
+
+    def add(self, name, kind, audio):
+        """Add an instrument of a class: VOICE is left out, None joins the accompaniment alone."""
+        heard = {None: "accompaniment only", VOICE: "left out"}.get(kind, kind)
+        self.told.setdefault(heard, []).append(name)
+        if kind != VOICE:
+            for target in {ACCOMPANIMENT, kind or ACCOMPANIMENT}:
+                if target in self.audio:
+                    self.audio[target] += audio
+                else:
+                    self.audio[target] = audio.copy()
+
+    def stems(self, source):
+        """What `write_song` writes: trimmed to where the song sounds. Raises RuntimeError: it is too short."""
+        whole = self.audio.get(ACCOMPANIMENT, np.zeros((2, 0), np.float32))
+        loud = np.flatnonzero(np.abs(whole).max(0) > 1e-3 * np.abs(whole).max(initial=0))
+        if len(loud) < SHORTEST * SAMPLE_RATE:
+            raise RuntimeError(f"sounds for less than {SHORTEST:.0f} s")
+        part = slice(loud[0], loud[-1] + 1)
+        cut = {target: np.ascontiguousarray(audio[:, part]) for target, audio in self.audio.items()}
+        return {target: (audio, {source}) for target, audio in cut.items() if _seconds_heard(audio) >= ACTIVE}
+
+
+def _seconds_heard(audio):
+    level = np.abs(audio[:, : audio.shape[1] // 441 * 441]).max(0).reshape(-1, 441).max(1)
+    return float((level > 1e-3 * level.max()).sum() / 100)
+
+
+def _module(path):
+    """The sums of a module's instruments; if they are not the whole song, the song as accompaniment alone."""
+    module = Module(path.read_bytes())
+    seconds = min(LONGEST, module.seconds + TAIL)
+    song = module.render(seconds)
+    rest, sums = song.copy(), Sums()
+    kinds = _kinds(module)
+    for index, (name, kind, notes) in enumerate(zip(module.names, kinds, module.notes, strict=True)):
+        audio = module.render(seconds, index) if notes else song[:, :0]
+        if np.abs(audio).max(initial=0) < 1e-4:
+            continue
+        audio = np.pad(audio, ((0, 0), (0, max(0, song.shape[1] - audio.shape[1]))))[:, : song.shape[1]]
+        rest -= audio
+        sums.add(f"{index + 1} {name}", class_of(kind, audio, notes), audio)
+    if np.mean(rest**2) <= 10 ** (DIFFERENCE / 10) * np.mean(song**2):
+        return sums
+    if VOICE in kinds:
+        raise RuntimeError("its instruments do not sum to the song, which has a voice")
+    whole = Sums()
+    whole.add("the song (its instruments do not sum to it)", None, song)
+    return whole
+
+
+def _kinds(module):
+    """Classes by the names of instruments, and of samples if there are as many of them."""
+    if len(module.sample_names) != len(module.names):
+        return [class_of_name(name) for name in module.names]
+    pairs = zip(module.names, module.sample_names, strict=True)
+    return [agreed([class_of_name(name) for name in pair]) for pair in pairs]
+
+
+def _project(path, work_folder):
+    lmms.render(path, work_folder)
+    sums = Sums()
+    for part, audio in lmms.read_parts(path, work_folder, LONGEST):
+        if np.abs(audio).max(initial=0) >= 1e-4:
+            name = f"{part.name} ({part.source})" if part.source else part.name
+            sums.add(name, class_of(part.kind, audio, part.notes, recorded=part.recorded), audio)
+    return sums

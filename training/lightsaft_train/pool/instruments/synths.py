@@ -1,0 +1,237 @@
+"""Synthesisers for everything else than bass and drums, with a patch drawn anew for every part.
+
+`bass`, `drums`, `effects` and `duck` are those of the modules next to this one."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pedalboard
+
+from ..score import SAMPLE_RATE, add, frequency, silence
+from .synth_bass import bass
+from .synth_drums import drums
+from .synth_effects import duck, effects
+from .synth_voices import (
+    HOP,
+    LOOP,
+    LOW,
+    PULSE,
+    SAW,
+    SYNC,
+    Line,
+    board,
+    butter,
+    chorus,
+    cut,
+    levelled,
+    oscillate,
+    ping_pong,
+    saturate,
+    smooth,
+    sweep,
+    ticks,
+    unison,
+)
+
+__all__ = ["bass", "drums", "duck", "effects", "other"]
+
+# Ranges of attack, decay and release in seconds, of the sustained level and of the filter's envelope in octaves.
+ENVELOPES = {
+    "pad": ((0.1, 1.2), (0.5, 3), (0.3, 1.5), (0.6, 1), (0, 2)),
+    "pluck": ((0.001, 0.006), (0.05, 0.35), (0.03, 0.3), (0, 0.2), (2, 5.5)),
+    "arpeggio": ((0.001, 0.01), (0.06, 0.5), (0.02, 0.3), (0, 0.5), (0.5, 4)),
+    "lead": ((0.002, 0.05), (0.1, 1), (0.03, 0.3), (0.4, 1), (0, 2)),
+    "chords": ((0.001, 0.02), (0.1, 0.7), (0.02, 0.3), (0, 0.8), (0, 4)),
+    "riff": ((0.001, 0.02), (0.08, 0.6), (0.02, 0.15), (0.1, 0.9), (0, 4)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Patch:
+    """A polyphonic sound: `amplitudes` of the waveform's harmonics, `ratios` (voices,) and `gains` (2, voices) of its
+    unison, envelopes in seconds, the filter's rest `cutoff` in Hz, its envelope in octaves (None: no filter)."""
+
+    amplitudes: np.ndarray
+    ratios: np.ndarray
+    gains: np.ndarray
+    attack: float
+    decay: float
+    sustain: float
+    release: float
+    cutoff: float | None
+    octaves: float
+    fall: float
+    resonance: float
+    slope: int
+    touch: float
+
+
+def other(part, seconds, rng, tempo=120.0):
+    """Audio float32 (2, samples) of a part played by a synthesiser drawn with `rng`, of the kind `part.style`."""
+    audio = silence(seconds)
+    notes = [note for note in part.notes if note.start < seconds and note.start + note.duration > 0]
+    if not notes or not audio.shape[1]:
+        return audio
+    style = part.style if part.style in ENVELOPES else list(ENVELOPES)[rng.integers(len(ENVELOPES))]
+    notes.sort(key=lambda note: (note.start, note.pitch))
+    overlaps = np.mean([b.start < a.start + 0.5 * a.duration for a, b in itertools.pairwise(notes)] or [0])
+    if style in ("lead", "riff") and overlaps < 0.1 and rng.random() < 0.75:
+        audio = _solo(notes, audio.shape[1], rng)
+    elif style in ("chords", "riff", "arpeggio", "pluck") and rng.random() < (0.4 if style == "chords" else 0.2):
+        _bells(notes, audio, rng)
+    else:
+        _poly(notes, audio, _patch(style, rng), rng)
+    return levelled(_rack(audio, style, tempo, rng), rng)
+
+
+def _waveform(rng):
+    """Amplitudes (harmonics,) of a waveform: saw, square, pulse, triangle, draw-bars, digital or with formants."""
+    k = np.arange(1, 1500)
+    kind = rng.choice(7, p=[0.38, 0.14, 0.14, 0.06, 0.1, 0.09, 0.09])
+    if kind == 4:
+        bars = np.zeros(24)
+        bars[[1, 2, 3, 4, 6, 8, 10, 12, 16]] = rng.uniform(0, 1, 9) ** 1.5
+        bars[2] += 0.3
+        return bars[1:]
+    odd = k % 2 == 1
+    pulse = 1.4 * np.abs(np.sin(np.pi * k * rng.uniform(0.08, 0.4))) / k
+    digital = rng.uniform(0, 1, len(k)) ** 3 * 3 / k ** rng.uniform(0.7, 1.5)
+    centres, widths = rng.uniform(2, 30, 3), rng.uniform(1, 5, 3)
+    bumps = 0.15 + sum(np.exp(-(((k - c) / w) ** 2)) for c, w in zip(centres, widths, strict=True))
+    return (1 / k, 1.3 * odd / k, pulse, 1.5 * odd / k**2, None, digital, 2 * bumps / k**0.8)[kind]
+
+
+def _patch(style, rng):
+    """A sound of a style."""
+    attack, decay, release, sustain, octaves = (rng.uniform(*span) for span in ENVELOPES[style])
+    voices = int(
+        rng.choice([1, 2, 3, 5, 7], p=[0.1, 0.2, 0.2, 0.25, 0.25] if style == "pad" else [0.3, 0.2, 0.15, 0.15, 0.2])
+    )
+    cents = np.linspace(-1, 1, voices) * np.exp(rng.uniform(1.4, 3.4)) if voices > 1 else np.zeros(1)
+    cents = cents + rng.normal(0, 1, voices) + (1200 * (rng.random(voices) < 0.25) if rng.random() < 0.25 else 0)
+    angles = np.pi / 4 * (1 + np.linspace(-1, 1, voices)[rng.permutation(voices)] * rng.uniform(0.2, 1) * (voices > 1))
+    gains = np.stack([np.cos(angles), np.sin(angles)]) / np.sqrt(voices)
+    filtered = style != "pad" and rng.random() < 0.85
+    cutoff = float(np.exp(rng.uniform(np.log(200), np.log(4000)))) if filtered else None
+    fall, resonance = decay * rng.uniform(0.3, 1.2), float(np.exp(rng.uniform(-0.4, 1.3)))
+    slope, touch = int(rng.integers(1, 3)), rng.uniform(0.2, 1.2)
+    amplitudes = _waveform(rng)
+    ratios = 2 ** (cents / 1200)
+    return Patch(
+        amplitudes, ratios, gains, attack, decay, sustain, release, cutoff, octaves, fall, resonance, slope, touch
+    )
+
+
+def _poly(notes, audio, patch, rng):
+    """Add notes played with a patch to audio (2, samples); every pitch's oscillators run on between its notes."""
+    loops = {}
+    for note in notes:
+        if note.pitch not in loops:
+            loops[note.pitch] = unison(note.pitch, patch.amplitudes, patch.ratios, patch.gains, rng)
+        level = _envelope(note, patch)
+        sound = cut(loops[note.pitch], int(rng.integers(LOOP)), len(level)) * level
+        if patch.cutoff:
+            time = np.arange(ticks(len(level))) * (HOP / SAMPLE_RATE)
+            octaves = patch.octaves * (note.velocity / 127) * np.exp(-time / patch.fall) + (note.pitch - 60) / 24
+            cutoff = patch.cutoff * 2**octaves
+            for resonance in (patch.resonance, 0.7)[: patch.slope]:
+                sound = sweep(sound, cutoff, resonance, LOW)
+        add(audio, sound, note.start)
+
+
+def _envelope(note, patch):
+    """Levels float32 (samples,) of a note from its start to the end of its release."""
+    samples = round((note.duration + patch.release) * SAMPLE_RATE) + 1
+    time = np.arange(ticks(samples) + 1) * (HOP / SAMPLE_RATE)
+    level = patch.sustain + (1 - patch.sustain) * np.exp(-time / patch.decay)
+    level *= np.minimum(time / patch.attack, 1)
+    over = np.clip((time - note.duration) / patch.release, 0, 1)
+    level *= (1 - over) ** 2 * (note.velocity / 127) ** patch.touch
+    if patch.sustain < 0.02:
+        samples = min(samples, round((patch.attack + 7 * patch.decay) * SAMPLE_RATE) + 1)
+    return smooth(level, samples)
+
+
+def _bells(notes, audio, rng):
+    """Add notes played by sines that bend each other's phase, as in electric pianos, bells and marimbas."""
+    ratio = float(rng.choice([1, 1, 2, 3, 3.5, 4, 7, 14, 1.41]))
+    index, decay = rng.uniform(0.3, 3.5), np.exp(rng.uniform(np.log(0.15), np.log(2.5)))
+    bright, release, spread = rng.uniform(0.1, 0.8) * decay, rng.uniform(0.03, 0.4), rng.uniform(0, 0.004)
+    length = min(6 * decay, max(note.duration for note in notes) + release)
+    time, tones = np.arange(round(length * SAMPLE_RATE)) / SAMPLE_RATE, {}
+    for note in notes:
+        key = (note.pitch, note.velocity // 32)
+        if key not in tones:
+            depth = index * (0.4 + 0.2 * key[1]) * np.exp(-time / bright)
+            turn = 2 * np.pi * frequency(note.pitch) * time
+            bend = depth * np.sin(ratio * turn)
+            sides = [np.sin(turn * scale + bend) for scale in (1 - spread, 1 + spread)]
+            tones[key] = (np.stack(sides) * np.exp(-time / decay) * np.minimum(1, time / 0.002)).astype(np.float32)
+        tone = tones[key][:, : round((note.duration + release) * SAMPLE_RATE)] * np.float32(note.velocity / 127)
+        fade = min(tone.shape[1], round(release * SAMPLE_RATE))
+        tone[:, tone.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32) ** 2
+        add(audio, tone, note.start)
+
+
+def _solo(notes, samples, rng):
+    """Audio (2, samples) of a lead of one voice: super-saw, square or hard sync, with vibrato and portamento."""
+    line = Line(notes, samples, rng.choice([0, 0.04, 0.1, 0.2]), bool(rng.random() < 0.5), lowest=False)
+    delayed = np.clip(line.age / rng.uniform(0.1, 0.6), 0, 1)
+    vibrato = rng.choice([0, 0.1, 0.3]) * np.sin(2 * np.pi * rng.uniform(4.5, 7) * line.time) * delayed
+    hertz = frequency(line.pitch + vibrato)
+    attack, decay, release, sustain, octaves = (rng.uniform(*span) for span in ENVELOPES["lead"])
+    envelope = line.envelope(attack, decay, sustain, release)
+    shape = int(rng.choice([SAW, SAW, PULSE, SYNC]))
+    width = np.full(len(hertz), rng.uniform(0.1, 0.5)) + 0.1 * np.sin(rng.uniform(0.5, 6) * line.time)
+    if shape == SYNC:
+        width = 1 + rng.uniform(0.5, 4) * line.envelope(0.01, rng.uniform(0.1, 1), rng.uniform(0, 1), 0.2)
+    audio, voices = (
+        np.zeros((2, samples), np.float32),
+        int(rng.choice([1, 2, 7])) if shape == SAW else int(rng.integers(1, 3)),
+    )
+    for offset in np.linspace(-1, 1, voices) * rng.uniform(4, 28) if voices > 1 else [0.0]:
+        sound = oscillate(hertz * 2 ** (offset / 1200), line.resets[:0], samples, rng.uniform(), shape, width)
+        angle = np.pi / 4 * (1 + rng.uniform(-0.8, 0.8) * (voices > 1))
+        audio += np.float32([[np.cos(angle)], [np.sin(angle)]]) * sound
+    cutoff = np.exp(rng.uniform(6.5, 9.2)) * 2 ** (octaves * envelope)
+    audio = sweep(audio, cutoff, np.exp(rng.uniform(-0.3, 1)), LOW)
+    return audio * smooth(envelope * line.velocity ** rng.uniform(0.2, 1), samples)
+
+
+def _rack(audio, style, tempo, rng):
+    """Audio (2, samples) through effects: distortion, filter sweeps over bars, modulation, echoes, reverb."""
+    if rng.random() < (0.35 if style in ("lead", "riff") else 0.12):
+        audio = saturate(audio, np.exp(rng.uniform(0.3, 2.7)))
+    if rng.random() < 0.05:
+        audio = board(audio, pedalboard.Bitcrush(rng.uniform(5, 10)))
+    if rng.random() < (0.7 if style == "pad" else 0.35):
+        audio = _turned(audio, tempo, rng)
+    if rng.random() < 0.4:
+        rate, wet = rng.uniform(0.1, 3), rng.uniform(0.2, 1)
+        if rng.random() < 0.3:
+            phaser = pedalboard.Phaser(rate / 2, wet, rng.uniform(400, 2500), rng.uniform(0, 0.6), 0.5)
+            audio = board(audio, phaser)
+        else:
+            depth, centre = rng.uniform(0.0004, 0.003) / max(rate, 1), rng.uniform(0.006, 0.018)
+            audio = audio + np.float32(wet) * chorus(audio, rate, depth, centre, rng.uniform(0, 0.5))
+    if rng.random() < (0.2 if style == "pad" else 0.45):
+        audio = ping_pong(
+            audio, 60 / tempo * rng.choice([0.5, 0.75, 1, 1.5]), rng.uniform(0.2, 0.65), rng.uniform(0.1, 0.5)
+        )
+    if rng.random() < 0.7:
+        room, wet = rng.uniform(0.2, 0.95), rng.uniform(0.05, 0.5 if style == "pad" else 0.3)
+        audio = board(audio, pedalboard.Reverb(room, rng.uniform(0.2, 0.8), wet, 1 - wet / 2, rng.uniform(0.7, 1)))
+    if rng.random() < 0.4:
+        audio = butter(audio, rng.uniform(80, 350), "highpass")
+    return audio
+
+
+def _turned(audio, tempo, rng):
+    """Audio through a filter that is turned slowly, over some bars, or swung in tempo."""
+    samples = audio.shape[1]
+    time = np.arange(ticks(samples)) * (HOP / SAMPLE_RATE)
+    cycle = 240 / tempo * float(rng.choice([0.5, 1, 4, 8, 16, 32], p=[0.05, 0.1, 0.2, 0.25, 0.25, 0.15]))
+    turn = np.sin(2 * np.pi * (time / cycle + rng.uniform()))
+    cutoff = np.exp(rng.uniform(6, 8.5)) * 2 ** (rng.uniform(0.5, 2.2) * turn)
+    return sweep(audio, cutoff, np.exp(rng.uniform(-0.4, 1.1)), LOW)

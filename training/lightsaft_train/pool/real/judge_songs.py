@@ -1,0 +1,160 @@
+"""The judge's songs: held-out voices over held-out instrumentals, at the levels of real songs.
+
+`training/judge.tsv` has a row a song. A voice, mono, is played faster or slower by up to two semitones and produced: by
+`vocal_chain.process` with the row's seed, or nearly dry, with a little compression, doubling and room. Levels are dBFS
+of root mean square over the whole song. A voice without high frequencies gets an instrumental without them. The files
+are 24-bit WAV; the mixture is their sum, and stays below full scale.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pedalboard
+import soundfile as sf
+import soxr
+from scipy.signal import butter, sosfiltfilt
+
+from ...data import ACCOMPANIMENT, SAMPLE_RATE, DataError
+from ..voices import doubled, process
+from .instrumentals import decoded, pieces, read_rows
+
+RECIPE = Path(__file__).parents[3] / "judge.tsv"
+SECONDS = 27.0
+PEAK = 0.98
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A song of the recipe: `voice` is a file below the recordings' `vocals/`, starts are in seconds, levels in dBFS,
+    `low_pass` in Hz, 0 for none; `production` is `dry` or `produced`."""
+
+    song: str
+    voice: str
+    voice_start: float
+    semitones: float
+    production: str
+    seed: int
+    instrumental: str
+    start: float
+    vocals_level: float
+    accompaniment_level: float
+    low_pass: float
+
+
+def recipe(path=RECIPE):
+    """The rows of the recipe. Raises DataError: it cannot be read, or a value is not of its kind."""
+    kinds = {field.name: field.type for field in dataclasses.fields(Row)}
+    try:
+        return [Row(**{name: kinds[name](text) for name, text in row.items()}) for row in read_rows(path)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"expected the columns {', '.join(kinds)} ({error}): {path}") from error
+
+
+def render_judge(recordings, tree, *, rows=None, packages=None, progress=None):
+    """Write the songs of the recipe that `tree` lacks, or has of another row.
+
+    packages : folder that keeps the .deb files (default: a temporary one); progress : called with (songs there, songs)
+
+    Raises DataError: a voice or an instrumental is missing, or is too short.
+    """
+    recordings, tree = Path(recordings), Path(tree)
+    rows, listed = recipe() if rows is None else rows, pieces(recordings)
+    todo = [row for row in rows if _written(tree / row.song) != dataclasses.asdict(row)]
+    known = {piece.name for piece in listed}
+    unknown = sorted({row.instrumental for row in todo} - known)
+    if unknown:
+        raise DataError(f"the list of instrumentals lacks: {', '.join(unknown)}")
+    wanted = [piece for piece in listed if piece.name in {row.instrumental for row in todo}]
+    done = len(rows) - len(todo)
+    for piece, audio, _ in decoded(listed, wanted, packages):
+        for row in todo:
+            if row.instrumental == piece.name:
+                stems = song(row, recordings / "vocals" / row.voice, audio)
+                write_stems(tree / row.song, stems, dataclasses.asdict(row))
+                done += 1
+                if progress:
+                    progress(done, len(rows))
+
+
+def _written(folder):
+    """The row of a finished song, or None."""
+    path = folder / "song.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def song(row, voice, instrumental):
+    """The stems {name: float32 (2, samples)} of a row: of the voice's file and the whole instrumental (2, samples)."""
+    start = round(row.start * SAMPLE_RATE)
+    accompaniment = instrumental[:, start : start + round(SECONDS * SAMPLE_RATE)]
+    if accompaniment.shape[1] < round(SECONDS * SAMPLE_RATE):
+        raise DataError(f"expected {SECONDS} s from {row.start} s, the piece is shorter: {row.instrumental}")
+    vocals = produced(_sung(voice, row), row.production, row.seed)
+    stems = {"vocals": (vocals, row.vocals_level), ACCOMPANIMENT: (accompaniment, row.accompaniment_level)}
+    stems = {name: levelled(low_passed(audio, row.low_pass), level) for name, (audio, level) in stems.items()}
+    scale = min(1.0, PEAK / np.abs(sum(stems.values())).max())
+    scale = min(scale, *(PEAK / np.abs(audio).max() for audio in stems.values()))
+    return {name: audio * np.float32(scale) for name, audio in stems.items()}
+
+
+def _sung(path, row):
+    """The row's stretch of a voice, mono (samples,), faster and higher by its semitones."""
+    try:
+        rate = sf.info(path).samplerate
+        speed = 2 ** (row.semitones / 12)
+        frames, start = int(np.ceil((SECONDS + 0.1) * speed * rate)), round(row.voice_start * rate)
+        audio, _ = sf.read(path, frames, start, dtype="float32", always_2d=True)
+    except sf.LibsndfileError as error:
+        raise DataError(f"expected a recorded voice ({error}): {path}") from error
+    audio = soxr.resample(audio.mean(axis=1), rate * speed, SAMPLE_RATE, quality="VHQ")
+    if len(audio) < SECONDS * SAMPLE_RATE:
+        raise DataError(f"expected {SECONDS * speed:.1f} s from {row.voice_start} s, the file is shorter: {path}")
+    return audio[: round(SECONDS * SAMPLE_RATE)]
+
+
+def produced(x, production, seed):
+    """A mono voice (samples,) as a stem (2, samples). `x` is brought to -20 dBFS first, where the dynamics work."""
+    rng = np.random.default_rng(seed)
+    x = levelled(x, -20.0)
+    if production == "produced":
+        tempo = rng.uniform(80, 140)
+        return process(np.stack([x, x]), np.zeros((2, len(x)), np.float32), tempo, rng)
+    if production != "dry":
+        raise DataError(f"expected a production of dry or produced, got {production}")
+    plugins = [
+        pedalboard.HighpassFilter(80),
+        pedalboard.Compressor(-24, rng.uniform(2, 4), rng.uniform(3, 10), rng.uniform(80, 160)),
+    ]
+    lead = pedalboard.Pedalboard(plugins)(x, SAMPLE_RATE)
+    audio = np.stack([lead, lead]) + doubled(lead, rng, rng.uniform(0, 0.2))
+    wet = rng.uniform(0.03, 0.1)
+    return pedalboard.Reverb(rng.uniform(0.15, 0.4), 0.6, wet, 1.0, 0.9)(audio, SAMPLE_RATE)
+
+
+def low_passed(audio, hertz):
+    """Audio (2, samples) without what is above; unchanged for 0 Hz."""
+    if not hertz:
+        return audio
+    sections = butter(8, hertz, fs=SAMPLE_RATE, output="sos")
+    return np.ascontiguousarray(sosfiltfilt(sections, audio), np.float32)
+
+
+def levelled(audio, level):
+    """Audio at a level in dBFS of root mean square."""
+    return audio * np.float32(10 ** (level / 20) / np.sqrt(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
+
+
+def write_stems(path, stems, about):
+    """Write stems {name: audio (2, samples)} as 24-bit WAV with `song.json`, the dict `about`; the folder gets its name
+    when it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for name, audio in stems.items():
+        sf.write(part / f"{name}.wav", audio.T, SAMPLE_RATE, "PCM_24")
+    (part / "song.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(part, path)

@@ -1,0 +1,37 @@
+"""Stretches of pool songs at the levels of real songs, to score on."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ...data import SAMPLE_RATE, TARGETS, DataError, find_tracks
+from .judge_songs import PEAK, levelled, write_stems
+
+LEVELS = {"vocals": -19.5, "drums": -20.0, "bass": -21.5, "other": -21.0}  # dBFS, means of 18 excerpts of real songs
+BLOCK = SAMPLE_RATE // 10
+
+
+def render_stretches(pool, tree, *, songs=16, seconds=30.0):
+    """Write the stretch with most voice of a pool's first songs that have all stems, every stem at its LEVELS.
+
+    Files are 24-bit WAV, below full scale together and each by itself. Raises DataError: there are fewer such songs.
+    """
+    samples = round(seconds * SAMPLE_RATE)
+    tracks = [track for track in find_tracks(pool) if set(TARGETS) <= set(track.stems) and track.samples >= samples]
+    if len(tracks) < songs:
+        raise DataError(f"expected {songs} songs of {seconds} s with all stems, found {len(tracks)}: {pool}")
+    for track in tracks[:songs]:
+        start = most_voice(track.read("vocals", 0, track.samples), samples)
+        stems = {target: levelled(track.read(target, start, samples), level) for target, level in LEVELS.items()}
+        peaks = [np.abs(audio).max() for audio in (*stems.values(), sum(stems.values()))]
+        scale = np.float32(min(1.0, PEAK / max(peaks)))
+        stems = {target: audio * scale for target, audio in stems.items()}
+        write_stems(Path(tree) / track.path.name, stems, {"song": str(track.path), "start": start / SAMPLE_RATE})
+
+
+def most_voice(vocals, samples):
+    """The start of the stretch of so many samples in which most tenths of a second are above -30 dB of the loudest."""
+    blocks = np.square(vocals[:, : vocals.shape[1] // BLOCK * BLOCK]).reshape(2, -1, BLOCK).mean(axis=(0, 2))
+    sounding = np.concatenate([[0], np.cumsum(blocks > 1e-3 * blocks.max())])
+    length = samples // BLOCK
+    return int(np.argmax(sounding[length:] - sounding[:-length])) * BLOCK

@@ -1,0 +1,8 @@
+"""Scores: notes in parts, composed by rule or read from MIDI files."""
+
+from . import compose, midi
+from .accompaniment import GUITARS
+from .midi import DRUM_CHANNEL
+from .notes import SAMPLE_RATE, Note, add, frequency, silence
+
+__all__ = ["DRUM_CHANNEL", "GUITARS", "SAMPLE_RATE", "Note", "add", "compose", "frequency", "midi", "silence"]

@@ -1,0 +1,147 @@
+"""Melodies for voices: composed ones, and an analysed voice's syllables laid on the notes of one."""
+
+import dataclasses
+
+import numpy as np
+
+from ..score import SAMPLE_RATE, Note
+from .production import disperse
+from .world import LOWEST, PERIOD, climb, pitch, smooth, syllables, synthesise
+
+RHYTHMS = (
+    (1, 1, 2),
+    (0.5, 0.5, 1, 2),
+    (0.75, 0.75, 0.5, 2),
+    (1.5, 0.5, 2),
+    (4,),
+    (0.5,) * 6 + (1,),
+    (2, 2),
+    (0.5, 1.5, 2),
+)
+RHYTHMS += (
+    (0.25, 0.25, 0.5, 0.5, 0.5, 2),
+    (3, 1),
+    (0.5, 1, 0.5, 1, 1),
+    (1, 0.5, 0.5, 1, 1),
+    (0.75, 0.75, 0.75, 0.75, 1),
+)
+
+
+def compose(sections, tempo, tonic, minor, rng):
+    """Notes of a melody in a key, for sections (start and end in seconds): bars of two to four motifs, repeated and
+    varied, with rests."""
+    motifs = [_motif(rng) for _ in range(rng.integers(2, 5))]
+    order = rng.integers(0, len(motifs), 4)
+    beat, notes = 60 / tempo, []
+    base = np.array([tonic + 60 if tonic < 7 else tonic + 48])
+    for start, end in sections:
+        for bar in range(round((end - start) / (4 * beat))):
+            if bar % 4 == 3 and rng.random() < 0.4:
+                continue
+            time = start + 4 * beat * bar
+            for length, degree in motifs[order[bar % 4]]:
+                moved = degree + (rng.random() < 0.1) * rng.integers(-2, 3)
+                note = int(climb(base, moved, tonic, minor)[0])
+                notes.append(Note(time, length * beat * 0.96, note, int(rng.integers(80, 120))))
+                time += length * beat
+    return tuple(notes)
+
+
+def _motif(rng):
+    """A bar: lengths in beats with degrees of the scale, in small steps and few leaps."""
+    degree, motif = rng.integers(-2, 6), []
+    for length in RHYTHMS[rng.integers(len(RHYTHMS))]:
+        motif.append((length, int(degree)))
+        degree = np.clip(
+            degree + rng.choice([-3, -2, -1, 0, 1, 2, 4], p=[0.05, 0.15, 0.25, 0.2, 0.2, 0.1, 0.05]), -4, 9
+        )
+    return motif
+
+
+def single(notes):
+    """Notes one after the other: of those that start together the highest, each ending where the next one starts."""
+    highest = {}
+    for note in sorted(notes, key=lambda note: (note.start, note.pitch)):
+        highest[round(note.start, 2)] = note
+    line = sorted(highest.values(), key=lambda note: note.start)
+    ends = [note.start for note in line[1:]] + [np.inf]
+    short = [min(n.duration, end - n.start) for n, end in zip(line, ends, strict=True)]
+    return tuple(dataclasses.replace(n, duration=d) for n, d in zip(line, short, strict=True))
+
+
+def harmony(notes, degrees, tonic, minor):
+    """The notes moved by steps of a key's scale."""
+    return tuple(dataclasses.replace(n, pitch=int(climb(np.array([n.pitch]), degrees, tonic, minor)[0])) for n in notes)
+
+
+def octave(notes, voice, rng):
+    """Semitones, in octaves, that bring notes near the voice's own pitch, sometimes an octave off it."""
+    middle = np.median([note.pitch for note in notes])
+    own = np.median(pitch(voice)[voice.f0 > 0]) if voice.f0.any() else 60
+    shift = 12 * round((own + rng.uniform(-5, 5) - middle) / 12)
+    return int(shift + 12 * rng.choice([-1, 0, 1], p=[0.08, 0.82, 0.10]) * (45 < middle + shift < 72))
+
+
+def perform(voice, notes, seconds, rng, formant=1.0, breath=0.0, hard=False):
+    """Mono float32 (samples,) of `seconds`: the voice's syllables, one after the other, on the notes; `hard`: pitch
+    without glides, as of a strong pitch correction."""
+    frames = round(seconds / PERIOD)
+    where, gain, contour = np.zeros(frames), np.zeros(frames), np.full(frames, np.nan)
+    parts = syllables(voice)
+    first = rng.integers(len(parts))
+    for index, note in enumerate(notes):
+        start = max(round((note.start - 0.03) / PERIOD), 0)
+        length = min(round(note.duration / PERIOD), frames - start)
+        if length < 8:
+            continue
+        where[start : start + length] = _held(*parts[(first + index) % len(parts)], length)
+        contour[start : start + length] = note.pitch + (0 if hard else _vibrato(length, rng))
+        fade = np.minimum(np.minimum(np.arange(length) + 1, length - np.arange(length)) / 4, 1)
+        gain[start : start + length] = fade * (note.velocity / 100) ** 0.7
+    known = np.flatnonzero(~np.isnan(contour))
+    if not len(known):
+        return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+    contour = np.interp(np.arange(frames), known, contour[known])
+    if not hard:
+        own = pitch(voice)
+        detail = np.clip(own - smooth(own, 30), -0.7, 0.7) * rng.uniform(0.4, 1)
+        drift = smooth(rng.standard_normal(frames), 40) * rng.uniform(0.2, 1.2)
+        contour = smooth(contour, rng.uniform(3, 9)) + drift + detail[where.astype(int)]
+    return disperse(_runs(voice, where, gain, contour, round(seconds * SAMPLE_RATE), formant, breath), rng)
+
+
+def _held(start, end, length):
+    """Frames (length,) of the syllable start..end: cut, or its vowel held by going to and fro."""
+    size = end - start
+    if length <= size:
+        return start + np.arange(length)
+    head, tail = int(0.7 * size), size - int(0.7 * size)
+    back = max(int(0.35 * size), 1)
+    swing = np.arange(max(length - size, 0))
+    swing = np.abs((swing + back) % (2 * back) - back)
+    frames = np.concatenate([np.arange(head), head - back + swing, head + np.arange(tail)])[:length]
+    return start + np.clip(smooth(frames.astype(float), 2), 0, size - 1)
+
+
+def _vibrato(length, rng):
+    """Semitones (length,) around a note: a scoop up to it at times, and a vibrato that sets in late."""
+    times = np.arange(length) * PERIOD
+    depth = rng.uniform(0, 0.5) * np.clip((times - 0.25) / 0.4, 0, 1)
+    scoop = rng.uniform(0, 2) * (rng.random() < 0.3) * np.exp(-times / 0.05)
+    return depth * np.sin(2 * np.pi * rng.uniform(4.8, 6.8) * times) - scoop
+
+
+def _runs(voice, where, gain, contour, samples, formant, breath):
+    """Mono (samples,): the frames that sound, synthesised run by run (pauses shorter than 0.2 s within)."""
+    sound = np.zeros(samples, np.float32)
+    active = np.flatnonzero(gain)
+    contour = np.maximum(contour, 69 + 12 * np.log2(LOWEST * 1.1 / 440))
+    for run in np.split(active, np.flatnonzero(np.diff(active) > 40) + 1):
+        a, b = run[0], run[-1] + 1
+        part = synthesise(voice, where[a:b], contour[a:b], formant, breath)
+        first = round(a * PERIOD * SAMPLE_RATE)
+        part = part[: samples - first] * np.interp(
+            np.arange(len(part)) / SAMPLE_RATE / PERIOD, np.arange(b - a), gain[a:b]
+        )[: samples - first].astype(np.float32)
+        sound[first : first + len(part)] += part
+    return sound
