@@ -4,6 +4,7 @@ import numpy as np
 
 from .errors import AudioError
 
+BLOCK_SAMPLES = 65536  # of each channel, read, separated and written at a time
 SAMPLE_RATES = (8000, 192000)
 
 

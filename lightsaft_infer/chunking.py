@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import ModelError
 
-BLOCK = 16  # frames of a pair at most: what follows then works in arrays of a few MB
+BLOCK_FRAMES = 16  # frames of a pair at most: what follows then works in arrays of a few MB
 
 
 def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, effort=None, at_once=1):
@@ -46,8 +46,8 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, effo
     faded = None
     for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), at_once):
         done = piece.frames if piece.last else step
-        for start in range(0, done, BLOCK):
-            frames = slice(start, min(start + BLOCK, done))
+        for start in range(0, done, BLOCK_FRAMES):
+            frames = slice(start, min(start + BLOCK_FRAMES, done))
             spectrum, block = _spectra(piece.planes[:, :, frames]), _spectra(estimates[0, :, :, frames])
             if faded is not None and start < overlap:
                 fading = slice(start, min(frames.stop, overlap))

@@ -15,11 +15,11 @@ def mixture_consistency(mixture, estimates):
 
     Returns complex64 (targets, channels, frames, bins).
     """
-    share = np.abs(estimates)
-    total = share.sum(axis=0)
+    weights = np.abs(estimates)
+    total = weights.sum(axis=0)
     silent = total == 0
     total[silent] = len(estimates)
-    share[:, silent] = 1
-    share /= total
+    weights[:, silent] = 1
+    weights /= total
     residual = mixture - estimates.sum(axis=0)
-    return estimates + share * residual
+    return estimates + weights * residual

@@ -8,13 +8,13 @@ from .time_limit import TimeLimit
 
 
 @dataclasses.dataclass(frozen=True)
-class Export:
+class SeparationResult:
     """What was done: the stems' files, samples per channel, sample rate in Hz, channels, the gain that all stems were
     scaled by to fit an integer format (1.0: none), the largest magnitude of every stem before that, and with a time
     limit the chunks by the passes of the network that they got (see `TimeLimit`)."""
 
     outputs: dict[str, Path]
-    frames: int
+    samples: int
     sample_rate: int
     channels: int
     gain: float
@@ -48,8 +48,8 @@ def separate_file(
     time_limit : see `Separator.stream`; reading and writing are within the limit
     progress : callable(done, total), in seconds of audio; total is None where the file does not tell its length
 
-    Returns Export. The files have the mixture's sample rate, number of channels and exact length; they appear when all
-    are whole, and not at all where anything goes wrong or the run is interrupted.
+    Returns a SeparationResult. The files have the mixture's sample rate, number of channels and exact length; they
+    appear when all are whole, and not at all if anything goes wrong or the run is interrupted.
 
     Raises AudioError, OutputError or ModelError, which name the file.
     """
@@ -63,16 +63,16 @@ def separate_file(
             consistency=consistency,
             residual=residual,
             time_limit=limit,
-            samples=reader.frames,
+            samples=reader.samples,
         )
         form = {"sample_rate": reader.sample_rate, "channels": reader.channels}
         with StemWriter(
-            outputs, **form, frames=reader.frames, subtype=subtype, clip=clip, overwrite=overwrite
+            outputs, **form, samples=reader.samples, subtype=subtype, clip=clip, overwrite=overwrite
         ) as writer:
             done = _write(stems, writer, reader, progress)
             gain = writer.commit()
     outputs = {target: Path(path) for target, path in outputs.items()}
-    return Export(outputs=outputs, frames=done, gain=gain, peaks=writer.peaks, passes=_passes(limit), **form)
+    return SeparationResult(outputs=outputs, samples=done, gain=gain, peaks=writer.peaks, passes=_passes(limit), **form)
 
 
 def separate_to_stream(
@@ -88,7 +88,7 @@ def separate_to_stream(
     residual : write the mixture minus the target instead
     subtype, clip : see `WavStreamWriter`; an integer subtype cannot be scaled, its samples are clamped or an error
 
-    Returns Export, without outputs.
+    Returns SeparationResult, without outputs.
 
     Raises AudioError, OutputError or ModelError; BrokenPipeError where the reader of the stream has gone.
     """
@@ -102,12 +102,12 @@ def separate_to_stream(
             targets=(target,),
             residual=name if residual else None,
             time_limit=limit,
-            samples=reader.frames,
+            samples=reader.samples,
         )
-        writer = WavStreamWriter(file, name, **form, frames=reader.frames, subtype=subtype, clip=clip)
+        writer = WavStreamWriter(file, name, **form, samples=reader.samples, subtype=subtype, clip=clip)
         done = _write(stems, writer, reader, progress)
         writer.finish()
-    return Export(outputs={}, frames=done, gain=1.0, peaks=writer.peaks, passes=_passes(limit), **form)
+    return SeparationResult(outputs={}, samples=done, gain=1.0, peaks=writer.peaks, passes=_passes(limit), **form)
 
 
 def _passes(limit):
@@ -116,7 +116,7 @@ def _passes(limit):
 
 def _write(stems, writer, reader, progress):
     """Give blocks of stems to a writer. Returns their samples per channel."""
-    total = reader.frames and reader.frames / reader.sample_rate
+    total = reader.samples and reader.samples / reader.sample_rate
     done = 0
     for block in stems:
         writer.write(block)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from .checks import check_format, check_samples
+from .checks import BLOCK_SAMPLES, check_format, check_samples
 from .chunking import chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import AudioError, ModelError
@@ -18,7 +18,6 @@ from .stft import istft_stream, stft_stream
 from .time_limit import TimeLimit
 
 # The chain works on blocks of this many samples, whatever comes in, so that results do not depend on the caller's.
-BLOCK = 65536
 
 
 class Separator:
@@ -159,13 +158,13 @@ class Separator:
         delay = _Delay()
         mixture = delay.through(_reblocked(_checked(blocks)))
         names = targets if residual is None else (*targets, residual)
-        share = consistency and sample_rate != self.manifest.sample_rate
+        spread = consistency and sample_rate != self.manifest.sample_rate
         for stems in self._estimate(mixture, sample_rate, indices, consistency, limit):
-            yield _finish(stems, delay.take(stems.shape[-1]), names, share)
+            yield _finish(stems, delay.take(stems.shape[-1]), names, spread)
         # Conversion of the sample rate may end some samples early.
         rest = delay.take(None)
         if rest.shape[1]:
-            yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, share)
+            yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, spread)
 
     def _estimate(self, mixture, sample_rate, indices, consistency, limit):
         """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
@@ -224,11 +223,11 @@ def _checked(blocks):
 
 
 def _reblocked(blocks):
-    """Yield the same samples in blocks of BLOCK samples, the last one shorter."""
+    """Yield the same samples in blocks of BLOCK_SAMPLES samples, the last one shorter."""
     parts, count = [], 0
     for block in blocks:
-        while count + block.shape[1] >= BLOCK:
-            head, block = np.split(block, [BLOCK - count], axis=1)
+        while count + block.shape[1] >= BLOCK_SAMPLES:
+            head, block = np.split(block, [BLOCK_SAMPLES - count], axis=1)
             yield np.concatenate([*parts, head], axis=1)
             parts, count = [], 0
         if block.shape[1]:
@@ -239,10 +238,10 @@ def _reblocked(blocks):
         yield np.concatenate(parts, axis=1)
 
 
-def _finish(stems, mixture, names, share):
+def _finish(stems, mixture, names, spread):
     """A block of stems {name: (channels, samples)} of the mixture's shape from (targets, channels, samples).
 
-    `share` gives each stem an equal part of what the stems leave of the mixture; else a name more than there are stems
+    `spread` gives each stem an equal part of what the stems leave of the mixture; else a name more than there are stems
     takes all of it.
     """
     stems = stems[..., : mixture.shape[1]]
@@ -250,7 +249,7 @@ def _finish(stems, mixture, names, share):
         stems = stems.mean(axis=1, keepdims=True)
     if not np.isfinite(stems).all():
         raise ModelError("expected finite estimates from the network, got NaN or infinity")
-    if share:
+    if spread:
         stems = stems + (mixture - stems.sum(axis=0)) / len(stems)
     elif len(names) > len(stems):
         stems = np.concatenate([stems, (mixture - stems.sum(axis=0))[np.newaxis]])

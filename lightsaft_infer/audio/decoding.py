@@ -12,7 +12,7 @@ import soundfile
 
 from ..errors import AudioError
 
-UNKNOWN_FRAMES = 2**62  # libsndfile gives the largest 64-bit number where it does not know the length
+LONGEST = 2**40  # samples; what libsndfile gives as an unknown length is beyond
 
 
 def open_sound(path, closing):
@@ -21,8 +21,8 @@ def open_sound(path, closing):
     path : Path
     closing : contextlib.ExitStack that closes what was opened
 
-    Returns (soundfile.SoundFile to read forward, frames or None where nothing tells, function to call at its end,
-    which raises AudioError where the decoder was not content). Raises AudioError.
+    Returns (soundfile.SoundFile to read forward, its length in samples or None if nothing gives it, function to call at
+    its end, which raises AudioError if the decoder reported a fault). Raises AudioError.
     """
     try:
         raw = closing.enter_context(open(path, "rb", buffering=0))
@@ -43,13 +43,18 @@ def open_sound(path, closing):
         # Of an MP3 without a Xing header libsndfile guesses the length from the first frame, and stops reading there.
         # Out of a pipe it cannot guess, and reads to the end.
         piped = closing.enter_context(soundfile.SoundFile(closing.enter_context(_piped(path)), closefd=False))
-        if piped.frames >= UNKNOWN_FRAMES:
+        if known_length(piped) is None:
             return piped, None, _content
-    elif sound.frames >= UNKNOWN_FRAMES:
+    elif known_length(sound) is None:
         # soundfile loses the last samples of a FLAC file that does not tell its length.
         return open_with_ffmpeg(f"file:{path}", closing, "its header does not tell its length")
     _check_declared_size(sound.extra_info)
     return sound, sound.frames, _content
+
+
+def known_length(sound):
+    """The length in samples of an open soundfile.SoundFile; None if libsndfile does not know it."""
+    return sound.frames if sound.frames < LONGEST else None
 
 
 def _content():

@@ -10,12 +10,11 @@ from pathlib import Path
 import soundfile
 
 from ..errors import AudioError
-from .decoding import check_ogg_ends, open_sound, open_with_ffmpeg
+from .decoding import check_ogg_ends, known_length, open_sound, open_with_ffmpeg
 from .wav_stream import WavStreamReader, read_up_to
 
 # First bytes of what libsndfile reads without seeking: AIFF, AU, W64, Ogg, MP3 with a tag. FLAC and CAF it does not.
 WITHOUT_SEEKING = (b"FORM", b".snd", b"riff", b"OggS", b"ID3")
-LONGEST = 2**40  # frames; what libsndfile makes of an unknown length is beyond
 TAIL = 131072  # an Ogg page has 65307 bytes at most
 
 
@@ -54,10 +53,10 @@ def _open_fed(feeder, head, closing):
     mp3 = head[0] == 0xFF and head[1:2] >= b"\xe0" and head[1] & 6  # frame sync, and a layer: not AAC's ADTS
     if not (head.startswith(WITHOUT_SEEKING) or mp3):
         reason = "not a format that libsndfile reads from a pipe"
-        sound, frames, check = open_with_ffmpeg("pipe:0", closing, reason, stdin=feeder.reading)
+        sound, length, check = open_with_ffmpeg("pipe:0", closing, reason, stdin=feeder.reading)
         if head.startswith(b"fLaC"):
-            frames = int.from_bytes(head[18:26], "big") % 2**36 or None  # 0: not known (RFC 9639, section 8.2)
-        return sound, frames, check
+            length = int.from_bytes(head[18:26], "big") % 2**36 or None  # 0: not known (RFC 9639, section 8.2)
+        return sound, length, check
     try:
         sound = closing.enter_context(soundfile.SoundFile(feeder.reading, closefd=False))
     except soundfile.LibsndfileError as error:
@@ -68,7 +67,7 @@ def _open_fed(feeder, head, closing):
         if sound.format == "OGG":
             check_ogg_ends(io.BytesIO(feeder.tail))
 
-    return sound, sound.frames if sound.frames < LONGEST else None, check
+    return sound, known_length(sound), check
 
 
 class _Feeder:

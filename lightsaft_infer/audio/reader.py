@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checks import check_format, check_samples
+from ..checks import BLOCK_SAMPLES, check_format, check_samples
 from ..errors import AudioError
-
-BLOCK = 65536
 
 
 class AudioReader:
@@ -21,7 +19,7 @@ class AudioReader:
     What libsndfile cannot read (m4a, for instance) goes through ffmpeg where that is installed. A file's content
     decides its format, not its name.
 
-    Attributes: `path`; `sample_rate` in Hz; `channels`; `frames`, samples per channel as the file's header has it, or
+    Attributes: `path`; `sample_rate` in Hz; `channels`; `samples`, samples per channel as the file's header has it, or
     None where nothing tells.
 
     Raises AudioError, which names the file, where it is missing, a directory, empty or truncated, no audio, has more
@@ -34,15 +32,15 @@ class AudioReader:
         self.path = Path(str(path.name) if stream else path)
         self._closing = contextlib.ExitStack()
         with self._naming(), contextlib.ExitStack() as closing:
-            self._sound, self.frames, self._check_decoder = _open(path if stream else self.path, closing)
+            self._sound, self.samples, self._check_decoder = _open(path if stream else self.path, closing)
             self.sample_rate = self._sound.samplerate
             self.channels = self._sound.channels
             check_format(self.sample_rate, self.channels)
-            if self.frames == 0:
+            if self.samples == 0:
                 raise AudioError("expected audio, got 0 samples")
             self._closing = closing.pop_all()
 
-    def blocks(self, size=BLOCK):
+    def blocks(self, size=BLOCK_SAMPLES):
         """Yield blocks float32 (channels, samples) of `size` samples, the last one shorter. Reads from the start of
         the file, once."""
         import soundfile
@@ -60,8 +58,8 @@ class AudioReader:
                 check_samples(block, channels=self.channels, start=done)
                 done += block.shape[1]
                 yield np.ascontiguousarray(block)
-            if self.frames is not None and done < self.frames:
-                raise AudioError(f"truncated: expected {self.frames} samples, got {done}")
+            if self.samples is not None and done < self.samples:
+                raise AudioError(f"truncated: expected {self.samples} samples, got {done}")
             self._check_decoder()
             if not done:
                 raise AudioError("expected audio, got 0 samples")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..checks import BLOCK_SAMPLES
 from ..errors import OutputError
 from .files import part_name
 
@@ -16,7 +17,6 @@ from .files import part_name
 FORMATS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 CLIP_POLICIES = ("scale", "clamp", "error")
 WAV_BYTES = 2**32 - 2**16  # what a WAV file can count, less its header
-BLOCK = 65536
 
 
 class StemWriter:
@@ -26,7 +26,7 @@ class StemWriter:
     ----------
     outputs : {target: path}; a path's suffix is .wav, .flac or .ogg
     sample_rate, channels : of every stem; the rate in Hz
-    frames : samples per channel to come where that is known: a WAV file over 4 GiB becomes RF64
+    samples : samples per channel to come where that is known: a WAV file over 4 GiB becomes RF64
     subtype : FLOAT, PCM_16, PCM_24 and so on, as libsndfile names them; default: float in WAV, 24 bit in FLAC
     clip : what to do when samples beyond full scale go to a format that is not float: "scale" all stems by one
         common gain, "clamp" them, or raise an "error"
@@ -40,17 +40,17 @@ class StemWriter:
     known, or the disk is full. Raises ValueError for another value of `clip`.
     """
 
-    def __init__(self, outputs, *, sample_rate, channels, frames=None, subtype=None, clip="scale", overwrite=False):
+    def __init__(self, outputs, *, sample_rate, channels, samples=None, subtype=None, clip="scale", overwrite=False):
         if clip not in CLIP_POLICIES:
             raise ValueError(f"expected clip to be one of {', '.join(CLIP_POLICIES)}, got {clip!r}")
         self._outputs = {target: Path(path) for target, path in outputs.items()}
         self._formats = {
-            target: output_format(path, subtype, frames, channels) for target, path in self._outputs.items()
+            target: output_format(path, subtype, samples, channels) for target, path in self._outputs.items()
         }
         self._params = {"samplerate": sample_rate, "channels": channels}
         self._clip = clip
         self.peaks = dict.fromkeys(self._outputs, 0.0)
-        self._frames = 0
+        self._samples = 0
         check_outputs(self._outputs.values(), overwrite=overwrite)
         self._discarding = contextlib.ExitStack()
         try:
@@ -85,7 +85,7 @@ class StemWriter:
         for target, part in self._staged.items():
             part.write(stems[target])
             self.peaks[target] = max(self.peaks[target], float(np.abs(stems[target]).max(initial=0)))
-        self._frames += next(iter(stems.values())).shape[1]
+        self._samples += next(iter(stems.values())).shape[1]
 
     def commit(self):
         """Finish the files and give them their names. Returns the common gain, 1.0 unless samples had to be scaled."""
@@ -100,7 +100,7 @@ class StemWriter:
             for block in self._staged[target].reread():
                 parts[target].write(np.clip(block * np.float32(gain), -limit, limit))
         for part in parts.values():
-            part.finish(self._frames)
+            part.finish(self._samples)
         for part in parts.values():
             part.rename()
         return gain
@@ -151,10 +151,10 @@ class _PartFile:
         with _naming(self._place):
             self._sound.close()
             with soundfile.SoundFile(self._path) as sound:
-                for block in sound.blocks(BLOCK, dtype="float32", always_2d=True):
+                for block in sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
                     yield block.T
 
-    def finish(self, frames):
+    def finish(self, samples):
         """Close the file, and make sure that it is on the disk with all its samples."""
         import soundfile
 
@@ -163,8 +163,8 @@ class _PartFile:
             _clear_time_stamp(self._raw)
             os.fsync(self._raw.fileno())
             got = soundfile.info(self._path).frames
-        if got != frames:
-            raise OutputError(f"expected to write {frames} samples, got {got}: {self._place}")
+        if got != samples:
+            raise OutputError(f"expected to write {samples} samples, got {got}: {self._place}")
 
     def rename(self):
         self._raw.close()
@@ -197,7 +197,7 @@ def _clear_time_stamp(file):
         place += 8 + size + size % 2
 
 
-def output_format(path, subtype=None, frames=None, channels=2):
+def output_format(path, subtype=None, samples=None, channels=2):
     """Container and subtype, in libsndfile's names, of a file to be written.
 
     Raises OutputError for a suffix other than .wav, .flac and .ogg, or a subtype that the container does not have.
@@ -212,7 +212,7 @@ def output_format(path, subtype=None, frames=None, channels=2):
     if not soundfile.check_format(container, subtype):
         choices = ", ".join(soundfile.available_subtypes(container))
         raise OutputError(f"expected one of the subtypes {choices} of {container}, got {subtype}: {path}")
-    if container == "WAV" and (frames or 0) * channels * 4 > WAV_BYTES:
+    if container == "WAV" and (samples or 0) * channels * 4 > WAV_BYTES:
         container = "RF64"
     return container, subtype
 

@@ -134,7 +134,7 @@ class WavStreamWriter:
     file : binary file
     target : name of the stem among those of a block
     sample_rate, channels : of the stem
-    frames : samples per channel to come where that is known and fits a WAV file; else the header declares sizes of
+    samples : samples per channel to come where that is known and fits a WAV file; else the header declares sizes of
         0xFFFFFFFF, and readers go on to the end of the stream
     subtype : FLOAT, PCM_16, PCM_24 or PCM_32; default: FLOAT
     clip : "clamp" or "error", for samples beyond full scale where the subtype is not float; a common gain ("scale")
@@ -145,12 +145,12 @@ class WavStreamWriter:
     Raises OutputError; BrokenPipeError where the reader of the pipe has gone.
     """
 
-    def __init__(self, file, target, *, sample_rate, channels, frames=None, subtype=None, clip="clamp"):
+    def __init__(self, file, target, *, sample_rate, channels, samples=None, subtype=None, clip="clamp"):
         self._subtype = stream_subtype(subtype, clip)
         self._file, self._target, self._clip = file, target, clip
         self._params = {"samplerate": sample_rate, "format": "RAW", "subtype": self._subtype, "endian": "LITTLE"}
         self.peaks = {target: 0.0}
-        header, self._padding = _header(sample_rate, channels, frames, self._subtype)
+        header, self._padding = _header(sample_rate, channels, samples, self._subtype)
         self._write(header)
 
     def write(self, stems):
@@ -204,15 +204,15 @@ def stream_subtype(subtype, clip):
     return subtype
 
 
-def _header(sample_rate, channels, frames, subtype):
+def _header(sample_rate, channels, samples, subtype):
     """All bytes before the samples, and those behind them."""
     tag, bits = next(key for key, name in SUBTYPES.items() if name == subtype)
     frame_bytes = channels * bits // 8
-    size = None if frames is None or frames * frame_bytes > WAV_BYTES else frames * frame_bytes
+    size = None if samples is None or samples * frame_bytes > WAV_BYTES else samples * frame_bytes
     form = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * frame_bytes, frame_bytes, bits)
     chunks = b"WAVE" + _chunk(b"fmt ", form if tag == 1 else form + bytes(2))
     if tag != 1:
-        chunks += _chunk(b"fact", struct.pack("<I", UNKNOWN if size is None else frames))
+        chunks += _chunk(b"fact", struct.pack("<I", UNKNOWN if size is None else samples))
     padding = bytes((size or 0) % 2)
     whole = UNKNOWN if size is None else len(chunks) + 8 + size + len(padding)
     chunks += b"data" + struct.pack("<I", UNKNOWN if size is None else size)

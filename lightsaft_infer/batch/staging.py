@@ -9,18 +9,18 @@ from ..errors import AudioError, OutputError
 from .storage import below, download, is_url, remove_parts_of, upload
 
 
-def separate_staged(track, separate, *, scratch=None):
+def separate_staged(track, separate_local, *, scratch=None):
     """Separate a track whose `source`, `out` or both are URLs.
 
     Parameters
     ----------
     track : Track
-    separate : callable(track) that separates a track of paths and returns what it did, see `separate_track`
+    separate_local : callable(track) that separates a track of paths and returns what it did, see `separate_track`
     scratch : folder for temporary files, which hold one track and its stems (default: the system's)
 
-    Returns what `separate` did, with the track's state on its storage.
+    Returns what `separate_local` did, with the track's state on its storage.
 
-    Raises AudioError or OutputError, which name the URL, and what `separate` raises.
+    Raises AudioError or OutputError, which name the URL, and what `separate_local` raises.
     """
     with tempfile.TemporaryDirectory(prefix="lightsaft-", dir=scratch) as folder:
         local, state = track, {}
@@ -32,7 +32,7 @@ def separate_staged(track, separate, *, scratch=None):
         if is_url(track.out):
             local = dataclasses.replace(local, out=str(Path(folder, "out")))
         try:
-            done = separate(local)
+            done = separate_local(local)
         except (AudioError, OutputError) as error:
             text = str(error).replace(local.source, track.source).replace(local.out, track.out)
             raise type(error)(text) from error

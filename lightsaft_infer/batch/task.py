@@ -49,13 +49,15 @@ def separate_track(track, *, scratch=None):
     """
     start = time.perf_counter()
     try:
-        separate = functools.partial(_separate, separator=_separator(track.model, track.model_sha256, track.threads))
+        separate_local = functools.partial(
+            _separate_local, separator=_separator(track.model, track.model_sha256, track.threads)
+        )
         if is_url(track.source) or is_url(track.out):
             from .staging import separate_staged
 
-            done = separate_staged(track, separate, scratch=scratch)
+            done = separate_staged(track, separate_local, scratch=scratch)
         else:
-            done = separate(track)
+            done = separate_local(track)
     except Exception as error:  # whatever it is, it must not cost the other tracks of a long run
         return failed_entry(track, _text(error, track))
     wall = time.perf_counter() - start
@@ -102,7 +104,7 @@ def _separator(model, sha256, threads):
     return separator
 
 
-def _separate(track, separator):
+def _separate_local(track, separator):
     from ..separate_file import separate_file
 
     remove_parts(track)
@@ -111,17 +113,17 @@ def _separate(track, separator):
     digest = file_digest(track.source)
     options = {name: value for name, value in track.options.items() if name not in ("targets", "format")}
     outputs = {name: Path(track.out, path) for name, path in track.outputs.items()}
-    export = separate_file(separator, track.source, outputs, overwrite=True, **options)
+    result = separate_file(separator, track.source, outputs, overwrite=True, **options)
     return {
         "input": {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest},
         "model": separator.manifest.onnx.sha256,
         "outputs": {
             name: {"file": track.outputs[name], "bytes": path.stat().st_size, "sha256": file_digest(path)}
-            for name, path in export.outputs.items()
+            for name, path in result.outputs.items()
         },
-        "seconds": export.frames / export.sample_rate,
-        "peaks": export.peaks,
-        "gain": export.gain,
+        "seconds": result.samples / result.sample_rate,
+        "peaks": result.peaks,
+        "gain": result.gain,
     }
 
 

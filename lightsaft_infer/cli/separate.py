@@ -13,7 +13,7 @@ PIPE = "-"  # instead of a Path: standard input or output
 
 
 def add_separate(command, parents):
-    parser = command("separate", _separate, "Separate audio files into stems.", parents)
+    parser = command("separate", _run, "Separate audio files into stems.", parents)
     add = parser.add_argument
     add("mixtures", nargs="+", type=_path, metavar="FILE", help="audio files; -: standard input")
     help_output = "default: %(default)s; -: one stem as WAV to standard output"
@@ -48,7 +48,7 @@ def _template(text):
     return text
 
 
-def _separate(args):
+def _run(args):
     from ..separator import Separator
 
     output_format(f"stem.{args.format}", args.subtype)  # a wrong subtype would fail for every file

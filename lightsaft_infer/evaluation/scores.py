@@ -80,7 +80,7 @@ def _check_headers(pairs, *, alike):
 
 
 def _check_form(expected, got):
-    for name, unit in (("sample_rate", "Hz"), ("channels", "channels"), ("frames", "samples per channel")):
+    for name, unit in (("sample_rate", "Hz"), ("channels", "channels"), ("samples", "samples per channel")):
         values = getattr(expected, name), getattr(got, name)
         if None not in values and values[0] != values[1]:
             raise EvaluationError(f"expected {values[0]} {unit} as in {expected.path}, got {values[1]}: {got.path}")

@@ -7,7 +7,7 @@ from ..errors import AudioError
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
 from .encode import FORMATS, check_embeddable, embedded_rate, encode
-from .measure import compare, frames_of, measure
+from .measure import compare, measure, samples_of
 from .page import clock, page_parts
 
 # What is taken for a stem in a folder, by its suffix.
@@ -46,10 +46,10 @@ def write_report(
     manifest = Manifest.from_file(default_manifest_path() if model is None else model)
     stems = find_stems(stems_dir, mixture=mixture, order=manifest.targets)
     truths = {} if references is None else _references(Path(references), mixture, stems)
-    frames = frames_of(mixture, [*stems.values(), *truths.values()])
+    samples = samples_of(mixture, [*stems.values(), *truths.values()])
     tell = _steps(progress, 1 + len(stems))
-    whole, *sounds = (tell(measure(path, frames)) for path in (mixture, *stems.values()))
-    form, note = _embedding(audio, frames / whole.sample_rate)
+    whole, *sounds = (tell(measure(path, samples)) for path in (mixture, *stems.values()))
+    form, note = _embedding(audio, samples / whole.sample_rate)
     if form is not None:
         check_embeddable(form)
     gain = 1 / max(1, *(10 ** (sound.peak / 20) for sound in (whole, *sounds)))
@@ -111,7 +111,7 @@ def _embedding(audio, seconds):
 def _facts(mixture, manifest, form):
     facts = {
         "File": mixture.path.name,
-        "Length": clock(mixture.frames / mixture.sample_rate),
+        "Length": clock(mixture.samples / mixture.sample_rate),
         "Format": f"{mixture.sample_rate} Hz, {'stereo' if mixture.channels == 2 else 'mono'}",
     }
     if manifest is not None:

@@ -24,7 +24,7 @@ class Sound:
     path: Path
     sample_rate: int
     channels: int
-    frames: int
+    samples: int
     peak: float  # highest magnitude of a sample, dBFS
     rms: float  # over all channels, dBFS: 0 is a full-scale square wave
     loudness: float  # integrated, LUFS
@@ -53,7 +53,7 @@ class Comparison:
 
 
 def measure(path, count):
-    """The `Sound` of a file of `count` samples per channel (see `frames_of`). Raises AudioError, which names it."""
+    """The `Sound` of a file of `count` samples per channel (see `samples_of`). Raises AudioError, which names it."""
     peak = energy = 0.0
     waveform = Waveform(count)
     with AudioReader(path) as reader:
@@ -68,14 +68,14 @@ def measure(path, count):
                 energy += float(np.square(block, dtype=np.float64).sum())
                 yield block
 
-        mel = mel_spectrogram(measured(), sample_rate=reader.sample_rate, frames=count)
-        form = {"sample_rate": reader.sample_rate, "channels": reader.channels, "frames": count}
+        mel = mel_spectrogram(measured(), sample_rate=reader.sample_rate, samples=count)
+        form = {"sample_rate": reader.sample_rate, "channels": reader.channels, "samples": count}
         power = energy / (count * reader.channels)
     levels = {"peak": decibels(peak**2), "rms": decibels(power), "loudness": loudness.integrated()}
     return Sound(path=reader.path, **form, **levels, waveform=waveform, mel=mel)
 
 
-def frames_of(mixture, others):
+def samples_of(mixture, others):
     """Samples per channel of the mixture, which all the other files share.
 
     Raises AudioError where another file differs in length, sample rate or channels; it names the file, what was
@@ -91,14 +91,14 @@ def frames_of(mixture, others):
 
 def _form(path):
     with AudioReader(path) as reader:
-        rate, channels, frames = reader.sample_rate, reader.channels, reader.frames
-        if frames is None:
-            frames = sum(block.shape[1] for block in reader.blocks())
-    return {"Hz": rate, "channels": channels, "samples": frames}
+        rate, channels, samples = reader.sample_rate, reader.channels, reader.samples
+        if samples is None:
+            samples = sum(block.shape[1] for block in reader.blocks())
+    return {"Hz": rate, "channels": channels, "samples": samples}
 
 
 def compare(mixture, stems, references):
-    """The `Comparison` of files that `frames_of` accepts. `stems` and `references` are {name: path}, the references'
+    """The `Comparison` of files that `samples_of` accepts. `stems` and `references` are {name: path}, the references'
     names among the stems'."""
     judged = [list(stems).index(name) for name in references]
     dot, signal, noise = np.zeros(len(stems)), np.zeros(len(references)), np.zeros(len(references))

@@ -32,7 +32,7 @@ def page_parts(*, title, facts, note, mixture, stems, comparison, audio, rate, v
     version : of LightSAFT
     """
     rows = [("Mixture", mixture), *stems.items()]
-    duration = mixture.frames / mixture.sample_rate
+    duration = mixture.samples / mixture.sample_rate
     css, js = _template("report.css") + _positions(mixture, duration), _template("report.js")
     fields = {
         "policy": _policy(css, js),

@@ -21,11 +21,11 @@ fcfdbf"""
 
 
 class Waveform:
-    """Lowest and highest sample of each of at most COLUMNS equal spans of a signal of `frames` samples."""
+    """Lowest and highest sample of each of at most COLUMNS equal spans of a signal of `samples` samples."""
 
-    def __init__(self, frames):
-        self.columns = min(COLUMNS, frames)
-        self._edges = np.arange(self.columns + 1) * frames // self.columns
+    def __init__(self, samples):
+        self.columns = min(COLUMNS, samples)
+        self._edges = np.arange(self.columns + 1) * samples // self.columns
         self._done = 0
         self.low = np.full(self.columns, np.inf, np.float32)
         self.high = np.full(self.columns, -np.inf, np.float32)
@@ -42,32 +42,32 @@ class Waveform:
         self._done = end
 
 
-def mel_spectrogram(blocks, *, sample_rate, frames):
-    """Power in mel bands, float32 (MELS, columns at most COLUMNS), of blocks that hold `frames` samples in all.
+def mel_spectrogram(blocks, *, sample_rate, samples):
+    """Power in mel bands, float32 (MELS, columns at most COLUMNS), of blocks that hold `samples` samples in all.
 
     The bands are librosa's, up to 16 kHz or half the sample rate. Power is averaged over channels, so that what is in
     antiphase is seen, and over the STFT frames of a column.
     """
     import librosa
 
-    n_fft, hop_length = mel_transform(sample_rate, frames)
+    n_fft, hop_length = mel_transform(sample_rate, samples)
     bank = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=MELS, fmax=min(MAX_FREQUENCY, sample_rate / 2))
-    columns = min(COLUMNS, -(-frames // hop_length))
+    columns = min(COLUMNS, -(-samples // hop_length))
     total, counts, done = np.zeros((columns, MELS)), np.zeros((columns, 1)), 0
     for spectrum in stft_stream(blocks, n_fft=n_fft, hop_length=hop_length):
         power = (np.abs(spectrum) ** 2).mean(axis=0) @ bank.T
         times = np.arange(done, done + len(power)) * hop_length
-        column = np.minimum(times * columns // frames, columns - 1)
+        column = np.minimum(times * columns // samples, columns - 1)
         np.add.at(total, column, power)
         np.add.at(counts, column, 1)
         done += len(power)
     return (total / counts).T.astype(np.float32)
 
 
-def mel_transform(sample_rate, frames):
+def mel_transform(sample_rate, samples):
     """n_fft, a power of two of some 46 ms, and the hop_length that fills the columns where it can, in samples."""
     n_fft = 2 ** round(np.log2(0.0464 * sample_rate))
-    return n_fft, int(np.clip(frames // COLUMNS, n_fft // 8, n_fft // 2))
+    return n_fft, int(np.clip(samples // COLUMNS, n_fft // 8, n_fft // 2))
 
 
 def mel_positions(frequencies, *, sample_rate):

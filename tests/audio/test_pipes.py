@@ -25,7 +25,7 @@ def read_piped(content, size=65536):
     with open(reading, "rb", buffering=0) as file:
         try:
             with AudioReader(file) as reader:
-                return np.concatenate(list(reader.blocks(size)), axis=1), reader.frames
+                return np.concatenate(list(reader.blocks(size)), axis=1), reader.samples
         finally:
             while file.read(2**16):  # so that the thread can end
                 pass

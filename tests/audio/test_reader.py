@@ -42,7 +42,7 @@ def read(path, size=65536):
     with AudioReader(path) as reader:
         blocks = list(reader.blocks(size))
         audio = np.concatenate(blocks, axis=1)
-        assert reader.frames in (None, audio.shape[1])
+        assert reader.samples in (None, audio.shape[1])
         assert reader.channels == audio.shape[0]
     assert audio.dtype == np.float32
     return audio, reader.sample_rate

@@ -250,7 +250,7 @@ def test_separate_file_tells_what_it_did(model_path, song, tmp_path):
     outputs = {"drums": str(tmp_path / "d.wav"), "rest": str(tmp_path / "r.wav")}
     export = separate_file(separator, song, outputs, residual="rest", progress=lambda *pair: seen.append(pair))
     assert export.outputs == {"drums": tmp_path / "d.wav", "rest": tmp_path / "r.wav"}
-    assert (export.frames, export.sample_rate, export.channels, export.gain) == (30_000, 44100, 2, 1)
+    assert (export.samples, export.sample_rate, export.channels, export.gain) == (30_000, 44100, 2, 1)
     assert seen[-1] == (30_000 / 44100, 30_000 / 44100)
     with pytest.raises(OutputError, match=r"exists and is kept: .*d\.wav"):
         separate_file(separator, song, outputs, residual="rest")

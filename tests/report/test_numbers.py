@@ -13,7 +13,7 @@ from conftest import noise, split
 
 from lightsaft_infer import AudioError, sdr
 from lightsaft_infer.report.loudness import Loudness, k_weighting
-from lightsaft_infer.report.measure import compare, frames_of, measure
+from lightsaft_infer.report.measure import compare, measure, samples_of
 from lightsaft_infer.report.spectrogram import (
     COLUMNS,
     MELS,
@@ -56,7 +56,7 @@ def test_a_short_mel_spectrogram_is_librosas():
     n_fft, hop_length = mel_transform(44100, 44_100)
     options = {"n_fft": n_fft, "hop_length": hop_length, "n_mels": MELS, "fmax": 16000}
     expected = librosa.feature.melspectrogram(y=audio, sr=44100, pad_mode="reflect", **options).mean(axis=0)
-    mel = mel_spectrogram(split(audio, 5000), sample_rate=44100, frames=44_100)
+    mel = mel_spectrogram(split(audio, 5000), sample_rate=44100, samples=44_100)
     assert mel.shape == (MELS, -(-44_100 // hop_length))
     count = mel.shape[1] - 1  # the last column takes what is left
     np.testing.assert_allclose(mel[:, :count], expected[:, :count], rtol=1e-4)
@@ -68,7 +68,7 @@ def test_a_long_mel_spectrogram_is_the_mean_over_columns():
     n_fft, hop_length = mel_transform(8000, samples)
     options = {"n_fft": n_fft, "hop_length": hop_length, "n_mels": MELS}
     expected = librosa.feature.melspectrogram(y=audio[0], sr=8000, pad_mode="reflect", **options)
-    mel = mel_spectrogram(split(audio, 65536), sample_rate=8000, frames=samples)
+    mel = mel_spectrogram(split(audio, 65536), sample_rate=8000, samples=samples)
     assert mel.shape == (MELS, COLUMNS)
     frames = np.arange(expected.shape[1])
     column = np.minimum(frames * hop_length * COLUMNS // samples, COLUMNS - 1)
@@ -80,14 +80,14 @@ def test_a_long_mel_spectrogram_is_the_mean_over_columns():
 @pytest.mark.parametrize("samples", [1, 999, 50_000])
 def test_every_rate_has_a_mel_spectrogram(sample_rate, samples):
     """librosa warns of empty bands, and warnings are errors here."""
-    mel = mel_spectrogram([noise(1, samples)], sample_rate=sample_rate, frames=samples)
+    mel = mel_spectrogram([noise(1, samples)], sample_rate=sample_rate, samples=samples)
     assert (mel > 0).all()
 
 
 def test_a_signal_in_antiphase_is_seen():
     audio = noise(1, 10_000) * np.float32([[1], [-1]])
-    mel = mel_spectrogram([audio], sample_rate=8000, frames=10_000)
-    np.testing.assert_allclose(mel, mel_spectrogram([audio[:1]], sample_rate=8000, frames=10_000), rtol=1e-5)
+    mel = mel_spectrogram([audio], sample_rate=8000, samples=10_000)
+    np.testing.assert_allclose(mel, mel_spectrogram([audio[:1]], sample_rate=8000, samples=10_000), rtol=1e-5)
 
 
 def decoded(content):
@@ -178,7 +178,7 @@ def test_levels(write):
     assert sound.peak == pytest.approx(20 * np.log10(np.abs(audio).max()))
     assert sound.rms == pytest.approx(10 * np.log10(np.mean(audio.astype(float) ** 2)))
     assert sound.loudness == pytest.approx(loudness(audio, 8000))
-    assert (sound.sample_rate, sound.channels, sound.frames) == (8000, 2, 30_000)
+    assert (sound.sample_rate, sound.channels, sound.samples) == (8000, 2, 30_000)
     silence = measure(write("b", np.zeros((1, 9000))), 9000)
     assert (silence.peak, silence.rms, silence.loudness) == (-np.inf,) * 3
 
@@ -222,9 +222,9 @@ def test_a_silent_mixture(write):
 )
 def test_files_that_differ_are_an_error(write, channels, samples, sample_rate, message):
     mixture, other = write("mixture", noise(2, 900)), write("other", noise(channels, samples), sample_rate)
-    assert frames_of(mixture, [mixture]) == 900
+    assert samples_of(mixture, [mixture]) == 900
     with pytest.raises(AudioError, match=rf"expected {message} as in .*mixture\.wav, got .*other\.wav"):
-        frames_of(mixture, [mixture, other])
+        samples_of(mixture, [mixture, other])
 
 
 def test_a_length_that_is_not_told_is_counted(tmp_path):
@@ -234,9 +234,9 @@ def test_a_length_that_is_not_told_is_counted(tmp_path):
     soundfile.write(path, noise(2, 50_000).T * 0.1, 44100, **options)
     content = path.read_bytes()
     path.write_bytes(content[content.index(b"\xff\xfb", 4) :])
-    count = frames_of(path, [path])
+    count = samples_of(path, [path])
     assert count % 1152 == 0
-    assert measure(path, count).frames == count
+    assert measure(path, count).samples == count
 
 
 def test_memory_does_not_grow_with_length(write):
