@@ -88,13 +88,13 @@ class Chain:
     `changes` tells whether estimates may differ from the default's by more than rounding.
     """
 
-    def __init__(self, manifest, threads, *, graph=None, configure=None, at_once=None, changes=False, **options):
+    def __init__(self, manifest, threads, *, graph=None, configure=None, concurrency=None, changes=False, **options):
         graph = graph or manifest.read_graph()
         network = OnnxNetwork(graph, manifest, threads=threads)
-        if at_once is not None or configure is not None:
+        if concurrency is not None or configure is not None:
             session_options = network._session.get_session_options()
-            network.at_once = network.at_once if at_once is None else at_once
-            session_options.intra_op_num_threads = threads - network.at_once + 1
+            network.concurrency = network.concurrency if concurrency is None else concurrency
+            session_options.intra_op_num_threads = threads - network.concurrency + 1
             if configure is not None:
                 configure(session_options)
             network._session = onnxruntime.InferenceSession(graph, session_options, providers=["CPUExecutionProvider"])
@@ -121,9 +121,9 @@ def variants(manifest, threads, audio, graphs):
 
     made = {
         "1 thread": functools.partial(Chain, manifest, 1),
-        f"one chunk at a time, in {threads} threads": functools.partial(chain, at_once=1),
-        "the same, threads sleep between operators": functools.partial(chain, at_once=1, configure=sleep),
-        "3 chunks at a time": functools.partial(chain, at_once=3, configure=alone),
+        f"one chunk at a time, in {threads} threads": functools.partial(chain, concurrency=1),
+        "the same, threads sleep between operators": functools.partial(chain, concurrency=1, configure=sleep),
+        "3 chunks at a time": functools.partial(chain, concurrency=3, configure=alone),
         "no memory arena": functools.partial(chain, configure=no_arena),
         "the session's own memory arena": functools.partial(chain, configure=own_arena),
         "weights not packed beforehand": functools.partial(chain, configure=not_packed),

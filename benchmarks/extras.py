@@ -14,7 +14,7 @@ import numpy as np
 import quality
 
 from lightsaft_infer import Separator, sdr
-from lightsaft_infer.time_limit import turned
+from lightsaft_infer.time_limit import phase_rotated
 
 ANGLES = {
     "phase turned by 90°": (0, 90),
@@ -60,14 +60,14 @@ class Mean:
 
     def __init__(self, network, views):
         self._network, self._views = network, views
-        self.at_once = network.at_once
+        self.concurrency = network.concurrency
 
     def __call__(self, planes, targets):
         total = 0
         for degrees, swap in self._views:
             order = [1, 0, 3, 2] if swap else [0, 1, 2, 3]
-            estimates = self._network(turned(planes, degrees)[:, order], targets)
-            total = total + turned(estimates, -degrees)[:, :, order]
+            estimates = self._network(phase_rotated(planes, degrees)[:, order], targets)
+            total = total + phase_rotated(estimates, -degrees)[:, :, order]
         return total / np.float32(len(self._views))
 
 

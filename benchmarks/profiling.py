@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits  # librosa installs it
 from lightsaft_infer import Manifest, Separator, separate_file
 from lightsaft_infer.benchmark import TimedNetwork
 from lightsaft_infer.manifest import default_manifest_path
-from lightsaft_infer.network import AT_ONCE, OnnxNetwork
+from lightsaft_infer.network import MAX_CONCURRENCY, OnnxNetwork
 
 STAGES = {  # by module of lightsaft_infer
     "network.py": "network",
@@ -75,7 +75,7 @@ def main():
     print(
         f"{2 * adds / inside / 1e9:.1f} GFLOP/s of {best / 1e9:.1f} GFLOP/s: {2 * adds / inside / best:.1%} of the peak"
     )
-    if args.threads <= AT_ONCE:  # then a run of the network has no thread but its caller's
+    if args.threads <= MAX_CONCURRENCY:  # then a run of the network has no thread but its caller's
         rate, core = 2 * adds / in_callers, best / args.threads
         print(f"processor time {busy:.1f} s, the network's {in_callers:.1f} s: {in_callers / busy:.1%}")
         print(f"in that, {rate / 1e9:.1f} GFLOP/s of {core / 1e9:.1f} GFLOP/s of a core: {rate / core:.1%} of the peak")

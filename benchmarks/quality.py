@@ -120,7 +120,7 @@ def load_song(folder):
 
 def separate(separator, references, sample_rate, consistency, passes):
     """The estimates of a song's mixture, and of the sums that are among its stems."""
-    limit = TimeLimit(1e6, most=passes) if passes > 1 else None
+    limit = TimeLimit(1e6, max_passes=passes) if passes > 1 else None
     mixture = sum(references.values())
     options = {"consistency": consistency, "time_limit": limit}
     return with_sums(separator.separate(mixture, sample_rate=sample_rate, **options), references)

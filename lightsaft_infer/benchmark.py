@@ -109,7 +109,7 @@ class TimedNetwork:
 
     def __init__(self, network):
         self._network = network
-        self.at_once = network.at_once
+        self.concurrency = network.concurrency
         self.calls = []  # (start, end, processor time of the calling thread), in seconds
 
     def __call__(self, planes, targets):

@@ -15,7 +15,7 @@ from .errors import ModelError
 BLOCK_FRAMES = 16  # frames of a pair at most: what follows then works in arrays of a few MB
 
 
-def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, effort=None, at_once=1):
+def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, several_passes=None, concurrency=1):
     """Yield pairs (spectrum, estimates) of equally many frames, as spectra come.
 
     network : callable(planes float32 (1, 4, frames, bins), targets int64 (targets,)) that returns float32
@@ -23,10 +23,10 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, effo
     targets : list of int, target indices
     chunk, overlap : frames of a chunk, and how many of them it shares with the next one; at most half
     multiple : the network takes frames in multiples of it; a shorter end of the track is padded with silence
-    effort : callable(planes, estimate) that returns a chunk's estimates, as the network does, by as many calls of
-        `estimate(planes)` as it likes; default: by one
-    at_once : chunks that are under way at the same time, each in a thread of its own if there are several: one whose
-        pairs are made use of, the others in the network
+    several_passes : callable(planes, estimate) that returns a chunk's estimates, as the network does, by any number of
+        calls of `estimate(planes)`; default: by one
+    concurrency : number of chunks under way at the same time, each in a thread of its own if there are several: one
+        whose pairs are used, the others in the network
 
     Where two chunks overlap, one fades out while the other fades in; the two weights sum to one at every frame.
     """
@@ -41,10 +41,10 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, effo
         return estimates
 
     def estimate(piece):
-        return one_pass(piece.planes) if effort is None else effort(piece.planes, one_pass)
+        return one_pass(piece.planes) if several_passes is None else several_passes(piece.planes, one_pass)
 
     faded = None
-    for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), at_once):
+    for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), concurrency):
         done = piece.frames if piece.last else step
         for start in range(0, done, BLOCK_FRAMES):
             frames = slice(start, min(start + BLOCK_FRAMES, done))
@@ -78,15 +78,15 @@ def _pieces(spectra, chunk, step, multiple):
         yield _Piece(_planes(pending, multiple), pending.shape[1], last=True)
 
 
-def _with_results(function, items, at_once):
-    """Yield (item, function(item)) in the items' order, from several threads where `at_once` is above 1."""
-    if at_once == 1:
+def _with_results(function, items, concurrency):
+    """Yield (item, function(item)) in the items' order, from several threads where `concurrency` is above 1."""
+    if concurrency == 1:
         yield from ((item, function(item)) for item in items)
         return
-    pool = ThreadPoolExecutor(at_once)
+    pool = ThreadPoolExecutor(concurrency)
     started = ((item, pool.submit(function, item)) for item in items)
     try:
-        running = deque(itertools.islice(started, at_once))
+        running = deque(itertools.islice(started, concurrency))
         while running:
             item, result = running.popleft()
             yield item, result.result()

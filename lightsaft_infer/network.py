@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import ModelError
 
-AT_ONCE = 2  # runs of the network at a time: each has its own working memory
+MAX_CONCURRENCY = 2  # runs of the network at a time: each has its own working memory
 
 
 class OnnxNetwork:
@@ -24,7 +24,7 @@ class OnnxNetwork:
     threads : number of threads that all runs together have; None takes every core that this process may use
     profile : path that the name of the trace of ONNX Runtime's profiler begins with; None: not profiled
 
-    Attributes: `threads`; `at_once`, the number of threads that should call it at the same time to use them all.
+    Attributes: `threads`; `concurrency`, the number of threads that should call it at the same time to use them all.
 
     Raises ModelError where ONNX Runtime cannot load the graph or the graph does not follow the contract.
     """
@@ -35,10 +35,10 @@ class OnnxNetwork:
         self.threads = available_cores() if threads is None else threads
         if self.threads < 1:
             raise ValueError(f"expected 1 or more threads, got {threads}")
-        self.at_once = min(self.threads, AT_ONCE)
+        self.concurrency = min(self.threads, MAX_CONCURRENCY)
         options = onnxruntime.SessionOptions()
         # The callers' threads work, and those of the session with them.
-        options.intra_op_num_threads = self.threads - self.at_once + 1
+        options.intra_op_num_threads = self.threads - self.concurrency + 1
         options.inter_op_num_threads = 1
         # Patterns preallocate a block for each input shape: a fifth to a half more memory here, and no faster.
         options.enable_mem_pattern = False

@@ -65,14 +65,16 @@ def separate_file(
             time_limit=limit,
             samples=reader.samples,
         )
-        form = {"sample_rate": reader.sample_rate, "channels": reader.channels}
+        audio_format = {"sample_rate": reader.sample_rate, "channels": reader.channels}
         with StemWriter(
-            outputs, **form, samples=reader.samples, subtype=subtype, clip=clip, overwrite=overwrite
+            outputs, **audio_format, samples=reader.samples, subtype=subtype, clip=clip, overwrite=overwrite
         ) as writer:
             done = _write(stems, writer, reader, progress)
             gain = writer.commit()
     outputs = {target: Path(path) for target, path in outputs.items()}
-    return SeparationResult(outputs=outputs, samples=done, gain=gain, peaks=writer.peaks, passes=_passes(limit), **form)
+    return SeparationResult(
+        outputs=outputs, samples=done, gain=gain, peaks=writer.peaks, passes=_passes(limit), **audio_format
+    )
 
 
 def separate_to_stream(
@@ -95,7 +97,7 @@ def separate_to_stream(
     limit = TimeLimit.started(time_limit)
     name = "residual" if residual else target
     with AudioReader(mixture) as reader:
-        form = {"sample_rate": reader.sample_rate, "channels": reader.channels}
+        audio_format = {"sample_rate": reader.sample_rate, "channels": reader.channels}
         stems = separator.stream(
             reader.blocks(),
             sample_rate=reader.sample_rate,
@@ -104,10 +106,12 @@ def separate_to_stream(
             time_limit=limit,
             samples=reader.samples,
         )
-        writer = WavStreamWriter(file, name, **form, samples=reader.samples, subtype=subtype, clip=clip)
+        writer = WavStreamWriter(file, name, **audio_format, samples=reader.samples, subtype=subtype, clip=clip)
         done = _write(stems, writer, reader, progress)
         writer.finish()
-    return SeparationResult(outputs={}, samples=done, gain=1.0, peaks=writer.peaks, passes=_passes(limit), **form)
+    return SeparationResult(
+        outputs={}, samples=done, gain=1.0, peaks=writer.peaks, passes=_passes(limit), **audio_format
+    )
 
 
 def _passes(limit):

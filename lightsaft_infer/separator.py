@@ -27,7 +27,7 @@ class Separator:
     ----------
     manifest : Manifest
     network : callable(planes, targets) that follows the model contract (see `lightsaft_infer.network`); one with an
-        attribute `at_once` above 1 is called by so many threads at the same time
+        attribute `concurrency` above 1 is called by so many threads at the same time
     chunk : frames that the network sees at once; default: the manifest's `frames`
     overlap : frames that neighbouring chunks share; default: a quarter of the chunk
 
@@ -44,7 +44,7 @@ class Separator:
             raise ValueError(f"expected an overlap of 0 to {chunk // 2} frames, got {overlap}")
         self.manifest = manifest
         self.network = network
-        self._at_once = getattr(network, "at_once", 1)
+        self._concurrency = getattr(network, "concurrency", 1)
         self.chunk = chunk
         self.overlap = overlap
 
@@ -145,7 +145,7 @@ class Separator:
         check_format(sample_rate)
         if limit is not None:
             chunks = None if samples is None else self._chunks(samples, sample_rate)
-            limit.expect(chunks, len(targets), 1 / len(self.targets), self._at_once)
+            limit.expect(chunks, len(targets), 1 / len(self.targets), self._concurrency)
         return self._stream(blocks, sample_rate, targets, indices, consistency, residual, limit)
 
     def _chunks(self, samples, sample_rate):
@@ -180,8 +180,8 @@ class Separator:
             chunk=self.chunk,
             overlap=self.overlap,
             multiple=manifest.frames_multiple,
-            effort=None if limit is None else limit.effort,
-            at_once=self._at_once,
+            several_passes=None if limit is None else limit.several_passes,
+            concurrency=self._concurrency,
         )
         estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)
         stems = istft_stream(estimates, **transform)

@@ -65,10 +65,10 @@ def test_spectra_of_any_size_give_the_same():
         np.testing.assert_array_equal(estimates, expected)
 
 
-@pytest.mark.parametrize("at_once", [2, 3])
-def test_chunks_at_once_give_the_same(at_once):
+@pytest.mark.parametrize("concurrency", [2, 3])
+def test_chunks_at_once_give_the_same(concurrency):
     """The first ones wait for each other: they are under way together."""
-    together = threading.Barrier(at_once, timeout=20)
+    together = threading.Barrier(concurrency, timeout=20)
     threads = set()
 
     def network(planes, targets):
@@ -79,8 +79,8 @@ def test_chunks_at_once_give_the_same(at_once):
 
     spectrum = spectrum_of(100)
     expected = run([spectrum], lambda planes, targets: echo(planes, targets) * planes.std())
-    got = run([spectrum], network, at_once=at_once)
-    assert len(threads) == at_once
+    got = run([spectrum], network, concurrency=concurrency)
+    assert len(threads) == concurrency
     for have, want in zip(got, expected, strict=True):
         np.testing.assert_array_equal(have, want)
 
@@ -91,7 +91,7 @@ def test_an_error_in_a_thread_is_the_callers():
 
     before = threading.active_count()
     with pytest.raises(ValueError, match="out of luck"):
-        run([spectrum_of(100)], network, at_once=2)
+        run([spectrum_of(100)], network, concurrency=2)
     assert threading.active_count() == before
 
 
@@ -103,7 +103,7 @@ def test_who_stops_early_leaves_no_thread_and_no_work_behind():
         return echo(planes, targets)
 
     before = threading.active_count()
-    options = {"chunk": 16, "overlap": 4, "multiple": 4, "at_once": 2}
+    options = {"chunk": 16, "overlap": 4, "multiple": 4, "concurrency": 2}
     pairs = estimate_chunks((spectrum_of(12) for _ in range(1000)), network, [0], **options)
     next(pairs)
     pairs.close()

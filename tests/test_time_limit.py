@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightsaft_infer import Separator, TimeLimit
-from lightsaft_infer.time_limit import ANGLES, MOST, Policy
+from lightsaft_infer.time_limit import MAX_PASSES, PHASE_ROTATIONS, Policy
 
 SECONDS = st.floats(1e-3, 10)
 
@@ -46,11 +46,11 @@ def spend(policy, chunks, pass_seconds, other_seconds=0.0):
     return counts, now
 
 
-def spend_at_once(policy, chunks, pass_seconds, at_once):
+def spend_concurrently(policy, chunks, pass_seconds, concurrency):
     """As `spend`, with chunks under way in several threads: an event is (time, thread, passes of its chunk, seconds of
     the last one)."""
     recent, counts, costs, waiting = [], [], iter(pass_seconds), chunks
-    events = [(0.0, thread, None, None) for thread in range(at_once)]
+    events = [(0.0, thread, None, None) for thread in range(concurrency)]
     while events:
         now, thread, passes, took = heapq.heappop(events)
         if took is not None:
@@ -65,7 +65,7 @@ def spend_at_once(policy, chunks, pass_seconds, at_once):
             chunks=chunks - len(counts),
             pass_seconds=max(recent[-3:], default=0.0),
             other_seconds=0.0,
-            at_once=at_once,
+            concurrency=concurrency,
         ):
             took = next(costs)
             heapq.heappush(events, (now + took, thread, passes + 1, took))
@@ -76,20 +76,23 @@ def spend_at_once(policy, chunks, pass_seconds, at_once):
 
 
 @given(
-    limit=SECONDS, chunks=st.integers(1, 60), costs=st.lists(SECONDS, min_size=1, max_size=9), at_once=st.integers(1, 4)
+    limit=SECONDS,
+    chunks=st.integers(1, 60),
+    costs=st.lists(SECONDS, min_size=1, max_size=9),
+    concurrency=st.integers(1, 4),
 )
-def test_a_limit_is_passed_by_one_pass_at_most_with_several_at_once(limit, chunks, costs, at_once):
-    counts, end = spend_at_once(Policy(limit), chunks, itertools.cycle(costs), at_once)
+def test_a_limit_is_passed_by_one_pass_at_most_with_several_at_once(limit, chunks, costs, concurrency):
+    counts, end = spend_concurrently(Policy(limit), chunks, itertools.cycle(costs), concurrency)
     assert len(counts) == chunks
     assert end <= limit + max(costs)
 
 
-@given(chunks=st.integers(1, 60), cost=SECONDS, at_once=st.integers(1, 4))
-def test_several_at_once_do_as_much_more_in_the_same_time(chunks, cost, at_once):
+@given(chunks=st.integers(1, 60), cost=SECONDS, concurrency=st.integers(1, 4))
+def test_several_at_once_do_as_much_more_in_the_same_time(chunks, cost, concurrency):
     """Time for every chunk's passes one after the other, shared among the threads: all get them."""
-    limit = 1.5 * cost * (MOST * chunks / at_once + MOST)
-    counts, end = spend_at_once(Policy(limit), chunks, itertools.repeat(cost), at_once)
-    assert counts == [MOST] * chunks
+    limit = 1.5 * cost * (MAX_PASSES * chunks / concurrency + MAX_PASSES)
+    counts, end = spend_concurrently(Policy(limit), chunks, itertools.repeat(cost), concurrency)
+    assert counts == [MAX_PASSES] * chunks
     assert end <= limit
 
 
@@ -127,10 +130,10 @@ def test_more_time_is_never_worse(limit, more, chunks, cost):
     assert counts.count(0) <= fewer.count(0)
 
 
-@given(chunks=st.integers(1, 60), cost=SECONDS, most=st.integers(1, 4))
-def test_enough_time_is_used(chunks, cost, most):
-    counts, _ = spend(Policy(100 * chunks * cost, most), chunks, itertools.repeat(cost))
-    assert counts == [most] * chunks
+@given(chunks=st.integers(1, 60), cost=SECONDS, max_passes=st.integers(1, 4))
+def test_enough_time_is_used(chunks, cost, max_passes):
+    counts, _ = spend(Policy(100 * chunks * cost, max_passes), chunks, itertools.repeat(cost))
+    assert counts == [max_passes] * chunks
 
 
 def test_of_a_stream_of_unknown_length_no_chunk_gets_two_passes():
@@ -168,20 +171,20 @@ def test_a_network_that_becomes_ten_times_slower(manifest, limit, after):
         assert {0, 1, 2} <= set(time_limit.passes)
 
 
-@pytest.mark.parametrize("at_once", [2, 3])
-def test_with_chunks_at_once_every_chunk_is_counted(manifest, at_once):
+@pytest.mark.parametrize("concurrency", [2, 3])
+def test_with_chunks_at_once_every_chunk_is_counted(manifest, concurrency):
     """A clock that stands: all passes are made, whatever the threads do."""
 
     class Network:
         def __call__(self, planes, targets):
             return np.float32(0.5) * echo_network(planes, targets)
 
-    Network.at_once = at_once
+    Network.concurrency = concurrency
     separator = Separator(manifest, Network(), chunk=16, overlap=4)
     mixture = noise(2, 30 * 12 * manifest.hop_length)
     limit = TimeLimit(1.0, clock=Clock())
     stems = separator.separate(mixture, sample_rate=44100, time_limit=limit)
-    assert limit.passes == {MOST: separator._chunks(mixture.shape[1], 44100)}
+    assert limit.passes == {MAX_PASSES: separator._chunks(mixture.shape[1], 44100)}
     np.testing.assert_allclose(stems["bass"], mixture / 2, atol=1e-5)
 
 
@@ -200,12 +203,12 @@ def test_passes_are_turned_back(manifest):
     passes_of_one = len(seen)
     limit = TimeLimit(1.0, clock=clock)
     often = separator.separate(mixture, sample_rate=44100, time_limit=limit)
-    assert len(seen) == (1 + MOST) * passes_of_one
-    assert limit.passes == {MOST: passes_of_one}
+    assert len(seen) == (1 + MAX_PASSES) * passes_of_one
+    assert limit.passes == {MAX_PASSES: passes_of_one}
     for target in once:
         np.testing.assert_allclose(often[target], once[target], atol=1e-5)
-    spectra = [planes[0, :2] + 1j * planes[0, 2:] for planes in seen[passes_of_one : passes_of_one + MOST]]
-    for spectrum, angle in zip(spectra, ANGLES, strict=True):
+    spectra = [planes[0, :2] + 1j * planes[0, 2:] for planes in seen[passes_of_one : passes_of_one + MAX_PASSES]]
+    for spectrum, angle in zip(spectra, PHASE_ROTATIONS, strict=True):
         np.testing.assert_allclose(spectrum, spectra[0] * np.exp(1j * np.radians(angle)), atol=1e-4)
 
 
@@ -265,4 +268,4 @@ def test_a_limit_serves_one_track(echo):
     with pytest.raises(ValueError, match="another track"):
         echo.separate(noise(1, 10), sample_rate=44100, time_limit=limit)
     with pytest.raises(ValueError, match="1 to 4 passes"):
-        TimeLimit(1, most=5)
+        TimeLimit(1, max_passes=5)

@@ -45,26 +45,26 @@ class WavStreamReader:
 
     def __init__(self, file, head):
         self._file = file
-        form, size = self._header(large=head[:4] != b"RIFF")
-        self.channels, self.samplerate, self._frame_bytes, self._subtype = _format(form)
+        fmt_chunk, size = self._header(large=head[:4] != b"RIFF")
+        self.channels, self.samplerate, self._frame_bytes, self._subtype = _format(fmt_chunk)
         self.frames = None if size is None else size // self._frame_bytes
         self._left = size
 
     def _header(self, large):
         """The `fmt ` chunk, and the number of bytes of the `data` chunk or None."""
-        form, long_size = b"", None
+        fmt_chunk, long_size = b"", None
         while True:
             name, size = struct.unpack("<4sI", self._exactly(8))
             if name == b"data":
                 unknown = size == 0 or any(0 <= limit - size <= 4096 for limit in (2**31, 2**32))
                 if large and size == UNKNOWN:
-                    return form, long_size
-                return form, None if unknown else size
+                    return fmt_chunk, long_size
+                return fmt_chunk, None if unknown else size
             if size > 2**20 and name in (b"fmt ", b"ds64"):
                 raise AudioError(f"expected a WAV header, got a chunk {name} of {size} bytes")
             content = self._exactly(size + size % 2, keep=name in (b"fmt ", b"ds64"))
             if name == b"fmt ":
-                form = content
+                fmt_chunk = content
             elif name == b"ds64":
                 long_size = struct.unpack_from("<Q", content.ljust(16, b"\0"), 8)[0] or None
 
@@ -89,8 +89,8 @@ class WavStreamReader:
         raw = raw[: len(raw) // self._frame_bytes * self._frame_bytes]
         if not raw:
             return np.empty((0, self.channels), dtype)
-        form = {"format": "RAW", "subtype": self._subtype, "endian": "LITTLE"}
-        sound = {"samplerate": self.samplerate, "channels": self.channels, **form}
+        raw_format = {"format": "RAW", "subtype": self._subtype, "endian": "LITTLE"}
+        sound = {"samplerate": self.samplerate, "channels": self.channels, **raw_format}
         return soundfile.read(io.BytesIO(raw), dtype=dtype, always_2d=always_2d, **sound)[0]
 
     def drain(self):
@@ -99,13 +99,13 @@ class WavStreamReader:
             pass
 
 
-def _format(form):
+def _format(fmt_chunk):
     """Channels, sample rate in Hz, bytes of a frame and libsndfile's subtype of a `fmt ` chunk."""
-    if len(form) < 16:
+    if len(fmt_chunk) < 16:
         raise AudioError("expected a fmt chunk before the audio of a WAV stream, got none")
-    tag, channels, sample_rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", form)
-    if tag == EXTENSIBLE and len(form) >= 26:
-        tag = struct.unpack_from("<H", form, 24)[0]
+    tag, channels, sample_rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", fmt_chunk)
+    if tag == EXTENSIBLE and len(fmt_chunk) >= 26:
+        tag = struct.unpack_from("<H", fmt_chunk, 24)[0]
     subtype = SUBTYPES.get((tag, bits))
     if subtype is None:
         raise AudioError(f"expected PCM or floating point in a WAV stream, got format {tag} of {bits} bits")
@@ -209,8 +209,8 @@ def _header(sample_rate, channels, samples, subtype):
     tag, bits = next(key for key, name in SUBTYPES.items() if name == subtype)
     frame_bytes = channels * bits // 8
     size = None if samples is None or samples * frame_bytes > WAV_BYTES else samples * frame_bytes
-    form = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * frame_bytes, frame_bytes, bits)
-    chunks = b"WAVE" + _chunk(b"fmt ", form if tag == 1 else form + bytes(2))
+    fmt_chunk = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * frame_bytes, frame_bytes, bits)
+    chunks = b"WAVE" + _chunk(b"fmt ", fmt_chunk if tag == 1 else fmt_chunk + bytes(2))
     if tag != 1:
         chunks += _chunk(b"fact", struct.pack("<I", UNKNOWN if size is None else samples))
     padding = bytes((size or 0) % 2)

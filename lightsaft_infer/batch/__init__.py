@@ -3,15 +3,15 @@
 from .dask_workers import run_on_cluster
 from .discover import find_tracks, stem_folders
 from .journal import Journal, journal_path, read_journal
-from .local_workers import Lost, follow_parent, run_in_workers
+from .local_workers import WorkerLost, follow_parent, run_in_workers
 from .run import check_cores, plan_batch, run_batch
 from .storage import is_url
 from .task import Track, separate_track
 
 __all__ = [
     "Journal",
-    "Lost",
     "Track",
+    "WorkerLost",
     "check_cores",
     "find_tracks",
     "follow_parent",

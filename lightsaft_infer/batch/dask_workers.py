@@ -14,7 +14,7 @@ import time
 from ..errors import ClusterError, ModelError
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
-from .local_workers import ATTEMPTS, Lost
+from .local_workers import ATTEMPTS, WorkerLost
 from .storage import absolute
 
 TIMEOUT = 30  # seconds that a scheduler and its first worker have to answer
@@ -22,7 +22,7 @@ COUNT_AGAIN = 5  # seconds after which the cluster's threads are counted again: 
 
 
 def run_on_cluster(function, tracks, *, address, manifest, out_dir, timeout=TIMEOUT):
-    """Call a function for every track on a cluster's workers; yield (track, result or Lost) as results come.
+    """Call a function for every track on a cluster's workers; yield (track, result or WorkerLost) as results come.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def run_on_cluster(function, tracks, *, address, manifest, out_dir, timeout=TIME
     out_dir : the tracks' output folder
     timeout : seconds that the scheduler and its first worker have to answer
 
-    A track whose worker dies is tried once more; then its result is Lost. Close the generator to take back what is
-    under way: a track that a worker has begun is not stopped, and the next run waits for it.
+    A track whose worker dies is tried once more; then its result is WorkerLost. Close the generator to take back the
+    tracks under way: one that a worker has begun is not stopped, and the next run waits for it.
 
     Raises ClusterError where distributed is missing, nobody answers, a worker has another LightSAFT or model, or the
     scheduler goes away.
@@ -140,7 +140,7 @@ def _result(future, address):
     if future.status == "error":
         error = future.exception()
         if isinstance(error, KilledWorker):
-            return Lost("its workers were killed")
+            return WorkerLost("its workers were killed")
         raise ClusterError(f"a worker cannot separate: {type(error).__name__}: {error}: {address}") from error
     raise ClusterError(f"the scheduler went away, or took a track back ({future.status}): {address}")
 
@@ -160,7 +160,7 @@ def _about(model, sha256):
 
 
 def _attempt(function, track, version):
-    """The result of a function for a track, or Lost where that has cost workers their lives before."""
+    """The result of a function for a track, or WorkerLost where that has cost workers their lives before."""
     from distributed import get_worker
     from distributed.utils import sync
 
@@ -169,7 +169,7 @@ def _attempt(function, track, version):
     worker, key = get_worker(), track_key(track)
     started = sync(worker.loop, worker.scheduler.get_metadata, keys=[key], default=0)
     if started >= ATTEMPTS:
-        return Lost("its workers died")
+        return WorkerLost("its workers died")
     sync(worker.loop, worker.scheduler.set_metadata, keys=[key], value=started + 1)
     _under_way[key] = track.out
     try:

@@ -15,7 +15,7 @@ PATIENCE = 30  # seconds that a worker has to remove its half files
 
 
 @dataclasses.dataclass(frozen=True)
-class Lost:
+class WorkerLost:
     """In place of a result: the processes that worked on it ended. `reason` tells of the last one."""
 
     reason: str
@@ -30,9 +30,9 @@ def run_in_workers(function, tasks, *, workers):
     tasks : iterable of what can be pickled; the next one is taken when a worker is free for it
     workers : number of processes; they are started as they are needed
 
-    A task whose worker ends before it has a result, killed for instance, is tried once more; then its result is Lost.
-    A new worker takes the place of the old one. Close the generator to end all workers: they remove half files first.
-    Workers end, too, when this process does, in whatever way.
+    A task whose worker ends before it has a result, killed for instance, is tried once more; then its result is
+    WorkerLost. A new worker takes the place of the old one. Close the generator to end all workers: they remove half
+    files first. Workers end, too, when this process does, in whatever way.
     """
     tasks = ((task, 1) for task in tasks)
     lost, idle, busy = collections.deque(), [], {}
@@ -57,7 +57,7 @@ def run_in_workers(function, tasks, *, workers):
                     if worker.attempt < ATTEMPTS:
                         lost.append((worker.task, worker.attempt + 1))
                     else:
-                        results.append((worker.task, Lost(reason)))
+                        results.append((worker.task, WorkerLost(reason)))
     finally:
         _end_all(idle, busy.values())
 

@@ -6,7 +6,7 @@ import dataclasses
 from ..errors import LightSAFTError
 from .discover import stem_folders
 from .journal import journal_path, read_journal
-from .local_workers import Lost
+from .local_workers import WorkerLost
 from .storage import absolute, below, file_state
 from .task import Track, again_entry, failed_entry, file_digest, remove_parts, separate_track
 
@@ -45,12 +45,12 @@ def plan_batch(tracks, in_dir, out_dir, manifest, *, options, threads=1, check_d
     for name, folder in stem_folders(tracks, entries).items():
         track = Track(name, source=below(in_dir, name), folder=folder, threads=threads, options=options, **common)
         entry = entries.get(name, {})
-        reason = reason_to_do(track, entry, check_digests=check_digests)
+        reason = reason_to_process(track, entry, check_digests=check_digests)
         planned.append(Planned(track, reason, entry.get("status") == "done"))
     return planned
 
 
-def reason_to_do(track, entry, *, check_digests=False):
+def reason_to_process(track, entry, *, check_digests=False):
     """Why a track is to be done, or None, by its last entry in the journal ({}: none)."""
     if entry.get("status") != "done":
         reasons = {None: "new", "failed": "failed before", "again": "not finished"}
@@ -93,8 +93,8 @@ def run_batch(planned, journal, engine):
     ----------
     planned : list of Planned; those without a reason are passed over
     journal : Journal of the output folder
-    engine : callable(function, tracks) that yields (track, function(track) or Lost) in any order, and takes a track
-        from the iterable no sooner than it can start it, such as `run_in_workers` with its workers given
+    engine : callable(function, tracks) that yields (track, function(track) or WorkerLost) in any order, and takes a
+        track from the iterable no sooner than it can start it, such as `run_in_workers` with its workers given
 
     Raises OutputError where the journal cannot be written.
     """
@@ -102,7 +102,7 @@ def run_batch(planned, journal, engine):
     try:
         with contextlib.closing(engine(separate_track, _announced(planned, journal, under_way))) as results:
             for track, entry in results:
-                if isinstance(entry, Lost):
+                if isinstance(entry, WorkerLost):
                     remove_parts(track)
                     reason = f"the process that separated it ended twice ({entry.reason})"
                     entry = failed_entry(track, f"{reason}: {track.source}")

@@ -33,7 +33,7 @@ def write_report(
     progress : callable(done, total), in files read
 
     Returns the path of the page, which appears when it is whole. Memory is bounded whatever the length, but for the
-    audio of one file in its embedded form.
+    audio of one file in its embedded format.
 
     Raises AudioError, OutputError or ModelError, which name the file: stems that differ from the mixture in length,
     sample rate or channels among others. Raises ValueError for another value of `audio`.
@@ -49,21 +49,21 @@ def write_report(
     samples = samples_of(mixture, [*stems.values(), *truths.values()])
     tell = _steps(progress, 1 + len(stems))
     whole, *sounds = (tell(measure(path, samples)) for path in (mixture, *stems.values()))
-    form, note = _embedding(audio, samples / whole.sample_rate)
-    if form is not None:
-        check_embeddable(form)
+    audio_format, note = _embedding(audio, samples / whole.sample_rate)
+    if audio_format is not None:
+        check_embeddable(audio_format)
     gain = 1 / max(1, *(10 ** (sound.peak / 20) for sound in (whole, *sounds)))
-    if form is not None and gain < 1:
+    if audio_format is not None and gain < 1:
         note = f"Some samples are beyond full scale: all players are turned down by one gain, {gain:.3f}."
-    encoded = (encode(path, form, gain=gain) for path in (mixture, *stems.values()))
+    encoded = (encode(path, audio_format, gain=gain) for path in (mixture, *stems.values()))
     parts = page_parts(
         title=mixture.stem,
-        facts=_facts(whole, None if model is None else manifest, form),
+        facts=_facts(whole, None if model is None else manifest, audio_format),
         note=note,
         mixture=whole,
         stems=dict(zip(stems, sounds, strict=True)),
         comparison=compare(mixture, stems, truths),
-        audio=None if form is None else ((FORMATS[form][2], content) for content in encoded),
+        audio=None if audio_format is None else ((FORMATS[audio_format][2], content) for content in encoded),
         rate=embedded_rate(whole.sample_rate),
         version=__version__,
     )
@@ -108,7 +108,7 @@ def _embedding(audio, seconds):
     return audio or "mp3", ""
 
 
-def _facts(mixture, manifest, form):
+def _facts(mixture, manifest, audio_format):
     facts = {
         "File": mixture.path.name,
         "Length": clock(mixture.samples / mixture.sample_rate),
@@ -116,8 +116,8 @@ def _facts(mixture, manifest, form):
     }
     if manifest is not None:
         facts["Model"] = f"{manifest.name} {manifest.version}"
-    if form is not None:
-        facts["Players"] = {"mp3": "MP3", "ogg": "Ogg Vorbis", "wav": "WAV, 16 bit"}[form]
+    if audio_format is not None:
+        facts["Players"] = {"mp3": "MP3", "ogg": "Ogg Vorbis", "wav": "WAV, 16 bit"}[audio_format]
     return facts
 
 

@@ -20,14 +20,14 @@ FORMATS = {
 SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # what MP3 has
 
 
-def check_embeddable(form):
-    """Raises OutputError where libsndfile cannot write `form`, a key of FORMATS, as before its version 1.1 MP3."""
+def check_embeddable(audio_format):
+    """Raises OutputError if libsndfile cannot write `audio_format`, a key of FORMATS, as before its version 1.1 MP3."""
     import soundfile
 
-    container, subtype, *_ = FORMATS[form]
+    container, subtype, *_ = FORMATS[audio_format]
     if container not in soundfile.available_formats() or not soundfile.check_format(container, subtype):
         version = soundfile.__libsndfile_version__
-        raise OutputError(f"libsndfile {version} writes no {container}, choose another --audio than {form}")
+        raise OutputError(f"libsndfile {version} writes no {container}, choose another --audio than {audio_format}")
 
 
 def embedded_rate(sample_rate):
@@ -37,14 +37,14 @@ def embedded_rate(sample_rate):
     return 48000 if sample_rate % 8000 == 0 else 44100
 
 
-def encode(path, form, *, gain=1.0):
-    """The audio of a file, times `gain`, in the format `form`, a key of FORMATS. Returns bytes.
+def encode(path, audio_format, *, gain=1.0):
+    """The audio of a file, times `gain`, in the format `audio_format`, a key of FORMATS. Returns bytes.
 
     Raises AudioError where the file cannot be read, OutputError where libsndfile cannot encode it.
     """
     import soundfile
 
-    container, subtype, _, options = FORMATS[form]
+    container, subtype, _, options = FORMATS[audio_format]
     sink = io.BytesIO()
     with AudioReader(path) as reader:
         rate = embedded_rate(reader.sample_rate)

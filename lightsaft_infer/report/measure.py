@@ -69,10 +69,10 @@ def measure(path, count):
                 yield block
 
         mel = mel_spectrogram(measured(), sample_rate=reader.sample_rate, samples=count)
-        form = {"sample_rate": reader.sample_rate, "channels": reader.channels, "samples": count}
+        audio_format = {"sample_rate": reader.sample_rate, "channels": reader.channels, "samples": count}
         power = energy / (count * reader.channels)
     levels = {"peak": decibels(peak**2), "rms": decibels(power), "loudness": loudness.integrated()}
-    return Sound(path=reader.path, **form, **levels, waveform=waveform, mel=mel)
+    return Sound(path=reader.path, **audio_format, **levels, waveform=waveform, mel=mel)
 
 
 def samples_of(mixture, others):

@@ -20,7 +20,7 @@ from helpers import OPTIONS, check_whole, journal, wait_for
 import lightsaft_infer
 from lightsaft_infer import LightSAFTError, Manifest
 from lightsaft_infer.batch.dask_workers import run_on_cluster
-from lightsaft_infer.batch.local_workers import Lost
+from lightsaft_infer.batch.local_workers import WorkerLost
 from lightsaft_infer.batch.task import Track
 from lightsaft_infer.cli import main
 
@@ -134,7 +134,7 @@ def test_a_track_that_kills_its_workers_is_lost_after_two_and_the_others_are_don
     results = {
         track.track: result for track, result in engine(cluster, cluster_tasks.note_and_die, tracks, manifest, tmp_path)
     }
-    assert results == {"a": "a", "b": "b", "c": "c", "die": Lost("its workers died")}
+    assert results == {"a": "a", "b": "b", "c": "c", "die": WorkerLost("its workers died")}
     assert len(list(tmp_path.glob("die-*"))) == 2
 
 

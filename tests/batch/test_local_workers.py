@@ -11,7 +11,7 @@ import pytest
 from data import worker_tasks
 from helpers import is_alive, posix, wait_for
 
-from lightsaft_infer.batch.local_workers import Lost, run_in_workers
+from lightsaft_infer.batch.local_workers import WorkerLost, run_in_workers
 
 
 def test_every_task_has_its_result_and_workers_are_bounded():
@@ -40,7 +40,7 @@ def test_a_killed_worker_is_replaced_and_its_task_tried_again(tmp_path):
 @posix
 def test_a_task_that_kills_its_workers_is_lost_and_the_others_are_done():
     results = dict(run_in_workers(worker_tasks.die_where_told, ["a", "die", "b"], workers=1))
-    assert results == {"a": "a", "b": "b", "die": Lost("signal 9")}
+    assert results == {"a": "a", "b": "b", "die": WorkerLost("signal 9")}
 
 
 @posix

@@ -14,7 +14,7 @@ from helpers import OPTIONS, inline
 from lightsaft_infer import LightSAFTError, Manifest, OutputError
 from lightsaft_infer.batch.discover import find_tracks
 from lightsaft_infer.batch.journal import NAME, Journal, read_journal
-from lightsaft_infer.batch.local_workers import Lost
+from lightsaft_infer.batch.local_workers import WorkerLost
 from lightsaft_infer.batch.run import check_cores, plan_batch, run_batch
 from lightsaft_infer.batch.task import file_digest
 
@@ -201,7 +201,7 @@ def test_a_track_whose_process_dies_twice_has_failed(batch):
 
     def dying(function, tracks):
         for track in tracks:
-            yield track, Lost("signal 9") if track.track == "a.wav" else function(track)
+            yield track, WorkerLost("signal 9") if track.track == "a.wav" else function(track)
 
     assert batch.run(dying)["a.wav"] == "failed"
     assert "signal 9" in batch.entries()["a.wav"]["error"]
