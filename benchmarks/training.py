@@ -18,7 +18,7 @@ import torch
 from lightsaft_train.config import PRESETS, changed
 from lightsaft_train.export.cost import multiply_adds_per_second
 from lightsaft_train.run import keep_memory
-from lightsaft_train.trainer import Plan, Trainer, samples
+from lightsaft_train.trainer import Trainer, TrainingConfig, samples
 
 WAYS = {
     "float32, 2 threads": (False, 2),
@@ -40,17 +40,18 @@ def main():
     if args.keep_memory:
         keep_memory()
     config = changed(PRESETS[args.preset], args.network)
-    plan = Plan(batch=args.batch, frames=args.frames)
+    plan = TrainingConfig(batch=args.batch, frames=args.frames)
     trainers = {
         way: Trainer(config, dataclasses.replace(plan, bfloat16=bfloat16)) for way, (bfloat16, _) in WAYS.items()
     }
     stems = 0.1 * torch.randn(plan.batch, 4, 2, samples(config, plan.frames))
+    sums = torch.eye(4).expand(plan.batch, 4, 4)  # every stem is a target
     seconds = {way: [] for way in WAYS}
     for repeat in range(args.repeats + 1):
         for way, (_, threads) in WAYS.items():
             torch.set_num_threads(threads)
             started = time.perf_counter()
-            trainers[way].update(stems.sum(dim=1), stems)
+            trainers[way].update(stems.sum(dim=1), stems, sums)
             if repeat:  # the first step prepares
                 seconds[way].append(time.perf_counter() - started)
     audio = stems.shape[0] * stems.shape[1] * stems.shape[3] / 44100

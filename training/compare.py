@@ -20,12 +20,12 @@ import torch
 BASE = (
     "n_fft=4096 subbands=16 folding=bands channels=64 growth=32 levels=3 tfc=residual skip=sum conditioned=head "
     "min_bn_units=8 output=complex_mask compression=0.4 magnitudes=true middle_layers=null",
-    "batch=4 frames=64 warmup=100 average=0.99 rate=0.002 loss=relative optimiser=muon",
+    "batch=4 frames=64 warmup=100 ema=0.99 learning_rate=0.002 loss=relative optimiser=muon",
 )
 VARIANTS = {  # changes of the network, of the plan
     "base": ("", ""),
     "every 16th bin": ("folding=bins", ""),
-    "every 16th bin, AdamW": ("folding=bins", "optimiser=adamw rate=0.0015"),
+    "every 16th bin, AdamW": ("folding=bins", "optimiser=adamw learning_rate=0.0015"),
     "every 16th bin, no magnitudes": ("folding=bins magnitudes=false", ""),
     "real mask": ("output=real_mask", ""),
     "conditioned decoder": ("conditioned=decoder", ""),
@@ -34,7 +34,7 @@ VARIANTS = {  # changes of the network, of the plan
     "n_fft 2048, 8 sub-bands": ("n_fft=2048 subbands=8", ""),
     "96 channels": ("channels=96", ""),
     "4 levels": ("levels=4", ""),
-    "rate 0.004": ("", "rate=0.004"),
+    "rate 0.004": ("", "learning_rate=0.004"),
     "mapping": ("output=mapping", ""),
     "no compression": ("compression=1.0", ""),
     "loss l1": ("", "loss=l1"),
@@ -44,7 +44,7 @@ VARIANTS = {  # changes of the network, of the plan
     "dense convolutions": ("tfc=dense", ""),
     "4 convolutions a block": ("tfc_layers=4", ""),
 }
-GROWN_PLAN = "batch=5 frames=96 rate=0.0015 average=0.998 loss=sdr floor=0.003 decay_from=null"
+GROWN_PLAN = "batch=5 frames=96 learning_rate=0.0015 ema=0.998 loss=sdr floor=0.003 decay_from=null"
 GROWN = {  # the same, of a checkpoint's network and of GROWN_PLAN
     "control": ("", ""),
     "96 channels, paths, layers in the head": ("channels=96 head_units=96 paths=[0,0,1,2]", ""),
@@ -98,8 +98,8 @@ def new(name, run, args):
     """Minutes that are left of a trial of a new network, and options of its training."""
     network, plan = (f"{base} {change}".split() for base, change in zip(BASE, VARIANTS[name], strict=True))
     minutes = (args.minutes or 15) - trained(run / "checkpoint.pt")
-    options = ["--processes", "1", "--network", *network, "--plan", *plan]
-    return minutes, [*options, "--pace", f"evaluate={minutes * 2}", "processor=true"]
+    options = ["--processes", "1", "--network", *network, "--training", *plan]
+    return minutes, [*options, "--intervals", f"evaluate={minutes * 2}", "processor=true"]
 
 
 def grown(name, run, args):
@@ -108,7 +108,7 @@ def grown(name, run, args):
     if not (run / "checkpoint.pt").exists():
         start("unpack", args.grow, run, *(["--network", *network] if network else []))
     minutes = (args.minutes or 120) - trained(run / "checkpoint.pt") + trained(args.grow)
-    return minutes, ["--processes", "2", "--plan", *GROWN_PLAN.split(), *plan]
+    return minutes, ["--processes", "2", "--training", *GROWN_PLAN.split(), *plan]
 
 
 def start(*command):

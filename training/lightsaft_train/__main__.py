@@ -20,7 +20,7 @@ def main(argv=None):
     _add_data(commands)
     real_music.add_commands(commands)
     _add_modules(commands)
-    _add_page(commands)
+    _add_preview(commands)
     _add_train(commands)
     _add_pack(commands)
     _add_plot(commands)
@@ -120,23 +120,23 @@ def _modules(args):
     return 0
 
 
-def _add_page(commands):
+def _add_preview(commands):
     text = "Draw what a network sees: training mixtures beside real songs."
-    parser = commands.add_parser("page", help=text, description=text)
-    parser.set_defaults(run=_page)
+    parser = commands.add_parser("preview", help=text, description=text)
+    parser.set_defaults(run=_preview)
     parser.add_argument("--data", type=Path, required=True, action="append", help="tree of songs to mix")
     parser.add_argument("--songs", type=Path, required=True, help="tree of real songs")
     parser.add_argument("--mixtures", type=int, default=20, help="how many (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
 
 
-def _page(args):
+def _preview(args):
     from .data import SAMPLE_RATE, Mixer, find_tracks
-    from .pictures import SECONDS, draw_page
+    from .pictures import SECONDS, draw_preview
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
     mixer = Mixer(tuple(tracks), int(SECONDS * SAMPLE_RATE))
-    draw_page(args.output, mixer, find_tracks(args.songs), mixtures=args.mixtures)
+    draw_preview(args.output, mixer, find_tracks(args.songs), mixtures=args.mixtures)
     return 0
 
 
@@ -162,15 +162,17 @@ def _add_train(commands):
     parser.add_argument("--preset", choices=PRESETS, default="lightsaft", help="network (default: %(default)s)")
     parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the preset")
     parser.add_argument(
-        "--plan", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the plan, also later on"
+        "--training", nargs="*", default=[], metavar="NAME=VALUE", help="changes of the training, also later on"
     )
-    parser.add_argument("--pace", nargs="*", default=[], metavar="NAME=VALUE", help="minutes of save, log, evaluate")
+    parser.add_argument(
+        "--intervals", nargs="*", default=[], metavar="NAME=VALUE", help="minutes of save, log, evaluate"
+    )
 
 
 def _train(args):
     from .data import find_tracks
-    from .run import Data, Pace, say, train
-    from .trainer import Plan
+    from .run import Data, Intervals, say, train
+    from .trainer import TrainingConfig
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
     songs, judge = (find_tracks(tree) if tree else [] for tree in (args.songs, args.judge))
@@ -178,10 +180,10 @@ def _train(args):
         data = Data(tracks, find_tracks(args.validation), songs, judge)
     else:
         data = Data(tracks[: -args.hold_out], tracks[-args.hold_out :], songs, judge)
-    run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(Plan(), args.plan))
-    pace = changed(Pace(args.minutes), args.pace)
+    run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(TrainingConfig(), args.training))
+    intervals = changed(Intervals(args.minutes), args.intervals)
     options = {"processes": args.processes, "threads": args.threads, "report": say}
-    train(run, data, pace, **options)
+    train(run, data, intervals, **options)
     return 0
 
 
@@ -251,9 +253,9 @@ def _export(args):
     from .data import find_tracks
     from .evaluation import score, separator_of, summary
     from .export import write_model
-    from .packing import averaged_network
+    from .packing import ema_network
 
-    network, kept = averaged_network(args.run_folder / ("checkpoint.pt" if args.last else "best.pt"))
+    network, kept = ema_network(args.run_folder / ("checkpoint.pt" if args.last else "best.pt"))
     if args.frames:
         network.config = dataclasses.replace(network.config, frames=args.frames)
     scores = kept.get("scores", {})

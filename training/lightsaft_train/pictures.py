@@ -16,7 +16,7 @@ COLUMNS = ("mixture", *TARGETS)
 SECONDS = 6.0  # shown of a song
 
 
-def draw_page(path, mixer, songs, *, mixtures):
+def draw_preview(path, mixer, songs, *, mixtures):
     """Write a PNG with a row for each of the mixer's first mixtures and each song (`tracks.Track`), and a column for
     the mixture and every stem: mel spectrograms (dB), with level, share of the mixture, width and spectrum.
     """

@@ -20,16 +20,16 @@ import torch.distributed as dist
 
 from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer
 from .evaluation import score, separator_of, summary
-from .trainer import Plan, Trainer, learning_rate, samples
+from .trainer import Trainer, TrainingConfig, learning_rate_at, samples, upgraded
 
-LOG = ("step", "minutes", "loss", "gradient", "rate", "target_seconds_per_second")
+LOG = ("step", "minutes", "loss", "gradient", "learning_rate", "target_seconds_per_second")
 SCORES = ("step", "minutes", "validation", "judge_vocals", "judge_accompaniment", *TARGETS, "mean")
 VALIDATION = 48  # mixtures
 
 
 @dataclasses.dataclass(frozen=True)
-class Pace:
-    """What a stay at a run does, in minutes of training: how long it lasts, how often it saves, logs and evaluates.
+class Intervals:
+    """What a training session does, in minutes of training: how long it lasts, how often it saves, logs and evaluates.
 
     `processor`: minutes of the processor's time instead of the clock's, to compare runs on a machine that is not idle.
     """
@@ -60,16 +60,16 @@ def say(line):
     print(line, flush=True)
 
 
-def train(run, data, pace, *, processes=1, threads=1, report=None):
+def train(run, data, intervals, *, processes=1, threads=1, report=None):
     """Train a run by several processes, each with so many threads. Arguments as `Run` (as a tuple) and `Run.train` take
     them. Two processes with a thread each are faster than one with two threads."""
     if processes == 1:
         keep_memory()
         torch.set_num_threads(threads)
-        Run(*run).train(data, pace, report=report)
+        Run(*run).train(data, intervals, report=report)
         return
     with tempfile.TemporaryDirectory() as folder:
-        arguments = (f"file://{folder}/meeting", processes, threads, run, (data, pace), report)
+        arguments = (f"file://{folder}/meeting", processes, threads, run, (data, intervals), report)
         torch.multiprocessing.spawn(_train_process, arguments, processes)
 
 
@@ -112,12 +112,13 @@ class Run:
         checkpoint = self.folder / "checkpoint.pt"
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=True)
-            self.trainer = Trainer.of(state, dataclasses.replace(Plan(**state["plan"]), **changes))
+            plan = dataclasses.replace(TrainingConfig(**upgraded(state)["plan"]), **changes)
+            self.trainer = Trainer.of(state, plan)
         else:
-            self.trainer = Trainer(config, dataclasses.replace(Plan(), **changes))
+            self.trainer = Trainer(config, dataclasses.replace(TrainingConfig(), **changes))
 
-    def train(self, data, pace, *, report=None):
-        """Train on `data` (`Data`) for `pace.minutes`; now and then and at the end, score.
+    def train(self, data, intervals, *, report=None):
+        """Train on `data` (`Data`) for `intervals.minutes`; now and then and at the end, score.
 
         report : called with a line of text at each logging and scoring
         """
@@ -126,10 +127,10 @@ class Run:
         length = samples(trainer.config, plan.frames)
         mixer = Mixer(tuple(data.tracks), length, plan.seed, self.process)
         validation = Mixer(tuple(data.held_out), length, VALIDATION)
-        end = trainer.seconds + 60 * pace.minutes
-        due = {name: trainer.seconds + 60 * getattr(pace, name) for name in ("save", "log", "evaluate")}
+        end = trainer.seconds + 60 * intervals.minutes
+        due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}
         losses, logged, scored = [], (trainer.step, trainer.seconds), None
-        clock = time.process_time if pace.processor else time.monotonic
+        clock = time.process_time if intervals.processor else time.monotonic
         batches = iter(_loader(mixer, trainer.step, plan.batch))
         try:
             while trainer.seconds < end and _has_parent():
@@ -140,14 +141,14 @@ class Run:
                 if self.process:
                     continue
                 if trainer.seconds >= due["log"]:
-                    due["log"] += 60 * pace.log
+                    due["log"] += 60 * intervals.log
                     report(self._log(losses, norm, logged))
                     losses, logged = [], (trainer.step, trainer.seconds)
                 if trainer.seconds >= due["save"]:
-                    due["save"] += 60 * pace.save
+                    due["save"] += 60 * intervals.save
                     self.save()
                 if trainer.seconds >= due["evaluate"]:
-                    due["evaluate"] += 60 * pace.evaluate
+                    due["evaluate"] += 60 * intervals.evaluate
                     report(self.score(validation, data))
                     scored = trainer.step
         finally:
@@ -175,7 +176,7 @@ class Run:
             round(trainer.seconds / 60, 2),
             round(sum(losses) / len(losses), 4),
             round(norm, 4),
-            round(learning_rate(plan, trainer.step - 1), 6),
+            round(learning_rate_at(plan, trainer.step - 1), 6),
             round(speed, 1),
         )
         _append(self.folder / "log.csv", LOG, row)
@@ -187,7 +188,7 @@ class Run:
         trainer = self.trainer
         scores = {"validation": -trainer.validate(validation, VALIDATION)}
         if data.judge or data.songs:
-            separator = separator_of(trainer.average)
+            separator = separator_of(trainer.ema)
             if data.judge:
                 judged = summary(score(separator, data.judge))
                 scores |= {"judge_vocals": judged["vocals"], "judge_accompaniment": judged[ACCOMPANIMENT]}
@@ -199,7 +200,7 @@ class Run:
         best = self.folder / "best.pt"
         if not best.exists() or torch.load(best, weights_only=True)["scores"]["overall"] < scores["overall"]:
             state = trainer.state()
-            save({"scores": scores, **{name: state[name] for name in ("config", "average", "step", "seconds")}}, best)
+            save({"scores": scores, **{name: state[name] for name in ("config", "ema", "step", "seconds")}}, best)
         return "  ".join(f"{name} {value}" for name, value in zip(SCORES, row, strict=True))
 
     def save(self):

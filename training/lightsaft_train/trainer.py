@@ -17,15 +17,16 @@ from .muon import Muon
 from .networks import build
 
 VALIDATION_FLOOR = 0.01
+OLD_NAMES = {"average": "ema", "rate": "learning_rate"}  # what checkpoints before 0.2.0 call parts of a state
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class TrainingConfig:
     """How a network is trained.
 
-    `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `rate`: the
-    learning rate, reached after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in
-    `decay_steps` (None: never). `average`: decay of the averaged weights. `clip`: largest norm of the gradient.
+    `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `learning_rate`:
+    reached after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in `decay_steps` (None:
+    never). `ema`: decay of the averaged weights. `clip`: largest norm of the gradient.
     `floor`: of the loss (`losses.py`), reached after `floor_steps` from a higher one, as a network that has not learnt
     anything closes every mask if quiet stems count in full.
     `optimiser`: "adamw", or "muon" for what lies between the first and the last layer and AdamW for the rest.
@@ -39,11 +40,11 @@ class Plan:
     floor: float = 0.003
     floor_steps: int = 2000
     optimiser: str = "muon"
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     warmup: int = 200
     decay_from: int | None = None
     decay_steps: int = 2000
-    average: float = 0.999
+    ema: float = 0.999
     weight_decay: float = 1e-2
     clip: float = 5.0
     bfloat16: bool | None = None
@@ -62,7 +63,7 @@ class Trainer:
         self.config, self.plan = config, plan
         torch.manual_seed(plan.seed)
         self.network = build(config)
-        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.ema = copy.deepcopy(self.network).requires_grad_(False)
         has_bfloat16 = torch.cpu._is_avx512_bf16_supported()
         self._bfloat16 = has_bfloat16 if plan.bfloat16 is None else plan.bfloat16
         self.optimisers = _optimisers(self.network, plan, self._bfloat16)
@@ -76,7 +77,7 @@ class Trainer:
         self.network.train()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(plan, self.step)
+                group["lr"] = learning_rate_at(plan, self.step)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             estimates = self.network(mixture, torch.arange(sums.shape[2]))
         loss = _loss(plan.loss, estimates.float(), stems, mixture, sums, floor_at(plan, self.step))
@@ -96,7 +97,7 @@ class Trainer:
     def validate(self, mixer, mixtures):
         """The averaged weights' mean loss `sdr` on the first mixtures of a mixer, in dB, whatever loss is trained
         with: less is better."""
-        network = self.average.eval()
+        network = self.ema.eval()
         losses = []
         for step in range(mixtures // 4):
             mixture, stems, sums = (torch.from_numpy(part) for part in mixer.batch(step, 4))
@@ -122,9 +123,9 @@ class Trainer:
     @torch.no_grad()
     def _follow(self):
         """Bring the averaged weights nearer to the weights: faster at first, when these are still far from good."""
-        decay = min(self.plan.average, (1 + self.step) / (10 + self.step))
+        decay = min(self.plan.ema, (1 + self.step) / (10 + self.step))
         weights = self.network.state_dict()
-        for name, averaged in self.average.state_dict().items():
+        for name, averaged in self.ema.state_dict().items():
             if averaged.is_floating_point():
                 averaged.lerp_(weights[name], 1 - decay)
             else:
@@ -136,7 +137,7 @@ class Trainer:
             "config": dataclasses.asdict(self.config),
             "plan": dataclasses.asdict(self.plan),
             "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
+            "ema": self.ema.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "random": torch.get_rng_state(),
             "step": self.step,
@@ -146,9 +147,10 @@ class Trainer:
     @classmethod
     def of(cls, state, plan=None):
         """The trainer that had a state, or one that goes on from it by another plan."""
-        trainer = cls(Config(**state["config"]), plan or Plan(**state["plan"]))
+        state = upgraded(state)
+        trainer = cls(Config(**state["config"]), plan or TrainingConfig(**state["plan"]))
         trainer.network.load_state_dict(state["network"])
-        trainer.average.load_state_dict(state["average"])
+        trainer.ema.load_state_dict(state["ema"])
         for optimiser, kept in zip(trainer.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         torch.set_rng_state(state["random"])
@@ -156,12 +158,20 @@ class Trainer:
         return trainer
 
 
-def learning_rate(plan, step):
+def learning_rate_at(plan, step):
     """Linear warm-up, then constant, then down to nothing along a half cosine."""
-    rate = plan.rate * min(1.0, (step + 1) / plan.warmup)
+    rate = plan.learning_rate * min(1.0, (step + 1) / plan.warmup)
     if plan.decay_from is not None and step > plan.decay_from:
         rate *= 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - plan.decay_from) / plan.decay_steps))
     return rate
+
+
+def upgraded(state):
+    """A copy of a state of any version, with this version's names."""
+    state = {OLD_NAMES.get(name, name): part for name, part in state.items()}
+    if "plan" in state:
+        state["plan"] = {OLD_NAMES.get(name, name): value for name, value in state["plan"].items()}
+    return state
 
 
 def floor_at(plan, step):
@@ -194,9 +204,9 @@ def _optimisers(network, plan, bfloat16):
         {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": plan.weight_decay},
         {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimisers = [torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.99), eps=1e-7)]
+    optimisers = [torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.99), eps=1e-7)]
     if matrices:
-        optimisers.append(Muon(matrices, plan.rate, weight_decay=plan.weight_decay, bfloat16=bfloat16))
+        optimisers.append(Muon(matrices, plan.learning_rate, weight_decay=plan.weight_decay, bfloat16=bfloat16))
     return optimisers
 
 

@@ -23,17 +23,17 @@ from lightsaft_train.data.tracks import TARGETS, find_tracks  # noqa: E402
 from lightsaft_train.evaluation import score, summary  # noqa: E402
 from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
-from lightsaft_train.packing import averaged_network  # noqa: E402
+from lightsaft_train.packing import ema_network  # noqa: E402
 from lightsaft_train.pool.song_files import write_manifest  # noqa: E402
-from lightsaft_train.run import Data, Pace, Run  # noqa: E402
-from lightsaft_train.trainer import Plan, Trainer, floor_at, learning_rate, samples  # noqa: E402
+from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
+from lightsaft_train.trainer import Trainer, TrainingConfig, floor_at, learning_rate_at, samples  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 
 TINY = dataclasses.replace(
     PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4
 )
-PLAN = Plan(batch=2, frames=16, warmup=2, bfloat16=False)
+PLAN = TrainingConfig(batch=2, frames=16, warmup=2, bfloat16=False)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_floor():
     ]
     expected = [10 * np.log10(0.05**2 / (floor * 1.1**2) + 1) for floor in (0.1, 0.01)]
     assert got == pytest.approx(expected, rel=1e-3)
-    plan = Plan(floor=0.001, floor_steps=1000)
+    plan = TrainingConfig(floor=0.001, floor_steps=1000)
     assert [floor_at(plan, step) for step in (0, 500, 1000, 5000)] == pytest.approx([0.1, 0.01, 0.001, 0.001])
 
 
@@ -142,7 +142,7 @@ def test_spectra_are_those_of_the_runtime(mixer):
 
 def test_learning(mixer):
     """A tiny network learns tones that are always in the same place."""
-    trainer = Trainer(TINY, dataclasses.replace(PLAN, rate=3e-2, average=0.9))
+    trainer = Trainer(TINY, dataclasses.replace(PLAN, learning_rate=3e-2, ema=0.9))
     before = trainer.validate(mixer, 8)
     for step in range(100):
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
@@ -164,7 +164,7 @@ def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
     advance(resumed, 3)
     expected, got = through.state(), resumed.state()
     assert got["step"] == 6
-    for name in ("network", "average"):
+    for name in ("network", "ema"):
         for key in expected[name]:
             torch.testing.assert_close(got[name][key], expected[name][key], rtol=0, atol=0)
     moments = [state["optimisers"][0]["state"][0]["exp_avg_sq"] for state in (expected, got)]
@@ -172,19 +172,19 @@ def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
 
 
 def test_averaged_weights_follow(mixer):
-    trainer = Trainer(TINY, dataclasses.replace(PLAN, average=0.5))
+    trainer = Trainer(TINY, dataclasses.replace(PLAN, ema=0.5))
     weight = trainer.network.last_conv.weight
-    averaged = trainer.average.last_conv.weight.clone()
+    averaged = trainer.ema.last_conv.weight.clone()
     for step, decay in ((0, 2 / 11), (1, 3 / 12)):
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
         averaged = decay * averaged + (1 - decay) * weight.detach()
-        torch.testing.assert_close(trainer.average.last_conv.weight, averaged)
-    assert int(trainer.average.first_conv[1].num_batches_tracked) == 2
+        torch.testing.assert_close(trainer.ema.last_conv.weight, averaged)
+    assert int(trainer.ema.first_conv[1].num_batches_tracked) == 2
 
 
 def test_learning_rate():
-    plan = Plan(rate=1.0, warmup=10, decay_from=100, decay_steps=50)
-    rates = [learning_rate(plan, step) for step in (0, 4, 9, 50, 100, 125, 150, 900)]
+    plan = TrainingConfig(learning_rate=1.0, warmup=10, decay_from=100, decay_steps=50)
+    rates = [learning_rate_at(plan, step) for step in (0, 4, 9, 50, 100, 125, 150, 900)]
     assert rates == pytest.approx([0.1, 0.5, 1, 1, 1, 0.5, 0, 0])
 
 
@@ -205,15 +205,15 @@ def test_a_run_on_disk(songs, tmp_path):
         shutil.copy(songs / "0" / f"{source}.wav", judge / "song" / f"{name}.wav")
     command = ["train", str(tmp_path / "run"), "--data", str(songs), "--songs", str(songs), "--processes", "1"]
     command += ["--judge", str(judge), "--validation", str(songs)]
-    command += ["--pace", "log=0.0001", "--plan", "batch=2", "frames=16", "--network"]
+    command += ["--intervals", "log=0.0001", "--training", "batch=2", "frames=16", "--network"]
     sizes = {"n_fft": 128, "hop_length": 64, "frames": 16, "levels": 2, "channels": 4, "embedding_dim": 4, "d_k": 4}
     command += [f"{name}={value}" for name, value in sizes.items()]
     assert main([*command, "--minutes", "0.001"]) == 0
     first = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"]
-    assert main([*command, "--minutes", "0.001", "--plan", "rate=0.0005", "batch=2", "frames=16"]) == 0
+    assert main([*command, "--minutes", "0.001", "--training", "learning_rate=0.0005", "batch=2", "frames=16"]) == 0
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert state["step"] > first
-    assert state["plan"]["rate"] == 0.0005
+    assert state["plan"]["learning_rate"] == 0.0005
     with open(tmp_path / "run" / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [first, state["step"]]
@@ -221,7 +221,7 @@ def test_a_run_on_disk(songs, tmp_path):
         log = list(csv.DictReader(file))
     assert float(log[-1]["target_seconds_per_second"]) > 0
     assert float(log[-1]["loss"]) == float(log[-1]["loss"])
-    network, best = averaged_network(tmp_path / "run" / "best.pt")
+    network, best = ema_network(tmp_path / "run" / "best.pt")
     tracks = find_tracks(songs)
     path = write_model(network, tmp_path / "model", name="m", version="1", licence="l", training={}, scores={})
     again = summary(score(Separator.from_file(path, threads=1), tracks))
@@ -237,7 +237,7 @@ def two_processes(run, songs, config, changes, minutes):
     command = [sys.executable, "-m", "lightsaft_train", "train", run, "--data", songs, "--hold-out", "1"]
     command += ["--processes", "2", "--minutes", minutes]
     command += ["--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(config).items())]
-    return [*command, "--plan", *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
+    return [*command, "--training", *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
 
 
 def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
@@ -249,7 +249,7 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("step 1  minutes")
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    alone = [Trainer(config, Plan(**changes)) for _ in range(2)]
+    alone = [Trainer(config, TrainingConfig(**changes)) for _ in range(2)]
     for process, trainer in enumerate(alone):
         mixer = Mixer(tuple(find_tracks(songs))[:-1], samples(config, PLAN.frames), PLAN.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
@@ -261,7 +261,7 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
 
 def test_two_processes_end_with_their_command(songs, tmp_path):
     command = two_processes(tmp_path / "run", songs, TINY, dataclasses.asdict(PLAN), minutes="60")
-    command += ["--pace", "log=1e-9"]
+    command += ["--intervals", "log=1e-9"]
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -278,9 +278,9 @@ def test_a_packed_run_goes_on(songs, mixer, tmp_path):
     assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
     assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "elsewhere")]) == 0
     exact, packed = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("run", "elsewhere"))
-    for name, weight in exact["average"].items():
-        torch.testing.assert_close(packed["average"][name], weight, rtol=1e-3, atol=1e-7)
-        torch.testing.assert_close(packed["network"][name], packed["average"][name], rtol=0, atol=0)
+    for name, weight in exact["ema"].items():
+        torch.testing.assert_close(packed["ema"][name], weight, rtol=1e-3, atol=1e-7)
+        torch.testing.assert_close(packed["network"][name], packed["ema"][name], rtol=0, atol=0)
     sizes = [(tmp_path / name).stat().st_size for name in ("run/checkpoint.pt", "packed.pt")]
     assert sizes[1] < 0.4 * sizes[0]
     assert (packed["step"], packed["seconds"]) == (exact["step"], exact["seconds"])
@@ -315,7 +315,7 @@ def test_a_packed_run_goes_on_with_more(mixer, tmp_path, name):
     same, grown = (Run(tmp_path / name, None, {}).trainer for name in ("same", "grown"))
     added = grown.network.get_parameter(added)
     mixture = torch.randn(1, 4, 16, config.n_fft // 2 + 1)
-    for before, after in ((same.network, grown.network), (same.average, grown.average)):
+    for before, after in ((same.network, grown.network), (same.ema, grown.ema)):
         expected, found = (network.eval()(mixture, torch.arange(4)) for network in (before, after))
         torch.testing.assert_close(found, expected)
     before = added.detach().clone()
@@ -344,11 +344,38 @@ def test_the_long_run_can_go_on(tmp_path):
     assert trainer.seconds / 60 == pytest.approx(float(last["minutes"]), abs=0.01)
 
 
+def test_a_checkpoint_of_an_older_version_goes_on(mixer, tmp_path):
+    """Its plan and its averaged weights had other names."""
+    run = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN))
+    run.trainer.update(*(torch.from_numpy(part) for part in mixer.batch(0, 2)))
+    state = run.trainer.state()
+    state["average"], plan = state.pop("ema"), state["plan"]
+    plan["average"], plan["rate"] = plan.pop("ema"), plan.pop("learning_rate")
+    torch.save(state, tmp_path / "run" / "checkpoint.pt")
+    again = Run(tmp_path / "run", TINY, {}).trainer
+    assert again.plan == PLAN
+    for name, weight in run.trainer.ema.state_dict().items():
+        torch.testing.assert_close(again.ema.state_dict()[name], weight, rtol=0, atol=0)
+    network, kept = ema_network(tmp_path / "run" / "checkpoint.pt")
+    torch.testing.assert_close(network.last_conv.weight, run.trainer.ema.last_conv.weight)
+    assert kept["step"] == 1
+
+
 def test_pictures_and_export(songs, tmp_path):
     run = tmp_path / "run"
     command = ["train", str(run), "--data", str(songs), "--songs", str(songs), "--processes", "1", "--hold-out", "1"]
     sizes = [f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(TINY).items()]
-    command += ["--pace", "log=0.0001", "--plan", "batch=1", "frames=16", "--minutes", "0.001", "--network", *sizes]
+    command += [
+        "--intervals",
+        "log=0.0001",
+        "--training",
+        "batch=1",
+        "frames=16",
+        "--minutes",
+        "0.001",
+        "--network",
+        *sizes,
+    ]
     assert main(command) == 0
     assert main(["plot", str(run), "-o", str(tmp_path / "curves.png")]) == 0
     assert plt.imread(tmp_path / "curves.png").std() > 0.05
@@ -373,7 +400,7 @@ def test_pictures_and_export(songs, tmp_path):
 
 def test_page_of_mixtures(songs, tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "SECONDS", 0.1)
-    page = ["page", "--data", str(songs), "--songs", str(songs), "--mixtures", "2"]
+    page = ["preview", "--data", str(songs), "--songs", str(songs), "--mixtures", "2"]
     assert main([*page, "-o", str(tmp_path / "page.png")]) == 0
     assert plt.imread(tmp_path / "page.png").std() > 0.05
     tone = np.sqrt(2) * 0.1 * np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100)
@@ -394,18 +421,20 @@ def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
     monkeypatch.setattr(run.trainer, "update", interrupted)
     tracks = find_tracks(songs)
     with pytest.raises(KeyboardInterrupt):
-        run.train(Data(tracks, tracks), Pace(1))
+        run.train(Data(tracks, tracks), Intervals(1))
     assert Run(tmp_path / "run", TINY, {}).trainer.step == 3
 
 
 def test_a_step_is_scored_once(songs, tmp_path):
     run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)), find_tracks(songs)
-    run.train(Data(tracks, tracks), Pace(0.001, evaluate=0))
+    run.train(Data(tracks, tracks), Intervals(0.001, evaluate=0))
     with open(tmp_path / "run" / "scores.csv", newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
     assert steps == list(range(1, run.trainer.step + 1))
 
 
 def test_settings_that_do_not_exist(songs, tmp_path, capsys):
-    assert main(["train", str(tmp_path / "run"), "--data", str(songs), "--minutes", "1", "--plan", "batches=3"]) == 1
+    assert (
+        main(["train", str(tmp_path / "run"), "--data", str(songs), "--minutes", "1", "--training", "batches=3"]) == 1
+    )
     assert "expected NAME=VALUE with a name of batch, frames" in capsys.readouterr().err

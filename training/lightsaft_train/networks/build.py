@@ -1,9 +1,9 @@
 """Networks by their configuration."""
 
 from .published import NetworkV1, NetworkV2
-from .sub_band import NetworkSmall
+from .sub_band import SubBandUNet
 
-FAMILIES = {"lasaft": NetworkV1, "lightsaft": NetworkV1, "lightsaft_v2": NetworkV2, "lightsaft_small": NetworkSmall}
+FAMILIES = {"lasaft": NetworkV1, "lightsaft": NetworkV1, "lightsaft_v2": NetworkV2, "lightsaft_small": SubBandUNet}
 
 
 def build(config):

@@ -12,7 +12,7 @@ from .paths import DualPath
 from .unet import Network
 
 
-class NetworkSmall(Network):
+class SubBandUNet(Network):
     """Parts of the spectrum as channels, compressed input, a mask on the mixture (`Config` tells the choices)."""
 
     resampling_activation = True
