@@ -333,12 +333,13 @@ def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
     assert not (tmp_path / "other").exists()
 
 
-def test_the_long_run_can_go_on(tmp_path):
-    """The checkpoint in the repository is one of this code's networks, and has seen what the README says."""
-    packed = Path(__file__).parent.parent / "checkpoints" / "long-run.pt"
+@pytest.mark.parametrize("name", ["long-run", "long-run-2"])
+def test_the_long_runs_can_go_on(tmp_path, name):
+    """The checkpoints in the repository are of this code's networks, and have seen what the README says."""
+    packed = Path(__file__).parent.parent / "checkpoints" / f"{name}.pt"
     assert main(["unpack", str(packed), str(tmp_path)]) == 0
     trainer = Run(tmp_path, None, {}).trainer
-    with packed.with_name("long-run-scores.csv").open(newline="") as file:
+    with packed.with_name(f"{name}-scores.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     assert trainer.step == int(last["step"])
     assert trainer.seconds / 60 == pytest.approx(float(last["minutes"]), abs=0.01)
