@@ -330,6 +330,8 @@ def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
     for change, lost in (("channels=3", "first_conv.0.weight"), ("levels=1", "downsamplings.1.0.weight")):
         assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "other"), "--network", change]) == 1
         assert f"got {change}: no place for the packed {lost} of shape" in capsys.readouterr().err
+    assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "other"), "--network", "channels=6"]) == 1
+    assert "got channels=6: expected skip=sum" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
 
 

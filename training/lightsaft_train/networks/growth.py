@@ -14,7 +14,8 @@ from ..data import DataError
 def grow(weights, network):
     """Give a network the weights, a state dict, of one that is smaller or of the same size.
 
-    Raises DataError: the network lacks a place for one of the weights.
+    Raises DataError: the network lacks a place for one of the weights, or has more channels and joins skips by
+    concatenation, which moves the old ones.
     """
     places = network.state_dict()
     modules = {f"{name}.weight": module for name, module in network.named_modules()}
@@ -26,15 +27,19 @@ def grow(weights, network):
         sizes = (0,) if place is None or place.ndim != weight.ndim else place.shape
         if any(size < kept for size, kept in zip(sizes, weight.shape, strict=False)):
             raise DataError(f"no place for the packed {name} of shape {tuple(weight.shape)}")
+        if network.config.skip != "sum":
+            raise DataError("expected skip=sum of a network that is given more channels")
         if name.startswith(f"gates.{len(network.gates) - 1}."):
             _grow_gates(weight, place, network)
-            continue
-        axes = (1, 0) if isinstance(modules.get(name), nn.ConvTranspose2d) else (0, 1)
-        _place(weight, place, *axes)
+        else:
+            _place(weight, place, outputs=1 if isinstance(modules.get(name), nn.ConvTranspose2d) else 0)
 
 
-def _place(weight, place, outputs=0, inputs=1):
-    """Put a weight at the beginning of each axis of its place, and zeros between new inputs and old outputs."""
+def _place(weight, place, outputs):
+    """Put a weight at the beginning of each axis of its place, and zeros between new inputs and old outputs.
+
+    outputs : the axis of the outputs
+    """
     if weight.ndim > 1:
         place.narrow(outputs, 0, weight.shape[outputs]).zero_()
     place[tuple(slice(size) for size in weight.shape)] = weight
