@@ -1,5 +1,6 @@
 """Songs of a pool on disk, in the layout of `data/tracks.py`, each with its `song.json`, and the pool's manifest."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,28 +15,39 @@ from .voices import BANDWIDTHS
 PEAK = 0.7
 
 
+@contextlib.contextmanager
+def song_folder(path):
+    """The folder of a song, under a temporary name until the block ends; then it replaces the one at `path`."""
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(part, path)
+
+
+def write_about(folder, about):
+    """Write a song's `song.json`, a dict, into its folder."""
+    (folder / "song.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
 def write_song(path, kind, stems, **more):
     """Write stems {target: (audio (2, samples), names of sources)} as 16-bit WAV with `song.json`, which `more` joins,
     under a temporary name until all is there. Stems that are silent throughout are left out. A stem has a `bandwidth`
     in Hz if recordings in it reach no higher: a mixture with it must be low-passed there, lest voices be known by their
     lack of treble."""
-    part = path.with_name(f".{path.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     told = {}
-    for target, (audio, names) in stems.items():
-        peak = np.abs(audio).max()
-        if peak < 1e-4:
-            continue
-        sf.write(part / f"{target}.wav", (audio * np.float32(PEAK / peak)).T, SAMPLE_RATE, "PCM_16")
-        told[target] = {"seconds": audio.shape[1] / SAMPLE_RATE, "sources": sorted(names)}
-        limits = [hertz for kind, hertz in BANDWIDTHS.items() if f"voices {kind}" in names]
-        if limits:
-            told[target]["bandwidth"] = min(limits)
-    song = {"kind": kind, "stems": told, **more}
-    (part / "song.json").write_text(json.dumps(song, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(part, path)
+    with song_folder(path) as folder:
+        for target, (audio, names) in stems.items():
+            peak = np.abs(audio).max()
+            if peak < 1e-4:
+                continue
+            sf.write(folder / f"{target}.wav", (audio * np.float32(PEAK / peak)).T, SAMPLE_RATE, "PCM_16")
+            told[target] = {"seconds": audio.shape[1] / SAMPLE_RATE, "sources": sorted(names)}
+            limits = [hertz for voice, hertz in BANDWIDTHS.items() if f"voices {voice}" in names]
+            if limits:
+                told[target]["bandwidth"] = min(limits)
+        write_about(folder, {"kind": kind, "stems": told, **more})
 
 
 def write_manifest(folder, seed=None, licence_of=licence_of):

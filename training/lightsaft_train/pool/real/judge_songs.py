@@ -8,8 +8,6 @@ are 24-bit WAV; the mixture is their sum, and stays below full scale.
 
 import dataclasses
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ import soxr
 from scipy.signal import butter, sosfiltfilt
 
 from ...data import ACCOMPANIMENT, SAMPLE_RATE, DataError
+from ..song_files import song_folder, write_about
 from ..voices import doubled, process
 from .instrumentals import decoded, pieces, read_rows
 
@@ -150,11 +149,7 @@ def levelled(audio, level):
 def write_stems(path, stems, about):
     """Write stems {name: audio (2, samples)} as 24-bit WAV with `song.json`, the dict `about`; the folder gets its name
     when it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    for name, audio in stems.items():
-        sf.write(part / f"{name}.wav", audio.T, SAMPLE_RATE, "PCM_24")
-    (part / "song.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(part, path)
+    with song_folder(path) as folder:
+        for name, audio in stems.items():
+            sf.write(folder / f"{name}.wav", audio.T, SAMPLE_RATE, "PCM_24")
+        write_about(folder, about)

@@ -1,7 +1,5 @@
 """Pseudo-stems: what a model makes of real accompaniments, as songs to train on beside those with true stems."""
 
-import json
-import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import numpy as np
 import soundfile as sf
 
 from ...data import SAMPLE_RATE, TARGETS, find_tracks, targets_of
+from ..song_files import song_folder, write_about
 
 
 def split_tree(tree, folder, separator, *, progress=None):
@@ -38,13 +37,8 @@ def split(separator, audio, targets):
 
 
 def _write(path, stems, track):
-    part = path.with_name(f".{path.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     scale = np.float32(min(1.0, 0.98 / max(np.abs(audio).max() for audio in stems.values())))
-    for name, audio in stems.items():
-        sf.write(part / f"{name}.flac", (audio * scale).T, SAMPLE_RATE, "PCM_16")
-    song = {"kind": "pseudo-stems", "of": track.path.name, "scale": float(scale)}
-    (part / "song.json").write_text(json.dumps(song, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(part, path)
+    with song_folder(path) as folder:
+        for name, audio in stems.items():
+            sf.write(folder / f"{name}.flac", (audio * scale).T, SAMPLE_RATE, "PCM_16")
+        write_about(folder, {"kind": "pseudo-stems", "of": track.path.name, "scale": float(scale)})
