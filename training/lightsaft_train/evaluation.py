@@ -24,12 +24,12 @@ def separator_of(network, *, float16=False):
 def score(separator, tracks):
     """SDR in dB by the challenge's formula, over whole tracks: {song: {stem: dB}}.
 
-    tracks : `tracks.find_tracks`; a track's mixture is the sum of its stems. The estimate of a stem that is a sum, such
+    tracks : `data.find_tracks`; a track's mixture is the sum of its `parts`. The estimate of a stem that is a sum, such
     as `drums+bass+other`, is the sum of the estimates of its targets.
     """
     scores = {}
     for track in tracks:
-        references = {stem: track.read(stem, 0, track.samples) for stem in track.stems}
+        references = {stem: track.read(stem, 0, track.samples) for stem in track.parts}
         mixture = np.sum(list(references.values()), axis=0)
         estimates = separator.separate(mixture, sample_rate=44100)
         scores[track.path.name] = {

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from math import nan
+from math import inf, nan
 from pathlib import Path
 from statistics import mean
 
@@ -198,7 +198,8 @@ class Run:
         row = (trainer.step, round(trainer.seconds / 60, 2), *(round(scores.get(name, nan), 3) for name in SCORES[2:]))
         _append(self.folder / "scores.csv", SCORES, row)
         best = self.folder / "best.pt"
-        if not best.exists() or torch.load(best, weights_only=True)["scores"]["overall"] < scores["overall"]:
+        # A file of an earlier version has no such score.
+        if not best.exists() or torch.load(best, weights_only=True)["scores"].get("overall", -inf) < scores["overall"]:
             state = trainer.state()
             save({"scores": scores, **{name: state[name] for name in ("config", "ema", "step", "seconds")}}, best)
         return "  ".join(f"{name} {value}" for name, value in zip(SCORES, row, strict=True))

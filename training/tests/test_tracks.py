@@ -56,8 +56,12 @@ def test_sums_of_targets(musdb):
     track = find_tracks(musdb)[0]
     assert list(track.stems) == ["vocals", "drums+bass+other", "bass+other", "other"]
     assert track.bandwidths == {"vocals": 8500}
+    assert track.parts == ("vocals", "other")  # the sums hold the other stem once more
     (song / "drums+bass+other.wav").rename(song / "accompaniment.wav")
     assert find_tracks(musdb)[0].stems["drums+bass+other"] == song / "accompaniment.wav"
+    (song / "other.wav").unlink()
+    (song / "other+bass.wav").unlink()
+    assert find_tracks(musdb)[0].parts == ("vocals", "drums+bass+other")
     assert [targets_of(name) for name in ("mixture", "drums+piano", "", "instrumental")] == [
         (),
         (),

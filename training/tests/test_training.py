@@ -436,6 +436,28 @@ def test_a_step_is_scored_once(songs, tmp_path):
     assert steps == list(range(1, run.trainer.step + 1))
 
 
+def test_an_accompaniment_beside_its_stems_is_not_heard_twice(songs, tmp_path):
+    """As exports of MUSDB18 have it: the mixture to be separated is that of the four stems."""
+    shutil.copytree(songs / "0", tmp_path / "song")
+    stems = [sf.read(tmp_path / "song" / f"{target}.wav")[0] for target in TARGETS]
+    sf.write(tmp_path / "song" / "accompaniment.wav", sum(stems[1:]), 44100)
+
+    class Recording:
+        def separate(self, mixture, *, sample_rate):
+            np.testing.assert_allclose(mixture.T, sum(stems), atol=1e-4)
+            return dict.fromkeys(TARGETS, mixture)
+
+    assert list(score(Recording(), find_tracks(tmp_path))["song"]) == list(TARGETS)
+
+
+def test_weights_kept_by_an_older_version_are_replaced(songs, tmp_path):
+    """Their scores lack the mean by which the best weights are kept now."""
+    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)), find_tracks(songs)
+    torch.save({"scores": {"validation": 99.0}}, tmp_path / "run" / "best.pt")
+    run.train(Data(tracks, tracks), Intervals(0.001))
+    assert "overall" in torch.load(tmp_path / "run" / "best.pt", weights_only=True)["scores"]
+
+
 def test_settings_that_do_not_exist(songs, tmp_path, capsys):
     assert (
         main(["train", str(tmp_path / "run"), "--data", str(songs), "--minutes", "1", "--training", "batches=3"]) == 1

@@ -44,6 +44,12 @@ class Track:
     samples: int
     bandwidths: dict = dataclasses.field(default_factory=dict)
 
+    @property
+    def parts(self):
+        """Names of stems that share no target, and so sum to the mixture: single targets, and sums of others."""
+        single = set(self.stems) & set(TARGETS)
+        return tuple(name for name in self.stems if name in single or not single & set(targets_of(name)))
+
     def read(self, stem, start, samples):
         """A stretch of a stem, float32 (2, samples); a mono file serves for both channels. DataError: it is shorter."""
         audio, _ = sf.read(self.stems[stem], samples, start, dtype="float32", always_2d=True)
