@@ -38,7 +38,7 @@ CHOPPED = {"vocals": 0.15, "other": 0.08}  # slices of them, played by a sampler
 BAND_LIMITED = 0.25  # mixtures that end far below 22 kHz, as after a lossy codec
 # Reverberation, echoes, chorus: produced voices have much of them, and are taken for synthesisers by a network that has
 # seen dry ones only.
-SPACE = {"vocals": (0.35, 0.2, 0.1)}
+SPACE = {"vocals": (0.45, 0.25, 0.1)}
 LESS_SPACE = (0.12, 0.04, 0.04)
 
 

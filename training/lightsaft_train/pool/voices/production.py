@@ -6,7 +6,7 @@ from scipy.signal import oaconvolve, sosfilt, tf2sos
 
 from ..score import SAMPLE_RATE
 
-FRONT = 0.5  # of the voices are produced to be in front of a band
+FRONT = 0.35  # of the voices are produced to be in front of a band
 
 
 def pan(x, position):

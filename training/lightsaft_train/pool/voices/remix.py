@@ -9,7 +9,7 @@ from ..instruments import HIGH, HOP, LOW, SAW, oscillate, sweep, ticks
 from ..score import SAMPLE_RATE, frequency
 from .world import climb
 
-REMIXED = 0.3  # of the voices
+REMIXED = 0.35  # of the voices
 EDGE = 132  # samples in which a cut piece opens, and closes
 
 
