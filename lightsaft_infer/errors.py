@@ -1,25 +1,29 @@
-"""The errors that lightsaft_infer raises: one root, one kind for each place where something can be wrong."""
+"""The errors of lightsaft_infer: one root, and a class for each thing that can be wrong."""
 
 
 class LightSAFTError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """The root of every error that a caller of this package can cause."""
+
+
+class ArgumentError(LightSAFTError, ValueError):
+    """An argument is wrong whatever the input is: out of range, of the wrong type, or in conflict with another one."""
 
 
 class AudioError(LightSAFTError):
-    """The mixture cannot be used: not there, no audio, damaged, or of a shape that is not supported."""
+    """The mixture cannot be used: it is missing, damaged, not audio, or of an unsupported shape."""
 
 
 class ModelError(LightSAFTError):
-    """The manifest or the graph is not what the model contract asks for, or its output is not."""
+    """The manifest, the graph or the output of the network does not follow the model contract."""
 
 
 class OutputError(LightSAFTError):
-    """Stems cannot be written as asked: a file is in the way, the disk is full, samples would clip."""
+    """The stems cannot be written as requested: a file already exists, the disk is full, or samples would clip."""
 
 
 class EvaluationError(LightSAFTError):
-    """References and estimates cannot be compared: one is missing, their forms differ, museval is not there."""
+    """References and estimates cannot be compared: one is missing, their formats differ, or museval is not installed."""
 
 
 class ClusterError(LightSAFTError):
-    """A cluster or shared storage cannot be used: a package is missing, nobody answers, or its workers differ."""
+    """A cluster or shared storage cannot be used: a package is missing, no scheduler answers, or its workers differ."""

@@ -6,12 +6,26 @@ Planes are float32 (batch, 4, frames, bins): left real, right real, left imagina
 import functools
 import os
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .arrays import Planes
 from .errors import ModelError
 
 MAX_CONCURRENCY = 2  # runs of the network at a time: each has its own working memory
+
+
+class Network(Protocol):
+    """A separation network: any callable that follows the model contract.
+
+    A network with an attribute `concurrency` above 1 is called by this number of threads at the same time.
+    """
+
+    def __call__(self, planes: Planes, targets: NDArray[np.int64], /) -> Planes:
+        """Estimates float32 (1, targets, 4, frames, bins) of planes (1, 4, frames, bins) and target indices
+        (targets,)."""
 
 
 class OnnxNetwork:

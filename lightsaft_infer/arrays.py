@@ -1,0 +1,22 @@
+"""The types of arrays that pass between modules, for annotations."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Audio = NDArray[np.float32]
+"""Samples float32 (channels, samples), full scale 1.0; stems of several targets are (targets, channels, samples)."""
+
+Spectrum = NDArray[np.complex64]
+"""Spectra complex64 (channels, frames, bins), one spectrum a row; estimates are (targets, channels, frames, bins)."""
+
+Planes = NDArray[np.float32]
+"""Spectra as the network takes them, float32 (1, 4, frames, bins): left real, right real, left imaginary, right
+imaginary. Estimates are (1, targets, 4, frames, bins)."""
+
+Stems = dict[str, Audio]
+"""A block of stems, {target: float32 (channels, samples)}."""
+
+Progress = Callable[[float, "float | None"], object]
+"""A function of the part done and the total, which is None if it is not known."""
