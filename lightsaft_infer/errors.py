@@ -22,7 +22,7 @@ class OutputError(LightSAFTError):
 
 
 class EvaluationError(LightSAFTError):
-    """References and estimates cannot be compared: one is missing, their formats differ, or museval is not installed."""
+    """References and estimates cannot be compared: one is missing, their formats differ, or museval is missing."""
 
 
 class ClusterError(LightSAFTError):
