@@ -27,3 +27,9 @@ class EvaluationError(LightSAFTError):
 
 class ClusterError(LightSAFTError):
     """A cluster or shared storage cannot be used: a package is missing, no scheduler answers, or its workers differ."""
+
+
+def reason(error: OSError) -> str:
+    """Return the reason of a system's error as it stands in a message: `no such file or directory`."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
