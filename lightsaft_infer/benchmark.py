@@ -1,6 +1,7 @@
 """The speed of a model on this machine, measured through the public API."""
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -222,9 +223,7 @@ def megabytes(maxrss: float) -> float:
 
 
 def _machine() -> str:
-    import onnxruntime
-
     return (
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"onnxruntime {onnxruntime.__version__}"
+        f"onnxruntime {importlib.metadata.version('onnxruntime')}"
     )

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from .arrays import Planes
 from .checks import whole_number
-from .errors import ModelError
+from .cores import available_cores
+from .errors import ArgumentError, ModelError
 from .manifest import Manifest
 
+MAX_THREADS = 1024
 MAX_CONCURRENCY = 2  # runs of the network at the same time; each needs its own working memory
 
 
@@ -66,7 +68,7 @@ class OnnxNetwork:
     ModelError
         If ONNX Runtime cannot load the graph, or the graph does not follow the contract.
     ArgumentError
-        If `threads` is less than 1.
+        If `threads` is less than 1 or more than 1024.
     """
 
     def __init__(
@@ -77,9 +79,10 @@ class OnnxNetwork:
         threads: int | None = None,
         profile: str | os.PathLike[str] | None = None,
     ) -> None:
-        import onnxruntime
-
+        onnxruntime = _imported()
         self.threads = available_cores() if threads is None else whole_number(threads, "threads")
+        if self.threads > MAX_THREADS:
+            raise ArgumentError(f"expected {MAX_THREADS} threads at most, got {threads}")
         self.concurrency = min(self.threads, MAX_CONCURRENCY)
         options = onnxruntime.SessionOptions()
         # The threads that call it take part in the work, beside the session's own.
@@ -112,6 +115,15 @@ class OnnxNetwork:
         return Path(self._session.end_profiling())
 
 
+def _imported() -> Any:
+    """ONNX Runtime without its telemetry, which writes a device identifier under the home folder and contacts a server
+    as soon as it is imported."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 @functools.cache
 def _register_arena() -> None:
     """Register a memory arena with ONNX Runtime, once in a process.
@@ -119,8 +131,7 @@ def _register_arena() -> None:
     It grows by the requested sizes, not by powers of two, and its blocks are cut to size. Two runs at the same time
     then need 20 MB less.
     """
-    import onnxruntime
-
+    onnxruntime = _imported()
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -133,13 +144,6 @@ def _register_arena() -> None:
         "initial_growth_chunk_size_bytes": default,
     }
     onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(config))
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Tensor(NamedTuple):

@@ -80,7 +80,7 @@ def test_a_changed_graph_is_not_opened(tmp_path):
     with pytest.raises(ModelError, match=rf"expected {len(graph)} bytes, got {len(graph) + 1}"):
         Separator.from_file(path)
     (tmp_path / "gains.onnx").unlink()
-    with pytest.raises(ModelError, match="cannot read the graph .*: no such file"):
+    with pytest.raises(ModelError, match=r"cannot read the graph .*: no such file"):
         Separator.from_file(path)
 
 

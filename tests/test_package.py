@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +59,19 @@ def test_rooms_are_entered_by_their_front_doors(package):
 def test_every_public_name_is_there_and_documented():
     for name in lightsaft_infer.__all__:
         assert getattr(lightsaft_infer, name).__doc__, name
+
+
+LOAD = "from lightsaft_infer import Separator; import time; Separator.from_file(threads=1); time.sleep(1)"
+
+
+def test_no_file_is_left_in_the_home_folder_and_no_host_is_contacted(tmp_path):
+    """ONNX Runtime's telemetry would do both at its import."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
+    environment |= {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    command, trace = [sys.executable, "-c", LOAD], tmp_path.parent / "trace"
+    if shutil.which("strace"):
+        command = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg", "-o", str(trace), *command]
+    subprocess.run(command, check=True, env=environment)
+    assert list(tmp_path.iterdir()) == []
+    if trace.exists():
+        assert "AF_INET" not in trace.read_text()

@@ -60,7 +60,7 @@ def _batch(args):
 def _engine(args, manifest):
     """What the tracks are run by: processes of this machine, or a cluster."""
     from ..batch import check_cores, run_in_workers, run_on_cluster
-    from ..network import available_cores
+    from ..cores import available_cores
 
     if args.cluster is None:
         workers = check_cores(args.workers, args.threads, args.cores or available_cores())
