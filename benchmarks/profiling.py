@@ -22,20 +22,22 @@ from pathlib import Path
 
 import clip
 import numpy as np
-from threadpoolctl import threadpool_limits  # librosa installs it
+from threadpoolctl import threadpool_limits
 
+import lightsaft_infer
 from lightsaft_infer import Manifest, Separator, separate_file
 from lightsaft_infer.benchmark import TimedNetwork
 from lightsaft_infer.manifest import default_manifest_path
 from lightsaft_infer.network import MAX_CONCURRENCY, OnnxNetwork
 
+PACKAGE = Path(lightsaft_infer.__file__).parent
 STAGES = {  # by module of lightsaft_infer
     "network.py": "network",
     "stft.py": "STFT and inverse",
-    "chunks.py": "chunks and crossfade",
-    "audio.py": "reading",
+    "chunking.py": "chunks and crossfade",
+    "reader.py": "reading",
     "decoding.py": "reading",
-    "stems.py": "writing",
+    "stem_writer.py": "writing",
     "files.py": "writing",
     "resample.py": "resampling",
 }
@@ -112,7 +114,7 @@ def by_stage(stats):
         if "acquire" in function[2]:
             stages["waiting for the network"] += seconds
             return
-        if file.parent.name == "lightsaft_infer" or depth > 20:
+        if PACKAGE in file.parents or depth > 20:
             stages[STAGES.get(file.name, "the rest")] += seconds
             return
         callers = stats[function][4]
