@@ -1,4 +1,4 @@
-"""Fixtures: a small manifest with networks that can be reckoned by hand, and the packaged model."""
+"""Fixtures: a small manifest with networks whose output can be computed by hand, and the packaged model."""
 
 from pathlib import Path
 
@@ -11,6 +11,14 @@ from lightsaft_infer import Manifest, Separator
 pytest.register_assert_rewrite("helpers")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests that need a package index, unless the option -m names their marker."""
+    if "network" not in config.option.markexpr:
+        deselected = [item for item in items if item.get_closest_marker("network")]
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
 
 @pytest.fixture(scope="session")
