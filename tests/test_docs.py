@@ -1,4 +1,4 @@
-"""The documentation is built, says what the docstrings say, and its links lead somewhere; needs the extra `docs`."""
+"""The documentation is built, has the words of the docstrings, and has no broken links. Needs the extra `docs`."""
 
 import html
 import importlib

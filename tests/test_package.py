@@ -1,4 +1,4 @@
-"""What is imported when, and what is installed."""
+"""Imports, and the contents of the package."""
 
 import ast
 import configparser
@@ -59,7 +59,7 @@ def test_both_licences_and_the_attributions_are_packaged():
 
 @pytest.mark.parametrize("package", ["lightsaft_infer", "training/lightsaft_train"])
 def test_rooms_are_entered_by_their_front_doors(package):
-    """No module imports from the inside of a room (a folder) that it does not lie in."""
+    """A module imports from the `__init__` of another folder, never from a module inside it."""
     root = ROOT / package
     rooms = {path.parent for path in root.rglob("__init__.py")} - {root, root / "pool"}
     wrong, arrows = [], 0

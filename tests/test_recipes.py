@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md are run as they stand, and what they leave is compared with another way to it."""
+"""The recipes of docs/recipes.md are run unchanged, and their files are compared with another way to make them."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ INSTRUMENTAL, STREAM, SETTINGS = SECTION.findall(RECIPES.read_text(encoding="utf
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a recipe in a folder of its own, as a program."""
+    """Run a recipe in a folder of its own, as a program."""
     monkeypatch.chdir(tmp_path)
 
     def program(recipe):
@@ -28,7 +28,7 @@ def run(tmp_path, monkeypatch):
 
 
 def write_song(path, *, sample_rate, seconds):
-    """The start of the example, said to be of another sample rate. Returns it as the file has it."""
+    """Write the start of the example, declared to be of another sample rate. Return the samples of the file."""
     mixture, _ = soundfile.read(EXAMPLE, frames=seconds * sample_rate)
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, mixture, sample_rate, subtype="PCM_16")

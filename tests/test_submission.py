@@ -128,7 +128,7 @@ def test_a_built_submission_runs_in_a_fresh_environment(tmp_path, data, packaged
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-compile"]
     subprocess.run([*pip, "-r", out / "requirements.txt"], check=True)
-    # No variable of this run helps; the data set is where the grader puts it, below the working directory.
+    # No variable of this run is passed on. The data set is below the working directory, as the grader's is.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TEST_", "RESULTS_"))}
     (data / "test").rename(tmp_path / "pushed" / "data_test")
     (out / "data").mkdir()
