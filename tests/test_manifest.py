@@ -1,4 +1,4 @@
-"""The manifest and its graph: everything is checked before a session opens."""
+"""The manifest and its graph: both are checked before a session opens."""
 
 import json
 

@@ -18,7 +18,7 @@ INSTRUMENTAL, STREAM, SETTINGS = SECTION.findall(RECIPES)
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a recipe in a folder of its own, as a program."""
+    """Run a recipe in a folder of its own, as a program."""
     monkeypatch.chdir(tmp_path)
 
     def program(recipe, **names):
@@ -29,7 +29,7 @@ def run(tmp_path, monkeypatch):
 
 
 def write_song(path, *, sample_rate, seconds):
-    """The start of the example, said to be of another sample rate. Returns it as the file has it."""
+    """Write the start of the example, declared to be of another sample rate. Return the samples of the file."""
     mixture, _ = soundfile.read(EXAMPLE, frames=seconds * sample_rate)
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, mixture, sample_rate, subtype="PCM_16")

@@ -1,4 +1,4 @@
-"""AudioReader on pipes: every format that can be had out of one, at lengths that no header tells."""
+"""AudioReader on pipes: every format that a pipe can carry, with lengths that no header gives."""
 
 import os
 import struct
@@ -13,7 +13,7 @@ from lightsaft_infer import AudioError, AudioReader
 
 
 def read_piped(content, size=65536):
-    """What AudioReader makes of bytes that come out of a pipe."""
+    """Return the audio that AudioReader reads from bytes in a pipe."""
     reading, writing = os.pipe()
 
     def feed():

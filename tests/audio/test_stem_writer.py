@@ -1,4 +1,4 @@
-"""Files out: whole or not at all, nothing overwritten, one common gain where an integer format would clip."""
+"""Output files: complete or missing, nothing overwritten, one common gain if an integer format would clip."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which files of a folder are tracks, and where their stems go."""
+"""The tracks among the files of a folder, and the folders of their stems."""
 
 import os
 
@@ -73,7 +73,7 @@ def done(folder):
         (["a.flac", "a.flac.ogg", "a.mp3"], {}, ["a", "a.flac", "a.mp3"]),
         (["a.b", "a.b.ogg", "a.ogg"], {"gone.b": done("a")}, ["a.b", "a.b.ogg", "a.ogg"]),
         (["journal.jsonl.wav"], {}, ["journal.jsonl.wav"]),
-        # What is done stays where it is, whatever comes before it now, and even where the track is gone.
+        # Stems that were written keep their folder if a new track sorts before theirs, and even if their track is gone.
         (["a.flac", "a.wav"], {"a.wav": done("a")}, ["a.flac", "a"]),
         (["a.wav"], {"a.flac": done("a")}, ["a.wav"]),
         (["a.wav"], {"a.flac": {"status": "failed"}}, ["a"]),
