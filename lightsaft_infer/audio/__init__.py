@@ -3,7 +3,7 @@
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
-from .arguments import AnyPath, to_path, whole_number
+from .arguments import AnyPath, is_number, to_path, whole_number
 from .files import PARTS, part_name, reason, write_text
 from .reader import AudioReader
 from .stem_writer import CLIP_POLICIES, FORMATS, OutputFormat, StemWriter, check_outputs, output_format
@@ -19,6 +19,7 @@ __all__ = [
     "StemWriter",
     "WavStreamWriter",
     "check_outputs",
+    "is_number",
     "output_format",
     "part_name",
     "reason",

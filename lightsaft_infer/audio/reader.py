@@ -167,7 +167,8 @@ class AudioReader:
 def _checked(source: AnyPath | BinaryIO) -> Path | BinaryIO:
     """Return a path as Path, or a binary file. Raises ArgumentError for another object."""
     expected = "the path of an audio file, or a binary file with a descriptor"
-    if isinstance(source, (str, os.PathLike)) or not hasattr(source, "fileno"):
+    file = all(hasattr(source, name) for name in ("fileno", "read", "readable", "seekable"))
+    if isinstance(source, (str, os.PathLike)) or not file:
         return to_path(source, expected)
     if isinstance(source, io.TextIOBase):
         raise ArgumentError(f"expected {expected}, got a text file: {source!r}")
