@@ -87,7 +87,7 @@ def expect_error(path, message):
 
 
 def test_what_is_no_file(tmp_path):
-    expect_error(tmp_path / "missing.wav", "No such file")
+    expect_error(tmp_path / "missing.wav", "no such file")
     expect_error(tmp_path, "directory")
     (tmp_path / "empty.wav").touch()
     expect_error(tmp_path / "empty.wav", "empty file")
@@ -173,7 +173,7 @@ def test_flac_that_does_not_tell_its_length(tmp_path):
 def test_text_without_ffmpeg(tmp_path, monkeypatch):
     (tmp_path / "song.wav").write_text("This is a text about a song.\n" * 100)
     monkeypatch.setenv("PATH", str(tmp_path))
-    expect_error(tmp_path / "song.wav", "ffmpeg, which reads m4a and more, is not installed")
+    expect_error(tmp_path / "song.wav", "install ffmpeg to read m4a and other formats")
 
 
 @needs_ffmpeg

@@ -211,7 +211,7 @@ def test_nobody_answers(manifest, tmp_path, cluster):
         run("tcp://127.0.0.1:1")
     with pytest.raises(LightSAFTError, match=r"expected one worker or more within 1 s, got none"):
         run(cluster.address)
-    with pytest.raises(LightSAFTError, match=r"cannot be read: No such file or directory: .*none\.json"):
+    with pytest.raises(LightSAFTError, match=r"cannot read .*none\.json: no such file or directory"):
         run(str(tmp_path / "none.json"))
     (tmp_path / "text.json").write_text("[1]")
     with pytest.raises(LightSAFTError, match="expected a scheduler file, JSON with an address"):
@@ -224,6 +224,6 @@ def test_usage(tmp_path, capsys):
         return capsys.readouterr().err
 
     assert "expected neither --workers nor --cores" in error("in", "out", "--cluster", "tcp://a:1", "--workers", "2")
-    assert "expected the path of a journal (--journal)" in error("in", f"file://{tmp_path}/out")
+    assert "expected the path of a journal (journal=PATH or --journal)" in error("in", f"file://{tmp_path}/out")
     assert "that does not hold the tracks" in error(f"file://{tmp_path}/a", f"file://{tmp_path}", "--journal", "j")
     assert "nosuch" in error("nosuch://a/b", "out")

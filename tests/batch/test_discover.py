@@ -44,7 +44,7 @@ def test_stems_among_the_tracks_are_refused(tmp_path):
 
 
 def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
-    with pytest.raises(AudioError, match=r"No such file.*none"):
+    with pytest.raises(AudioError, match=r"none: no such file"):
         found(tmp_path / "none", tmp_path / "out")
     touch(tmp_path, "in/a.wav", "in/lost/b.wav")
     scandir = os.scandir
@@ -57,7 +57,7 @@ def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refusing)
     errors = []
     assert find_tracks(tmp_path / "in", leave_out=tmp_path / "out", on_error=errors.append) == ["a.wav"]
-    assert str(errors[0]) == f"cannot read the folder: Permission denied: {tmp_path / 'in' / 'lost'}"
+    assert str(errors[0]) == f"cannot read the folder {tmp_path / 'in' / 'lost'}: permission denied"
 
 
 def done(folder):

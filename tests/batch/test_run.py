@@ -179,7 +179,7 @@ def test_a_bad_track_is_journaled_and_tried_again(batch):
         **dict.fromkeys(("b.wav", "gone.wav"), "failed"),
     }
     assert str(bad) in batch.entries()["b.wav"]["error"]
-    assert "No such file" in batch.entries()["gone.wav"]["error"]
+    assert "no such file" in batch.entries()["gone.wav"]["error"]
     assert batch.reasons() == dict.fromkeys(("b.wav", "gone.wav"), "failed before")
     bad.unlink()
     soundfile.write(bad, noise(2, 100).T, 44100)

@@ -145,7 +145,7 @@ def test_times_as_kinds_of_storage_tell_them():
 def test_a_journal_is_a_file_of_this_machine(tmp_path):
     assert journal_path(tmp_path) == tmp_path / "journal.jsonl"
     assert journal_path("s3://out", tmp_path / "j") == tmp_path / "j"
-    with pytest.raises(OutputError, match=r"expected the path of a journal \(--journal\).*: s3://out"):
+    with pytest.raises(OutputError, match=r"expected the path of a journal \(journal=PATH or --journal\).*: s3://out"):
         journal_path("s3://out")
     with pytest.raises(OutputError, match="got a URL: s3://j"):
         journal_path(tmp_path, "s3://j")

@@ -149,7 +149,7 @@ def test_existing_stems_are_kept_unless_forced(run, song, tmp_path, capsys):
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     assert run(song, "-o", "out") == 1
-    assert "exists and is kept" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert mine.read_text() == "mine"
     assert files(tmp_path / "out") == ["l'été 1/drums.wav"]
     assert run(song, "-o", "out", "--force") == 0
@@ -252,7 +252,7 @@ def test_separate_file_tells_what_it_did(model_path, song, tmp_path):
     assert export.outputs == {"drums": tmp_path / "d.wav", "rest": tmp_path / "r.wav"}
     assert (export.samples, export.sample_rate, export.channels, export.gain) == (30_000, 44100, 2, 1)
     assert seen[-1] == (30_000 / 44100, 30_000 / 44100)
-    with pytest.raises(OutputError, match=r"exists and is kept: .*d\.wav"):
+    with pytest.raises(OutputError, match=r"already exists: .*d\.wav"):
         separate_file(separator, song, outputs, residual="rest")
 
 

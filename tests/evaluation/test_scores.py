@@ -231,7 +231,7 @@ def test_the_command_writes_json(two_songs, tmp_path, capfd):
     written = path.read_text(encoding="utf-8")
     assert json.loads(written) == evaluate(*two_songs[1:])
     assert main([*two_songs, "-o", str(path)]) == 1
-    assert f"exists and is kept: {path}" in capfd.readouterr().err
+    assert f"already exists: {path}" in capfd.readouterr().err
     assert main([*two_songs, "-o", str(path), "--force", "--json"]) == 0
     assert capfd.readouterr().out == written
     assert [file.name for file in path.parent.iterdir()] == ["new.json"]

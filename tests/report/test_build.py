@@ -249,7 +249,7 @@ def test_errors(song, made, tmp_path):
 def test_an_existing_page_is_kept_unless_forced(song, made):
     page = song.parent / "stems" / "report.html"
     page.write_text("mine")
-    with pytest.raises(OutputError, match=r"exists and is kept: .*report\.html"):
+    with pytest.raises(OutputError, match=r"already exists: .*report\.html"):
         made(audio="none")
     assert page.read_text() == "mine"
     made(audio="none", overwrite=True)
@@ -274,7 +274,7 @@ def test_the_command(song, capsys):
     assert capsys.readouterr() == (f"{page}\n", "")
     assert list(Page(page).table()) == ["Mixture", "vocals", "bass"]
     assert main(command) == 1
-    assert "exists and is kept" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert main([*command, "--force"]) == 0
 
 
