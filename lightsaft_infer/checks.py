@@ -1,5 +1,7 @@
 """Checks of audio and arguments that come from outside the package."""
 
+import os
+from pathlib import Path
 from typing import TypeGuard
 
 import numpy as np
@@ -38,6 +40,23 @@ def check_samples(block: NDArray[np.generic], *, channels: int | None, start: in
     if not finite.all():
         raise AudioError(f"expected finite samples, got NaN or infinity at sample {start + finite.argmin()}")
     return audio
+
+
+AnyPath = str | os.PathLike[str]
+"""A path as callers may give it."""
+
+
+def to_path(value: object, what: str) -> Path:
+    """Return a path as Path. Raises ArgumentError, which says that `what` was expected, for a value of another type."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise ArgumentError(f"expected {what}, got {value!r}")
+    try:
+        path = Path(value)
+    except TypeError as error:  # a path of bytes
+        raise ArgumentError(f"expected {what}, got {value!r}") from error
+    if "\0" in str(path):
+        raise ArgumentError(f"expected {what} without a null character, got {value!r}")
+    return path
 
 
 def is_number(value: object) -> TypeGuard[float]:

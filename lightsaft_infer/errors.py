@@ -30,6 +30,7 @@ class ClusterError(LightSAFTError):
 
 
 def reason(error: OSError) -> str:
-    """Return the reason of a system's error as it stands in a message: `no such file or directory`."""
+    """Return the reason of a system's error for use in a message: `no such file or directory`."""
     text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
+    # "I/O error" and "RuntimeError: ..." stay as they are.
+    return text[:1].lower() + text[1:] if text[1:].partition(" ")[0].islower() else text

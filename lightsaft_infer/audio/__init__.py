@@ -3,8 +3,7 @@
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
-from .arguments import AnyPath, is_number, to_path, whole_number
-from .files import PARTS, part_name, reason, write_text
+from .files import PARTS, part_name, write_text
 from .reader import AudioReader
 from .stem_writer import CLIP_POLICIES, FORMATS, OutputFormat, StemWriter, check_outputs, output_format
 from .wav_stream_writer import WavStreamWriter, stream_subtype
@@ -13,18 +12,13 @@ __all__ = [
     "CLIP_POLICIES",
     "FORMATS",
     "PARTS",
-    "AnyPath",
     "AudioReader",
     "OutputFormat",
     "StemWriter",
     "WavStreamWriter",
     "check_outputs",
-    "is_number",
     "output_format",
     "part_name",
-    "reason",
     "stream_subtype",
-    "to_path",
-    "whole_number",
     "write_text",
 ]

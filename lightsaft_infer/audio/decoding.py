@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import soundfile
 
-from ..errors import AudioError
+from ..errors import AudioError, reason
 from .feeder import TAIL_BYTES, Feeder
-from .files import reason
 from .opened import OpenedSound
 from .wav_format import is_placeholder
 

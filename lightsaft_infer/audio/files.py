@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, reason
 
 PARTS = ".lightsaft-*.part"  # pattern of the temporary names
 
@@ -13,13 +13,6 @@ PARTS = ".lightsaft-*.part"  # pattern of the temporary names
 def part_name() -> str:
     """Return a new temporary file name that matches `PARTS`."""
     return PARTS.replace("*", uuid.uuid4().hex)
-
-
-def reason(error: OSError) -> str:
-    """Return the reason of a system's error for use in a message: `no such file or directory`."""
-    text = error.strerror or str(error)
-    # "I/O error" and "RuntimeError: ..." stay as they are.
-    return text[:1].lower() + text[1:] if text[1:].partition(" ")[0].islower() else text
 
 
 def write_text(path: Path, parts: Iterable[str]) -> None:

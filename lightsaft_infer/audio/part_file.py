@@ -10,8 +10,8 @@ import numpy as np
 
 from ..arrays import Audio
 from ..checks import BLOCK_SAMPLES
-from ..errors import OutputError
-from .files import part_name, reason
+from ..errors import OutputError, reason
+from .files import part_name
 
 if TYPE_CHECKING:
     from soundfile import SoundFile

@@ -13,10 +13,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..checks import BLOCK_SAMPLES, check_format, check_samples
-from ..errors import ArgumentError, AudioError
-from .arguments import AnyPath, to_path, whole_number
-from .files import reason
+from ..checks import BLOCK_SAMPLES, AnyPath, check_format, check_samples, to_path, whole_number
+from ..errors import ArgumentError, AudioError, reason
 from .opened import OpenedSound
 
 

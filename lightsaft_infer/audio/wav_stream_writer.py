@@ -11,9 +11,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..errors import ArgumentError, OutputError
-from .arguments import whole_number
-from .files import reason
+from ..checks import whole_number
+from ..errors import ArgumentError, OutputError, reason
 from .stem_writer import check_clip, check_stem
 from .wav_format import SUBTYPES, UNKNOWN_SIZE, WAV_BYTES
 

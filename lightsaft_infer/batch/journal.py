@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
-from ..audio import AnyPath, reason, to_path
-from ..errors import OutputError
+from ..checks import AnyPath, to_path
+from ..errors import OutputError, reason
 from .storage import is_url
 
 NAME = "journal.jsonl"

@@ -5,8 +5,8 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..audio import AnyPath, reason, whole_number
-from ..errors import ArgumentError
+from ..checks import AnyPath, whole_number
+from ..errors import ArgumentError, reason
 from ..manifest import Manifest
 from .discover import stem_folders
 from .journal import Entry, Journal, journal_path, read_journal

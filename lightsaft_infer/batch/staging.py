@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..audio import AnyPath, reason
-from ..errors import AudioError, OutputError
+from ..checks import AnyPath
+from ..errors import AudioError, OutputError, reason
 from .journal import Entry
 from .storage import below, download, is_url, remove_parts_of, upload
 from .task import Track

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from ..audio import PARTS, AnyPath, part_name, to_path
+from ..audio import PARTS, part_name
+from ..checks import AnyPath, to_path
 from ..errors import ClusterError
 
 if TYPE_CHECKING:

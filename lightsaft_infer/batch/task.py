@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..audio import PARTS, AnyPath, reason
-from ..errors import AudioError
+from ..audio import PARTS
+from ..checks import AnyPath
+from ..errors import AudioError, reason
 from .journal import Entry
 from .storage import below, is_url, opened, remove_parts_of
 
