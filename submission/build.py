@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What predict.py never imports: it reads 44.1 kHz WAV and shows no progress.
-NOT_NEEDED = ("librosa", "tqdm")
+NOT_NEEDED = ("av", "librosa", "tqdm")
 NO_CACHE = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from ..arrays import Audio
 from ..errors import AudioError
-from .mpeg import xing_header
+from .downmix import GAINS, default_speakers
+from .mpeg import frame_length, is_frame, xing_header
+from .source import read_and_skip
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioStream, Packet
@@ -27,20 +29,12 @@ WITH_LENGTH = {"mov", "asf", "wv", "tta", "ape", "flac"}
 
 
 class LibavSource:
-    """The first audio stream of a file, read forward.
+    """The first audio stream of a file, read forward (see `lightsaft_infer.audio.source.Source`).
 
     Parameters
     ----------
     file : binary file
         It must be seekable.
-
-    Attributes
-    ----------
-    samplerate : int
-        In Hz.
-    channels : int
-    samples : int or None
-        Samples per channel. None if the file does not say it exactly.
 
     Raises
     ------
@@ -62,60 +56,57 @@ class LibavSource:
             self._stream = self._container.streams.audio[0]
             self._format = self._container.format.name.split(",")[0]
             self._stream.codec_context.thread_count = 1
-            self.samplerate = int(self._stream.codec_context.sample_rate)
-            self.channels = int(self._stream.codec_context.layout.nb_channels)
+            self.sample_rate = int(self._stream.codec_context.sample_rate)
+            layout = self._stream.codec_context.layout
+            self.channels = int(layout.nb_channels)
+            names = tuple(channel.name for channel in layout.channels)
+            self.speakers = names if set(names) <= GAINS.keys() else default_speakers(self.channels)
             self._xing = xing_header(file) if self._format == "mp3" else None
         except BaseException:
             self._container.close()
             raise
-        self.samples = self._declared() if self._xing is not None and not self._xing.followed else None
+        self.samples = self._declared() if self._xing is not None and self._xing.alone else None
         self._blocks = self._decoded()
         self._rest: Audio = np.empty((self.channels, 0), np.float32)
 
-    def read(self, frames: int, dtype: str = "float32", always_2d: bool = True) -> Audio:
-        """Return the next samples, shape (samples, channels): `frames` samples per channel, fewer only at the end.
-
-        Raises
-        ------
-        AudioError
-            If the file is damaged or truncated.
-        """
-        parts, count = [self._rest], self._rest.shape[1]
-        while count < frames:
-            block = next(self._blocks, None)
-            if block is None:
-                break
+    def read(self, count: int) -> Audio:
+        parts, total = [self._rest], self._rest.shape[1]
+        while total < count and (block := next(self._blocks, None)) is not None:
             parts.append(block)
-            count += block.shape[1]
+            total += block.shape[1]
         audio = np.concatenate(parts, axis=1)
-        self._rest = audio[:, frames:]
-        return audio[:, :frames].T
+        self._rest = audio[:, count:]
+        return audio[:, :count]
 
-    def close(self) -> None:
-        """Close the decoder. The file remains open."""
-        self._container.close()
+    def skip(self, count: int) -> int:
+        return read_and_skip(self, count)
 
     def _declared(self) -> int | None:
         """The length in the header in samples."""
         if self._stream.duration is None or self._stream.time_base is None:
             return None
-        return round(self._stream.duration * self._stream.time_base * self.samplerate)
+        return round(self._stream.duration * self._stream.time_base * self.sample_rate)
 
     def _decoded(self) -> Iterator[Audio]:
         import av
 
         packets = samples = 0
+        last = b"", 0  # the header and the size of the last packet
         try:
             for packet in self._container.demux(self._stream):
-                packets += bool(packet.size)
+                if packet.size:
+                    packets += 1
+                    last = bytes(packet)[:4], packet.size
                 for frame in self._frames(packet):
                     block = self._samples_of(frame, samples)
                     samples += block.shape[1]
                     yield block
         except av.FFmpegError as error:
-            seconds = samples / self.samplerate
+            seconds = samples / self.sample_rate
             raise AudioError(f"damaged or truncated after {seconds:.2f} s ({_reason(error)})") from error
         self._check_end(packets, samples)
+        if self._format == "mp3" and is_frame(last[0]) and last[1] < frame_length(last[0]):
+            raise AudioError("truncated: the last MP3 frame is incomplete")
 
     def _frames(self, packet: "Packet[AudioStream]") -> "list[AudioFrame]":
         """The frames of a packet: none for a tag between two MP3 files that were joined."""
@@ -124,15 +115,15 @@ class LibavSource:
         try:
             return packet.decode()
         except av.InvalidDataError:
-            if self._format == "mp3" and not re.match(rb"\xff[\xe0-\xff]", bytes(packet)):
+            if self._format == "mp3" and not is_frame(bytes(packet)):
                 return []
             raise
 
     def _samples_of(self, frame: "AudioFrame", done: int) -> Audio:
-        if frame.sample_rate != self.samplerate or frame.layout.nb_channels != self.channels:
-            expected = f"{self.samplerate} Hz and {self.channels} channels"
+        if frame.sample_rate != self.sample_rate or frame.layout.nb_channels != self.channels:
+            expected = f"{self.sample_rate} Hz and {self.channels} channels"
             got = f"{frame.sample_rate} Hz and {frame.layout.nb_channels} channels"
-            raise AudioError(f"expected {expected} in the whole file, got {got} after {done / self.samplerate:.2f} s")
+            raise AudioError(f"expected {expected} in the whole file, got {got} after {done / self.sample_rate:.2f} s")
         samples: NDArray[np.generic] = frame.to_ndarray()
         if not frame.format.is_planar:
             samples = samples.reshape(-1, self.channels).T
@@ -143,18 +134,20 @@ class LibavSource:
 
     def _check_end(self, packets: int, samples: int) -> None:
         """Raise AudioError if the file has declared more sound than it held."""
+        if self._xing is not None and not self._xing.complete:
+            raise AudioError(f"truncated: expected {self._xing.declared} bytes of MP3 frames, got {self._xing.found}")
         if self._xing is not None and packets < self._xing.frames:
             raise AudioError(f"truncated: expected {self._xing.frames} MP3 frames, got {packets}")
         if self._format == "mov" and packets < self._stream.frames:
             raise AudioError(f"truncated: expected {self._stream.frames} packets, got {packets}")
         seconds = None
         if self._format in WITH_LENGTH and (declared := self._declared()) is not None:
-            seconds = declared / self.samplerate
+            seconds = declared / self.sample_rate
         elif found := re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", self._stream.metadata.get("DURATION", "")):
             hours, minutes, rest = map(float, found.groups())  # of Matroska and WebM
             seconds = 3600 * hours + 60 * minutes + rest
-        if seconds is not None and samples / self.samplerate < seconds - TOLERANCE:
-            raise AudioError(f"truncated: expected {seconds:.2f} s, got {samples / self.samplerate:.2f} s")
+        if seconds is not None and samples / self.sample_rate < seconds - TOLERANCE:
+            raise AudioError(f"truncated: expected {seconds:.2f} s, got {samples / self.sample_rate:.2f} s")
 
 
 def _reason(error: Exception) -> str:

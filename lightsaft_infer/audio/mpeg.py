@@ -1,4 +1,4 @@
-"""The header that encoders write into the first frame of an MP3 file."""
+"""MP3 files: the length of a frame, and the header that encoders write into the first frame."""
 
 import re
 import struct
@@ -6,14 +6,46 @@ from typing import BinaryIO, NamedTuple
 
 SEARCHED = 65536  # bytes after the tag in which the first frame is searched
 SLACK = 4096  # bytes of tags that may follow the last frame
+# kbit/s by the index in a frame's header, of MPEG 1 and of MPEG 2 and 2.5, layer III; 0 is the free format.
+KILOBITS = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+SAMPLE_RATES = (44100, 48000, 32000)  # of MPEG 1; MPEG 2 has half of them, MPEG 2.5 a quarter
 
 
 class XingHeader(NamedTuple):
-    """The number of frames that follow the header, and whether the file has more bytes than the header says: those of
-    another MP3 file that was joined to it, for example."""
+    """The number of frames and of bytes that an encoder has counted, and the number of bytes in the file."""
 
     frames: int
-    followed: bool
+    declared: int | None
+    found: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the file has all bytes that were counted."""
+        return self.declared is None or self.found >= self.declared
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing but a tag follows the last frame. Otherwise another MP3 file may have been joined to it."""
+        return self.declared is not None and self.found <= self.declared + SLACK
+
+
+def is_frame(content: bytes) -> bool:
+    """Whether bytes begin with the header of an MPEG audio frame."""
+    return len(content) > 3 and content[0] == 0xFF and content[1] & 0xE0 == 0xE0
+
+
+def frame_length(header: bytes) -> int:
+    """Return the bytes of a layer III frame from its header of 4 bytes, 0 if the header does not say it."""
+    version, layer, kilobits, rate = header[1] >> 3 & 3, header[1] >> 1 & 3, header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or layer != 1 or kilobits == 15 or rate == 3:
+        return 0
+    mpeg1 = version == 3
+    bits = 1000 * KILOBITS[0 if mpeg1 else 1][kilobits]
+    sample_rate = SAMPLE_RATES[rate] // (1 if mpeg1 else 2 if version == 2 else 4)
+    return (144 if mpeg1 else 72) * bits // sample_rate + (header[2] >> 1 & 1) if bits else 0
 
 
 def xing_header(file: BinaryIO) -> XingHeader | None:
@@ -33,15 +65,16 @@ def xing_header(file: BinaryIO) -> XingHeader | None:
     if found is None:
         return None
     header = content[found.start() :]
+    if len(header) < 4:
+        return None
     mpeg1, mono = header[1] & 0x18 == 0x18, header[3] & 0xC0 == 0xC0
     place = 4 + ((17 if mono else 32) if mpeg1 else (9 if mono else 17))
     if header[place : place + 4] not in (b"Xing", b"Info") or len(header) < place + 16:
         return None
-    flags, frames, length = struct.unpack_from(">III", header, place + 4)
+    flags, frames, declared = struct.unpack_from(">III", header, place + 4)
     if not flags & 1:
         return None
-    followed = bool(flags & 2) and size - start - found.start() > length + SLACK
-    return XingHeader(frames, followed)
+    return XingHeader(frames, declared if flags & 2 else None, size - start - found.start())
 
 
 def id3_size(file: BinaryIO) -> int:

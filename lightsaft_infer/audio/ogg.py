@@ -1,16 +1,17 @@
 """Ogg files (RFC 3533), which may be chains of streams: one after another, as internet radio sends them."""
 
-import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
+import soundfile
 
 from ..arrays import Audio
+from ..checks import BLOCK_SAMPLES
 from ..errors import AudioError
-
-if TYPE_CHECKING:
-    from soundfile import SoundFile
+from .downmix import default_speakers
+from .part import Part
+from .source import read_and_skip
 
 FIRST, LAST = 2, 4  # flags of a stream's pages
 
@@ -61,10 +62,10 @@ def _next_page(file: BinaryIO, place: int) -> int:
 
 
 class ChainSource:
-    """The sound of a chain, link by link, decoded by libsndfile.
+    """The sound of a chain, link by link, decoded by libsndfile (see `lightsaft_infer.audio.source.Source`).
 
-    It trims the ends of Vorbis and Opus streams exactly. (FFmpeg's libraries read chains themselves, but the end of a
-    short Vorbis stream is up to 128 samples off.)
+    libsndfile trims the ends of Vorbis and Opus streams exactly. (FFmpeg's libraries read chains themselves, but the
+    end of a short Vorbis stream is up to 128 samples off.)
 
     Parameters
     ----------
@@ -72,14 +73,6 @@ class ChainSource:
         It must be seekable.
     links : list of Link
         One or more.
-
-    Attributes
-    ----------
-    samplerate : int
-        In Hz.
-    channels : int
-    samples : int
-        Samples per channel of all links together.
 
     Raises
     ------
@@ -96,56 +89,35 @@ class ChainSource:
         for other in formats[1:]:
             if other != formats[0]:
                 raise AudioError(f"expected one format in the whole file, got {formats[0]}, then {other}")
-        self.samplerate: int = sounds[0].samplerate
-        self.channels: int = sounds[0].channels
-        self.samples: int = sum(sound.frames for sound in sounds)
-        for sound in sounds:
-            sound.close()
+        self.sample_rate = int(sounds[0].samplerate)
+        self.channels = int(sounds[0].channels)
+        self.speakers = default_speakers(self.channels)
+        self.samples: int | None = sum(sound.frames for sound in sounds)
         self._blocks = self._read()
-        self._rest: Audio = np.empty((0, self.channels), np.float32)
+        self._rest: Audio = np.empty((self.channels, 0), np.float32)
+        self._done = 0
 
-    def read(self, frames: int, dtype: str = "float32", always_2d: bool = True) -> Audio:
-        """Return the next samples, shape (samples, channels): `frames` samples per channel, fewer only at the end."""
-        while len(self._rest) < frames and (block := next(self._blocks, None)) is not None:
-            self._rest = np.concatenate([self._rest, block])
-        audio, self._rest = self._rest[:frames], self._rest[frames:]
-        return audio
+    def read(self, count: int) -> Audio:
+        parts, total = [self._rest], self._rest.shape[1]
+        while total < count and (block := next(self._blocks, None)) is not None:
+            parts.append(block)
+            total += block.shape[1]
+        audio = np.concatenate(parts, axis=1)
+        self._rest = audio[:, count:]
+        self._done += audio[:, :count].shape[1]
+        return audio[:, :count]
+
+    def skip(self, count: int) -> int:
+        return read_and_skip(self, count)
 
     def _read(self) -> Iterator[Audio]:
-        for link in self._links:
-            with self._open(link) as sound:
-                yield from sound.blocks(65536, dtype="float32", always_2d=True)
+        try:
+            for link in self._links:
+                for block in self._open(link).blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
+                    yield block.T
+        except soundfile.LibsndfileError as error:
+            place = f"damaged or truncated after {self._done / self.sample_rate:.2f} s"
+            raise AudioError(f"{place} ({error.error_string or 'libsndfile gives no reason'})") from error
 
-    def _open(self, link: Link) -> "SoundFile":
-        import soundfile
-
-        return soundfile.SoundFile(_Part(self._file, link))
-
-
-class _Part(io.RawIOBase):
-    """A part of a seekable file, as a file."""
-
-    def __init__(self, file: BinaryIO, link: Link) -> None:
-        self._file, self._link, self._place = file, link, 0
-
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        self._file.seek(self._link.start + self._place)
-        size = max(0, min(len(buffer), self._link.end - self._link.start - self._place))
-        content = self._file.read(size)
-        buffer[: len(content)] = content
-        self._place += len(content)
-        return len(content)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        base = (0, self._place, self._link.end - self._link.start)[whence]
-        self._place = max(0, base + offset)
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+    def _open(self, link: Link) -> soundfile.SoundFile:
+        return soundfile.SoundFile(Part(self._file, link.start, link.end))

@@ -13,21 +13,30 @@ from typing import BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..checks import BLOCK_SAMPLES, AnyPath, check_format, check_samples, to_path, whole_number
+from ..checks import BLOCK_SAMPLES, AnyPath, check_format, check_samples, is_number, to_path, whole_number
 from ..errors import ArgumentError, AudioError, reason
-from .opened import OpenedSound
+from .downmix import downmix_matrix, downmixed
+from .opening import open_source
+
+MAX_SECONDS = 1e9
 
 
 class AudioReader:
     """An audio file or stream that is read in blocks. Use it as a context manager.
 
-    The content of a file decides its format, not its name. Formats that libsndfile cannot read, such as m4a, need
-    ffmpeg.
+    The content of a file decides its format, not its name. The same bytes give the same samples from a file and through
+    a pipe. WAV is read from a pipe as it comes; a pipe of another format is copied into a temporary file first.
 
     Parameters
     ----------
     path : path, or binary file
         A file, or a stream with a descriptor that need not be seekable, such as ``sys.stdin.buffer.raw``.
+    start : float, optional
+        Seconds to leave out at the start.
+    duration : float, optional
+        Seconds to read. Default: to the end.
+    downmix : bool, optional
+        Mix more than 2 channels to stereo, with the coefficients of ITU-R BS.775. Default: such a file is an error.
 
     Attributes
     ----------
@@ -43,10 +52,10 @@ class AudioReader:
     Raises
     ------
     AudioError
-        If the file is missing, a folder, empty, truncated or not audio, needs ffmpeg and ffmpeg is missing, has more
-        than 2 channels, or has a sample rate outside 8000 to 192000 Hz.
+        If the file is missing, a folder, empty, truncated or not audio, has more than 2 channels and `downmix` is not
+        set, has a sample rate outside 8000 to 192000 Hz, or ends before `start`.
     ArgumentError
-        If `path` is neither a path nor a binary file with a descriptor.
+        If `path` is neither a path nor a binary file with a descriptor, or `start` or `duration` is out of range.
 
     Examples
     --------
@@ -64,20 +73,42 @@ class AudioReader:
     [(2, 65536), (2, 34464)]
     """
 
-    def __init__(self, path: AnyPath | BinaryIO) -> None:
+    def __init__(
+        self,
+        path: AnyPath | BinaryIO,
+        *,
+        start: float = 0.0,
+        duration: float | None = None,
+        downmix: bool = False,
+    ) -> None:
         source = _checked(path)
+        _check_seconds(start, duration)
         self.path = source if isinstance(source, Path) else Path(str(getattr(source, "name", "<stream>")))
         self._closing = contextlib.ExitStack()
         self._closed = False
         with self._naming(), contextlib.ExitStack() as closing:
-            self._opened = _open(source, closing)
-            self.samples = self._opened.samples
-            self.sample_rate = self._opened.source.samplerate
-            self.channels = self._opened.source.channels
+            file = source if not isinstance(source, Path) else closing.enter_context(open(source, "rb", buffering=0))
+            self._source = open_source(file, closing)
+            self.sample_rate = self._source.sample_rate
+            several = downmix and self._source.channels > 2
+            self._matrix = downmix_matrix(self._source.speakers) if several else None
+            self.channels = 2 if several else self._source.channels
             check_format(self.sample_rate, self.channels)
-            if self.samples == 0:
+            if self._source.samples == 0:
                 raise AudioError("expected audio, got 0 samples")
+            self._start = round(start * self.sample_rate)
+            self._longest = None if duration is None else max(1, round(duration * self.sample_rate))
+            self.samples = self._expected()
             self._closing = closing.pop_all()
+
+    def _expected(self) -> int | None:
+        """Samples to read if the length of the file is known."""
+        whole = self._source.samples
+        if whole is None:
+            return None
+        if self._start >= whole:
+            raise AudioError(f"expected a start before the end at {whole / self.sample_rate:.2f} s")
+        return whole - self._start if self._longest is None else min(self._longest, whole - self._start)
 
     def blocks(self, size: int = BLOCK_SAMPLES) -> Iterator[Audio]:
         """Read the audio from its start to its end. This can be done once.
@@ -102,27 +133,21 @@ class AudioReader:
         return self._blocks(whole_number(size, "size"))
 
     def _blocks(self, size: int) -> Iterator[Audio]:
-        import soundfile
-
         done = 0
         with self._naming():
-            while True:
+            if self._start and self._source.skip(self._start) < self._start:
+                raise AudioError(f"expected a start before the end, got {self._start / self.sample_rate:.2f} s")
+            while self._longest is None or done < self._longest:
                 if self._closed:
                     raise AudioError("expected an open reader, got a closed one")
-                try:
-                    block = self._opened.source.read(size, dtype="float32", always_2d=True).T
-                except soundfile.LibsndfileError as error:
-                    place = f"damaged or truncated after {done / self.sample_rate:.2f} s"
-                    raise AudioError(f"{place} ({error.error_string or 'libsndfile gives no reason'})") from error
+                block = self._source.read(size if self._longest is None else min(size, self._longest - done))
                 if not block.shape[1]:
                     break
-                check_samples(block, channels=self.channels, start=done)
+                check_samples(block, channels=self._source.channels, start=self._start + done)
                 done += block.shape[1]
-                yield np.ascontiguousarray(block)
+                yield np.ascontiguousarray(block) if self._matrix is None else downmixed(block, self._matrix)
             if self.samples is not None and done < self.samples:
                 raise AudioError(f"truncated: expected {self.samples} samples, got {done}")
-            if self._opened.check is not None:
-                self._opened.check()
             if not done:
                 raise AudioError("expected audio, got 0 samples")
 
@@ -180,11 +205,8 @@ def _checked(source: AnyPath | BinaryIO) -> Path | BinaryIO:
     return source
 
 
-def _open(source: Path | BinaryIO, closing: contextlib.ExitStack) -> OpenedSound:
-    if isinstance(source, Path):
-        from .decoding import open_sound
-
-        return open_sound(source, closing)
-    from .pipes import open_stream
-
-    return open_stream(source, closing)
+def _check_seconds(start: float, duration: float | None) -> None:
+    if not is_number(start) or not 0 <= start < MAX_SECONDS:
+        raise ArgumentError(f"expected a start of 0 seconds or more, got {start!r}")
+    if duration is not None and (not is_number(duration) or not 0 < duration < MAX_SECONDS):
+        raise ArgumentError(f"expected a duration above 0 seconds, got {duration!r}")

@@ -26,6 +26,10 @@ SUBTYPES = {
 }
 
 
+class UnsupportedCodecError(AudioError):
+    """The samples of a WAV file are neither PCM nor floating-point."""
+
+
 @dataclasses.dataclass(frozen=True)
 class WavFormat:
     """The format of samples in a WAV file.
@@ -39,12 +43,15 @@ class WavFormat:
         Bytes of one sample of all channels.
     subtype : str
         libsndfile's name of the type of a sample.
+    channel_mask : int
+        Bits of the channels' speakers, 0 if the header does not name them.
     """
 
     channels: int
     sample_rate: int
     frame_bytes: int
     subtype: str
+    channel_mask: int = 0
 
     @classmethod
     def from_chunk(cls, content: bytes) -> "WavFormat":
@@ -53,20 +60,25 @@ class WavFormat:
         Raises
         ------
         AudioError
-            If it is damaged, or the samples are neither PCM nor floating-point.
+            If it is damaged.
+        UnsupportedCodecError
+            If the samples are neither PCM nor floating-point.
         """
         if len(content) < 16:
-            raise AudioError("expected a fmt chunk before the audio of a WAV stream, got none")
+            raise AudioError("expected a fmt chunk before the audio of a WAV file, got none")
         tag, channels, sample_rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", content)
+        mask = 0
         if tag == EXTENSIBLE and len(content) >= 26:
-            tag = struct.unpack_from("<H", content, 24)[0]
+            mask, tag = struct.unpack_from("<IH", content, 20)
         subtype = SUBTYPES.get((tag, bits))
         if subtype is None:
-            raise AudioError(f"expected PCM or floating point in a WAV stream, got format {tag} of {bits} bits")
+            raise UnsupportedCodecError(
+                f"expected PCM or floating point in a WAV file, got format {tag} of {bits} bits"
+            )
         if not channels or frame_bytes != channels * bits // 8:
             found = f"{channels} channels of {bits} bits in frames of {frame_bytes} bytes"
             raise AudioError(f"damaged: the WAV header declares {found}")
-        return cls(channels, sample_rate, frame_bytes, subtype)
+        return cls(channels, sample_rate, frame_bytes, subtype, mask)
 
 
 def is_placeholder(size: int) -> bool:

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
-from helpers import AUDIO, encoded, needs_ffmpeg, with_size
+from helpers import AUDIO, encoded, with_size
 
 from lightsaft_infer import AudioError, AudioReader
 
@@ -54,16 +54,15 @@ def test_wav_of_unknown_length(tmp_path, size):
     ("container", "subtype"),
     [("AIFF", "PCM_16"), ("AU", "FLOAT"), ("W64", "FLOAT"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)],
 )
-def test_what_libsndfile_reads_without_seeking(tmp_path, container, subtype):
+def test_other_formats(tmp_path, container, subtype):
     content = encoded(tmp_path, sample_rate=48000, container=container, subtype=subtype)
     expected = soundfile.read(tmp_path / "encoded", dtype="float32")[0].T
-    np.testing.assert_allclose(read_piped(content)[0], expected, atol=1e-6)
+    np.testing.assert_allclose(read_piped(content)[0], expected, atol=1e-5)
 
 
-@needs_ffmpeg
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
-def test_flac_through_ffmpeg(tmp_path, subtype, known):
+def test_flac(tmp_path, subtype, known):
     content = bytearray(encoded(tmp_path, container="FLAC", subtype=subtype))
     expected = soundfile.read(tmp_path / "encoded", dtype="float32")[0].T
     if not known:
@@ -74,12 +73,6 @@ def test_flac_through_ffmpeg(tmp_path, subtype, known):
     assert frames == (AUDIO.shape[1] if known else None)
 
 
-def test_flac_without_ffmpeg(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(AudioError, match=r"from a pipe; install ffmpeg to read m4a and other formats"):
-        read_piped(encoded(tmp_path, container="FLAC", subtype="PCM_16"))
-
-
 def wav_header(*form):
     return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", *form) + b"data\0\0\0\0"
 
@@ -87,17 +80,17 @@ def wav_header(*form):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "got an empty stream"),
-        (b"RIFF", "not a format|ffmpeg cannot decode"),
+        (b"", "got an empty file"),
+        (b"RIFF", "not audio in a known format"),
         (b"RIFF\0\0\0\0WAVEfmt ", "ends within the WAV header"),
         (b"RIFF\0\0\0\0WAVEdata\0\0\0\0", "expected a fmt chunk"),
         (b"RIFF\0\0\0\0WAVEfmt \xff\xff\xff\xff", "got a chunk"),
-        (wav_header(2, 2, 44100, 0, 1, 4), "got format 2 of 4 bits"),
+        (wav_header(2, 2, 44100, 0, 1, 4), "got 0 samples|not audio"),
         (wav_header(1, 2, 44100, 0, 1, 16), "2 channels of 16 bits in frames of 1 bytes"),
         (wav_header(1, 0, 44100, 0, 0, 16), "0 channels"),
         (wav_header(1, 6, 44100, 0, 12, 16), "expected 1 or 2 channels, got 6"),
         (wav_header(1, 2, 44100, 0, 4, 16), "got 0 samples"),
-        (b"This is a text about a song.\n", "ffmpeg"),
+        (b"This is a text about a song.\n", "not audio in a known format"),
     ],
 )
 def test_what_is_no_audio(content, message):

@@ -1,16 +1,18 @@
 """Input files: every format, and for every fault a clear error that names the file."""
 
+import concurrent.futures
 import os
 import shutil
 import struct
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from conftest import noise
 
-from lightsaft_infer import AudioError, AudioReader
+from lightsaft_infer import ArgumentError, AudioError, AudioReader
 
 LOSSLESS = [
     ("WAV", "PCM_U8"),
@@ -121,7 +123,7 @@ def test_truncated_files(tmp_path, container, subtype, kept):
     size = path.stat().st_size
     os.truncate(path, int(size * kept))
     # CAF has its description after the samples: half a file is not CAF.
-    expect_error(path, "truncated|not a format that libsndfile reads|cannot decode")
+    expect_error(path, "truncated|not a format that libsndfile reads")
 
 
 def test_ogg_cut_between_two_pages(tmp_path):
@@ -153,13 +155,12 @@ def test_mp3_without_a_header_that_tells_its_length(tmp_path, kept):
     content = content[content.index(b"\xff\xfb", tag) :]
     path.write_bytes(content[: int(len(content) * kept)])
     if kept < 1:
-        expect_error(path, "damaged or truncated after")
+        expect_error(path, "truncated: the last MP3 frame is incomplete")
     else:
         # Whole MP3 frames are decoded; the header had the length of the encoder's padding.
         assert 200_000 <= read(path)[0].shape[1] < 200_000 + 3 * 1152
 
 
-@needs_ffmpeg
 def test_flac_that_does_not_tell_its_length(tmp_path):
     path = write(tmp_path / "piped.flac", noise(2, 100_000) * np.float32(0.5), 44100, "FLAC", "PCM_16")
     whole = read(path)[0]
@@ -170,21 +171,14 @@ def test_flac_that_does_not_tell_its_length(tmp_path):
     np.testing.assert_array_equal(read(path)[0], whole)
 
 
-def test_text_without_ffmpeg(tmp_path, monkeypatch):
+def test_a_text(tmp_path):
     (tmp_path / "song.wav").write_text("This is a text about a song.\n" * 100)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    expect_error(tmp_path / "song.wav", "install ffmpeg to read m4a and other formats")
-
-
-@needs_ffmpeg
-def test_text_with_ffmpeg(tmp_path):
-    (tmp_path / "song.wav").write_text("This is a text about a song.\n" * 100)
-    expect_error(tmp_path / "song.wav", "ffmpeg cannot decode it to the end: .*Invalid data")
+    expect_error(tmp_path / "song.wav", r"not audio in a known format \(invalid data")
 
 
 @needs_ffmpeg
 @pytest.mark.parametrize("sample_rate", [44100, 48000])
-def test_m4a_through_ffmpeg(tmp_path, sample_rate):
+def test_m4a(tmp_path, sample_rate):
     time = np.arange(2 * sample_rate) / sample_rate
     audio = 0.5 * np.sin(2 * np.pi * np.array([[440], [660]]) * time)
     source = write(tmp_path / "in.wav", audio, sample_rate)
@@ -197,16 +191,16 @@ def test_m4a_through_ffmpeg(tmp_path, sample_rate):
     assert audio.shape[1] <= got.shape[1] < audio.shape[1] + 2048
     # m4a has its index at the end: a file that is cut short has lost it.
     os.truncate(path, path.stat().st_size // 2)
-    expect_error(path, "ffmpeg cannot decode it to the end")
+    expect_error(path, "not audio in a known format")
 
 
 @needs_ffmpeg
-def test_damaged_aac_through_ffmpeg(tmp_path):
+def test_damaged_aac(tmp_path):
     source = write(tmp_path / "in.wav", noise(2, 200_000))
     path = tmp_path / "damaged.m4a"
     subprocess.run(["ffmpeg", "-v", "error", "-i", source, "-c:a", "aac", "-movflags", "faststart", path], check=True)
     os.truncate(path, path.stat().st_size // 2)
-    expect_error(path, "ffmpeg cannot decode it to the end")
+    expect_error(path, "damaged or truncated after")
 
 
 def test_reading_stops_where_the_caller_stops(tmp_path):
@@ -215,3 +209,97 @@ def test_reading_stops_where_the_caller_stops(tmp_path):
         assert next(reader.blocks(300)).shape == (2, 300)
     os.rename(path, tmp_path / "b.wav")
     np.testing.assert_array_equal(read(tmp_path / "b.wav")[0], noise(2, 1000))
+
+
+def test_the_same_bytes_give_the_same_from_a_file_a_fifo_and_a_pipe(tmp_path):
+    audio = noise(2, 30_000) * np.float32(0.5)
+    for container, subtype in [*LOSSLESS, *LOSSY]:
+        content = write(tmp_path / "song", audio, 48000, container, subtype).read_bytes()
+        expected = read(tmp_path / "song")[0]
+        fifo = tmp_path / f"fifo {container} {subtype}"
+        os.mkfifo(fifo)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            pool.submit(fifo.write_bytes, content)
+            np.testing.assert_array_equal(read(fifo)[0], expected)
+            reading, writing = os.pipe()
+            pool.submit(Path(f"/dev/fd/{writing}").write_bytes, content).add_done_callback(
+                lambda _, end=writing: os.close(end)
+            )
+            with open(reading, "rb") as pipe:
+                np.testing.assert_array_equal(read(pipe)[0], expected)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000])
+def test_wav_of_unknown_length(tmp_path, size):
+    path = write(tmp_path / "song.wav", noise(2, 1000))
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = struct.pack("<I", size)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path)[0], noise(2, 1000))
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("WAV", "PCM_16"), ("AIFF", "PCM_16"), ("FLAC", "PCM_16")])
+def test_an_id3_tag_before_formats_that_do_not_know_it(tmp_path, container, subtype):
+    path = write(tmp_path / "song", noise(2, 5000) / 2, 44100, container, subtype)
+    expected = read(path)[0]
+    path.write_bytes(b"ID3\x04\0\0\0\0\x02\0" + bytes(256) + path.read_bytes())
+    np.testing.assert_array_equal(read(path)[0], expected)
+
+
+def extensible(bits, frame_bytes, data, valid=None):
+    """A WAV file of two channels with a header of the extensible form."""
+    subformat = bytes.fromhex("0100000000001000800000aa00389b71")
+    form = struct.pack("<HHIIHHHHI", 0xFFFE, 2, 44100, 44100 * frame_bytes, frame_bytes, bits, 22, valid or bits, 3)
+    chunks = b"WAVEfmt " + struct.pack("<I", 40) + form + subformat + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+
+
+def test_24_bits_in_4_bytes(tmp_path):
+    samples = (noise(2, 1000) * 2**23).astype("<i4")
+    path = tmp_path / "song.wav"
+    path.write_bytes(extensible(32, 8, (samples << 8).T.tobytes(), valid=24))
+    np.testing.assert_array_equal(read(path)[0], (samples / 2**23).astype(np.float32))
+    path.write_bytes(extensible(24, 8, (samples << 8).T.tobytes()))
+    expect_error(path, "damaged: the WAV header declares 2 channels of 24 bits in frames of 8 bytes")
+
+
+@pytest.mark.parametrize(("container", "subtype"), [*LOSSLESS, *LOSSY])
+def test_a_part_is_the_same_part_of_the_whole(tmp_path, container, subtype):
+    path = write(tmp_path / "song", noise(2, 100_000) * np.float32(0.5), 48000, container, subtype)
+    whole = read(path)[0]
+    with AudioReader(path, start=0.5, duration=0.7) as reader:
+        part = reader.read()
+        assert reader.samples in (None, part.shape[1])
+    tolerance = 0 if (container, subtype) in LOSSLESS else 1e-6
+    np.testing.assert_allclose(part, whole[:, 24_000 : 24_000 + 33_600], atol=tolerance)
+    with AudioReader(path, start=2, duration=10) as reader:
+        np.testing.assert_allclose(reader.read(), whole[:, 96_000:], atol=tolerance)
+    with pytest.raises(AudioError, match=r"expected a start before the end.*song"), AudioReader(path, start=3) as late:
+        late.read()
+
+
+@pytest.mark.parametrize("options", [{"start": -1}, {"start": float("nan")}, {"duration": 0}, {"duration": "1"}])
+def test_parts_that_are_none(tmp_path, options):
+    path = write(tmp_path / "song.wav", noise(2, 100))
+    with pytest.raises(ArgumentError, match="seconds"):
+        AudioReader(path, **options)
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("WAV", "FLOAT"), ("FLAC", "PCM_24"), ("OGG", "VORBIS")])
+def test_downmix_of_six_channels(tmp_path, container, subtype):
+    """A tone in each channel in turn: front left, front right, centre, low frequencies, back left, back right."""
+    tone = 0.5 * np.sin(np.arange(4410) / 10, dtype=np.float32)
+    audio = np.zeros((6, 6 * 4410), np.float32)
+    order = (0, 2, 1, 5, 3, 4) if subtype == "VORBIS" else range(6)  # Vorbis has an order of its own
+    for turn, channel in enumerate(order):
+        audio[channel, turn * 4410 : (turn + 1) * 4410] = tone
+    path = write(tmp_path / "song", audio, 44100, container, subtype)
+    expect_error(path, "expected 1 or 2 channels, got 6")
+    with AudioReader(path, downmix=True) as reader:
+        assert reader.channels == 2
+        stereo = reader.read()
+    levels = stereo.reshape(2, 6, 4410)[:, :, 500:-500].std(axis=2) / tone[500:-500].std()
+    half = np.sqrt(0.5)
+    expected = [[1, 0, half, 0, half, 0], [0, 1, half, 0, 0, half]]
+    np.testing.assert_allclose(levels, expected, atol=0.05 if subtype == "VORBIS" else 1e-4)

@@ -1,4 +1,4 @@
-"""WAV from a stream that cannot seek, such as a pipe or a socket."""
+"""WAV and RF64, from files and from streams that cannot seek."""
 
 import io
 import struct
@@ -8,42 +8,44 @@ import numpy as np
 
 from ..arrays import Audio
 from ..errors import AudioError
+from .downmix import masked_speakers
+from .source import read_and_skip
 from .wav_format import UNKNOWN_SIZE, WavFormat, is_placeholder
 
 PART_BYTES = 65536  # read at a time
 MAX_CHUNK_BYTES = 2**20  # of the header's chunks that are kept
 
 
-class WavStreamReader:
-    """The samples of a WAV or RF64 file that comes from a stream. `read` works as that of `soundfile.SoundFile`.
+class WavSource:
+    """The samples of a WAV or RF64 file, read forward (see `lightsaft_infer.audio.source.Source`).
 
     Parameters
     ----------
     file : binary file
-    head : bytes
-        The first 12 bytes, which were read from the file before.
-
-    Attributes
-    ----------
-    samplerate : int
-        In Hz.
-    channels : int
-    frames : int or None
-        Samples per channel as the header states them. None if it does not.
+        At its start. It need not be seekable.
 
     Raises
     ------
     AudioError
-        If the header is damaged, or the samples are neither PCM nor floating-point. It does not name the file.
+        If the header is damaged. It does not name the file.
+    UnsupportedCodecError
+        If the samples are neither PCM nor floating-point.
     """
 
-    def __init__(self, file: BinaryIO, head: bytes) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        head = self._exactly(12)
         fmt_chunk, size = self._header(large=head[:4] != b"RIFF")
+        _check_size(file, size)
         self._format = WavFormat.from_chunk(fmt_chunk)
-        self.channels, self.samplerate = self._format.channels, self._format.sample_rate
-        self.frames = None if size is None else size // self._format.frame_bytes
-        self._left = size
+        self.channels, self.sample_rate = self._format.channels, self._format.sample_rate
+        self.speakers = masked_speakers(self._format.channel_mask, self.channels)
+        self.samples = None if size is None else size // self._format.frame_bytes
+        self._left = None if size is None else self.samples_bytes(size)
+
+    def samples_bytes(self, size: int) -> int:
+        """Return the bytes of complete samples in a number of bytes."""
+        return size // self._format.frame_bytes * self._format.frame_bytes
 
     def _header(self, large: bool) -> tuple[bytes, int | None]:
         """Read up to the samples. Returns the `fmt ` chunk and the size of the `data` chunk, None if not stated."""
@@ -68,51 +70,48 @@ class WavStreamReader:
         while size:
             part = read_up_to(self._file, min(size, PART_BYTES))
             if not part:
-                raise AudioError("truncated: the stream ends within the WAV header")
+                raise AudioError("truncated: the file ends within the WAV header")
             size -= len(part)
             content += part if keep else b""
         return content
 
-    def read(self, frames: int, dtype: str = "float32", always_2d: bool = True) -> Audio:
-        """Return the next samples.
-
-        Parameters
-        ----------
-        frames : int
-            Samples per channel to read.
-        dtype, always_2d
-            See `soundfile.SoundFile.read`.
-
-        Returns
-        -------
-        array, shape (samples, channels)
-            Fewer samples than `frames` only at the end.
-        """
+    def read(self, count: int) -> Audio:
         import soundfile
 
-        wanted = frames * self._format.frame_bytes
+        wanted = count * self._format.frame_bytes
         raw = read_up_to(self._file, wanted if self._left is None else min(wanted, self._left))
         if self._left is not None:
             self._left -= len(raw)
-        raw = raw[: len(raw) // self._format.frame_bytes * self._format.frame_bytes]
+        raw = raw[: self.samples_bytes(len(raw))]
         if not raw:
-            return np.empty((0, self.channels), dtype)
+            while self._file.read(PART_BYTES):  # so that the program that writes into a pipe can end without an error
+                pass
+            return np.empty((self.channels, 0), np.float32)
         samples: Audio = soundfile.read(
             io.BytesIO(raw),
-            dtype=dtype,
-            always_2d=always_2d,
-            samplerate=self.samplerate,
+            dtype="float32",
+            always_2d=True,
+            samplerate=self.sample_rate,
             channels=self.channels,
             format="RAW",
             subtype=self._format.subtype,
             endian="LITTLE",
-        )[0]
+        )[0].T
         return samples
 
-    def drain(self) -> None:
-        """Read the rest of the stream, so that the program that writes into it can end without an error."""
-        while self._file.read(PART_BYTES):
-            pass
+    def skip(self, count: int) -> int:
+        return read_and_skip(self, count)
+
+
+def _check_size(file: BinaryIO, size: int | None) -> None:
+    """Raise AudioError if a file on a disk is shorter than its header says."""
+    if size is None or not file.seekable():
+        return
+    place = file.tell()
+    held = file.seek(0, 2) - place
+    file.seek(place)
+    if held < size:
+        raise AudioError(f"truncated: expected {size} bytes of audio, got {held}")
 
 
 def read_up_to(file: BinaryIO, size: int) -> bytes:

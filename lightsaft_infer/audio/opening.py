@@ -1,0 +1,141 @@
+"""The decoder for a file: the same for the same bytes, whether they come from a file or through a pipe.
+
+This package reads WAV itself, as the length may be unknown or larger than the header can count. libsndfile decodes
+AIFF, FLAC and Ogg, FFmpeg's libraries the rest. A stream that cannot seek is copied into a temporary file first, except
+WAV.
+"""
+
+import contextlib
+import io
+import tempfile
+from typing import BinaryIO
+
+from ..errors import AudioError
+from .mpeg import id3_size
+from .part import Part
+from .source import Source
+from .wav_format import UnsupportedCodecError
+from .wav_source import WavSource, read_up_to
+
+HEAD_BYTES = 12
+PART_BYTES = 65536  # copied at a time
+WAV = (b"RIFF", b"RF64", b"BW64")
+OF_LIBSNDFILE = (b"FORM", b"fLaC", b".snd", b"riff", b"caff")  # AIFF, FLAC, AU, W64, CAF
+
+
+def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Source:
+    """Open the sound in a binary file by its content.
+
+    Parameters
+    ----------
+    file : binary file
+        At its start. It stays open.
+    closing : contextlib.ExitStack
+        Closes at its end everything else that was opened.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    AudioError
+        If the file is empty, truncated, or not audio. It does not name the file.
+    OSError
+        If the file cannot be read.
+    """
+    if file.seekable() and file.tell() == 0:
+        raw: BinaryIO = getattr(file, "raw", file)  # libsndfile reads by descriptor, and knows no buffer
+        return _open_file(raw)
+    head = read_up_to(file, HEAD_BYTES)
+    stream = Replay(head, file)
+    if _is_wav(head):
+        with contextlib.suppress(UnsupportedCodecError):
+            return WavSource(stream)
+    copy = closing.enter_context(tempfile.TemporaryFile(buffering=0))
+    stream.restart()
+    while part := stream.read(PART_BYTES):
+        while part:
+            part = part[copy.write(part) :]
+    return _open_file(copy)
+
+
+def _open_file(file: BinaryIO) -> Source:
+    size = file.seek(0, 2)
+    if not size:
+        raise AudioError("expected audio, got an empty file")
+    start = id3_size(file)
+    file.seek(start)
+    head = file.read(HEAD_BYTES)
+    # Some programs write an ID3 tag before formats that do not know it.
+    sound = Part(file, start, size) if start and (_is_wav(head) or head.startswith(OF_LIBSNDFILE)) else file
+    sound.seek(0)
+    if _is_wav(head):
+        with contextlib.suppress(UnsupportedCodecError):
+            return WavSource(sound)
+    elif head.startswith((*OF_LIBSNDFILE, b"OggS")):
+        source = _open_with_libsndfile(sound, head)
+        if source is not None:
+            return source
+    from .libav import LibavSource
+
+    sound.seek(0)
+    return LibavSource(sound)
+
+
+def _open_with_libsndfile(file: BinaryIO, head: bytes) -> Source | None:
+    """Open a file with libsndfile. Returns None if FFmpeg's libraries read it better.
+
+    Raises AudioError if the file is damaged.
+    """
+    import soundfile
+
+    from .libsndfile import LibsndfileSource
+    from .ogg import ChainSource, find_links
+
+    ogg = head.startswith(b"OggS")
+    links = find_links(file) if ogg else []
+    file.seek(0)
+    try:
+        source: Source = ChainSource(file, links) if ogg else LibsndfileSource(file)
+    except soundfile.LibsndfileError as error:
+        if ogg or (head.startswith((b"fLaC", b"caff")) and not _is_plain_caf(file)):
+            return None
+        raise AudioError(f"damaged, or not a format that libsndfile reads ({error.error_string})") from error
+    if source.samples is None:  # soundfile loses the last samples of a FLAC file whose header does not state the length
+        return None
+    return None if ogg and source.channels > 2 else source  # Vorbis has another order of channels
+
+
+def _is_plain_caf(file: BinaryIO) -> bool:
+    """Whether a file is CAF with PCM samples, or CAF without the description that comes first in a complete file."""
+    file.seek(0)
+    head = file.read(32)
+    return head.startswith(b"caff") and (head[8:12] != b"desc" or head[28:32] == b"lpcm")
+
+
+def _is_wav(head: bytes) -> bool:
+    return head[:4] in WAV and head[8:12] == b"WAVE"
+
+
+class Replay(io.RawIOBase, BinaryIO):
+    """A stream that cannot seek, from its start. It keeps what was read until `restart`, to read it again."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._file = file
+        self._kept: list[bytes] | None = []
+        self._ahead = head
+
+    def read(self, size: int = -1, /) -> bytes:
+        part = self._ahead[:size] if self._ahead else self._file.read(size) or b""
+        self._ahead = self._ahead[len(part) :] if self._ahead else b""
+        if self._kept is not None:
+            self._kept.append(part)
+            if sum(map(len, self._kept)) > 2**20:  # beyond a header
+                self._kept = None
+        return part
+
+    def restart(self) -> None:
+        """Start again, which is possible within the first MB."""
+        assert self._kept is not None
+        self._ahead, self._kept = b"".join(self._kept) + self._ahead, None
