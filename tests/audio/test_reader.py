@@ -229,6 +229,11 @@ def test_the_same_bytes_give_the_same_from_a_file_a_fifo_and_a_pipe(tmp_path):
                 np.testing.assert_array_equal(read(pipe)[0], expected)
 
 
+def _fill(pipe, content):
+    with open(pipe, "wb") as file:
+        file.write(content)
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000])
 def test_wav_of_unknown_length(tmp_path, size):
     path = write(tmp_path / "song.wav", noise(2, 1000))
