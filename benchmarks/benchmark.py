@@ -1,4 +1,4 @@
-"""Time the model on this machine: the command `lightsaft benchmark` under its benchmarks/ name.
+"""Time the model on this machine. This is the command `lightsaft benchmark`, with the same options.
 
 python benchmarks/benchmark.py --threads 2
 python benchmarks/benchmark.py --threads 2 --json

@@ -1,10 +1,14 @@
-"""What makes separation faster and what does not: each choice in turns with the default.
+"""Compare ways to run the network: the time of each variant, and how the mean SDR changes.
 
+    pip install -e ".[benchmarks]"
     python benchmarks/choices.py --threads 2 --songs ../shared/data/eval
 
-Separates the mixture from memory by a variant and by the default, one after the other, `--repeats` times, and prints a
-table: the variant's seconds divided by the default's of the same turn, median, least and largest; with `--songs`, a
-tree as quality.py has it, also how the mean SDR differs. The variants that rewrite the graph need the package onnx.
+A variant and the default separate the mixture from memory, one after the other, `--repeats` times. The command prints a
+table: the variant's seconds divided by the default's of the same turn (median, least and largest). With `--songs`, a
+tree of songs as for quality.py, it also prints how the mean SDR differs.
+
+Most variants are not options of `lightsaft_infer`. For these, the benchmark changes the private session of
+`OnnxNetwork`, or rewrites the graph, which needs the package onnx.
 """
 
 import argparse
@@ -12,29 +16,39 @@ import functools
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import clip
 import extras
 import numpy as np
 import onnxruntime
 import quality
+from numpy.typing import NDArray
 
 from lightsaft_infer import Manifest, Separator
+from lightsaft_infer.arrays import Audio, Planes, Stems
 from lightsaft_infer.manifest import default_manifest_path
 from lightsaft_infer.network import OnnxNetwork
 
-RANK = 1.0  # times the input channels: 3x1 to so many channels, then 1x3, has 2/3 of the multiply-adds
+if TYPE_CHECKING:
+    import onnx
+
+RANK = 1.0  # channels between 3x1 and 1x3, as a multiple of the input's: with 1, 2/3 of the multiply-adds
+
+Configure = Callable[[Any], None]
+"""A function that changes the `SessionOptions` of ONNX Runtime."""
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="manifest (default: the packaged one)")
     clip.add_arguments(parser, seconds=30)
-    parser.add_argument("--repeats", type=int, default=5, help="turns (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns (default: %(default)s)")
     parser.add_argument("--songs", type=Path, help="folder of songs")
     parser.add_argument("--graph", type=Path, nargs="+", default=[], help="other ONNX files for the same manifest")
-    parser.add_argument("--only", nargs="+", help="words that the variants' names contain (default: all variants)")
+    parser.add_argument("--only", nargs="+", help="words; run the variants whose names contain one (default: all)")
     args = parser.parse_args()
     manifest = Manifest.from_file(args.model or default_manifest_path())
     audio = clip.load(args.mixture, args.seconds)
@@ -54,8 +68,8 @@ def main():
     print(load_row(manifest, args.repeats))
 
 
-def load_row(manifest, repeats):
-    """Seconds to load a graph that ONNX Runtime has optimised and written beforehand, against those for the default."""
+def load_row(manifest: Manifest, repeats: int) -> str:
+    """Return the table's row on loading: a graph that ONNX Runtime has optimised beforehand against the default."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
@@ -71,24 +85,48 @@ def load_row(manifest, repeats):
     return f"| loading alone: a graph optimised beforehand, {len(optimised) / 1e6:.1f} MB | {spread(ratios)} | |"
 
 
-def seconds(work, *arguments):
+def seconds(work: Callable[..., object], *arguments: object) -> float:
+    """Return the seconds that a call takes."""
     start = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - start
 
 
-def spread(ratios):
+def spread(ratios: Sequence[float]) -> str:
+    """Return the text "median (least to largest)"."""
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 class Chain:
-    """A way to separate: an `OnnxNetwork` of another graph, with other session options or so many runs at once, and a
-    `Separator` of another chunk and overlap.
+    """A way to separate.
 
-    `changes` tells whether estimates may differ from the default's by more than rounding.
+    Parameters
+    ----------
+    manifest : Manifest
+    threads : int
+    graph : bytes, optional
+        Another ONNX file.
+    configure : callable, optional
+        Changes the session options of ONNX Runtime.
+    concurrency : int, optional
+        Another number of runs of the network at a time.
+    changes : bool, optional
+        Whether estimates may differ from the default's by more than rounding.
+    **options
+        `chunk` and `overlap` of the `Separator`.
     """
 
-    def __init__(self, manifest, threads, *, graph=None, configure=None, concurrency=None, changes=False, **options):
+    def __init__(
+        self,
+        manifest: Manifest,
+        threads: int,
+        *,
+        graph: bytes | None = None,
+        configure: Configure | None = None,
+        concurrency: int | None = None,
+        changes: bool = False,
+        **options: int,
+    ) -> None:
         graph = graph or manifest.read_graph()
         network = OnnxNetwork(graph, manifest, threads=threads)
         if concurrency is not None or configure is not None:
@@ -101,25 +139,26 @@ class Chain:
         self._separator = Separator(manifest, network, **options)
         self.changes = changes or bool(options)
 
-    def __call__(self, audio):
+    def __call__(self, audio: Audio) -> Stems:
         return self._separator.separate(audio, sample_rate=clip.SAMPLE_RATE)
 
-    def mean_sdr(self, songs):
-        return extras.mean_sdr(self._separator, songs) if songs else None
+    def mean_sdr(self, songs: Sequence[quality.Song]) -> float:
+        """Return the mean SDR in dB of songs, 0 without songs."""
+        return extras.mean_sdr(self._separator, songs) if songs else 0.0
 
 
-def variants(manifest, threads, audio, graphs):
-    """{name: callable that makes its Chain}; graphs : paths"""
+def variants(manifest: Manifest, threads: int, audio: Audio, graphs: Sequence[Path]) -> dict[str, Callable[[], Chain]]:
+    """Return a callable for each variant that makes its Chain, by the variant's name."""
     chain = functools.partial(Chain, manifest, threads)
     level = onnxruntime.GraphOptimizationLevel
 
-    def option(name, value):
+    def option(name: str, value: object) -> Callable[[], Chain]:
         return functools.partial(chain, configure=lambda options: setattr(options, name, value))
 
-    def rewritten(rewrite):
+    def rewritten(rewrite: Callable[[bytes, Manifest, Audio], bytes]) -> Callable[[], Chain]:
         return lambda: chain(graph=rewrite(manifest.read_graph(), manifest, audio), changes=True)
 
-    made = {
+    made: dict[str, Callable[[], Chain]] = {
         "1 thread": functools.partial(Chain, manifest, 1),
         f"one chunk at a time, in {threads} threads": functools.partial(chain, concurrency=1),
         "the same, threads sleep between operators": functools.partial(chain, concurrency=1, configure=sleep),
@@ -147,30 +186,30 @@ def variants(manifest, threads, audio, graphs):
     return made
 
 
-def sleep(options):
+def sleep(options: Any) -> None:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
 
-def no_arena(options):
+def no_arena(options: Any) -> None:
     own_arena(options)
     options.enable_cpu_mem_arena = False
 
 
-def own_arena(options):
+def own_arena(options: Any) -> None:
     options.add_session_config_entry("session.use_env_allocators", "0")
 
 
-def not_packed(options):
+def not_packed(options: Any) -> None:
     options.add_session_config_entry("session.disable_prepacking", "1")
 
 
-def alone(options):
-    """No threads but the callers'."""
+def alone(options: Any) -> None:
+    """Leave the session no threads but those of its callers."""
     options.intra_op_num_threads = 1
 
 
-def with_float_weights(graph):
-    """The model whose weights are float32; in the file they are float16 and cast when it is loaded."""
+def with_float_weights(graph: bytes) -> "onnx.ModelProto":
+    """Return the model with float32 weights. In the file they are float16, and are cast when the file is loaded."""
     import onnx
 
     model = onnx.load_from_string(graph)
@@ -178,7 +217,7 @@ def with_float_weights(graph):
     return model
 
 
-def _make_weights_float(graph):
+def _make_weights_float(graph: "onnx.GraphProto") -> None:
     from onnx import helper, numpy_helper
 
     weights = {tensor.name: tensor for tensor in graph.initializer}
@@ -191,22 +230,22 @@ def _make_weights_float(graph):
             graph.node.remove(node)
 
 
-def int8(graph, manifest, audio):
-    """The graph with 8-bit weights and activations, calibrated on chunks of the mixture itself (the best case)."""
+def int8(graph: bytes, manifest: Manifest, audio: Audio) -> bytes:
+    """Return the graph with 8-bit weights and activations, calibrated on the mixture itself (the best case)."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
     class Chunks(CalibrationDataReader):
-        def __init__(self):
-            seen = []
+        def __init__(self) -> None:
+            seen: list[dict[str, NDArray[Any]]] = []
 
-            def network(planes, targets):
+            def network(planes: Planes, targets: NDArray[np.int64]) -> Planes:
                 seen.append({"mixture": planes, "target": targets})
                 return np.repeat(planes[:, np.newaxis], len(targets), axis=1)
 
             Separator(manifest, network).separate(audio[:, : 10 * clip.SAMPLE_RATE], sample_rate=clip.SAMPLE_RATE)
             self._chunks = iter(seen)
 
-        def get_next(self):
+        def get_next(self) -> dict[str, NDArray[Any]] | None:
             return next(self._chunks, None)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -225,16 +264,16 @@ def int8(graph, manifest, audio):
         return int8_path.read_bytes()
 
 
-def float16(graph, manifest, audio):
-    """The graph in float16 between its inputs and outputs, which ONNX Runtime casts back and forth where the processor
+def float16(graph: bytes, manifest: Manifest, audio: Audio) -> bytes:
+    """Return the graph in float16 between its inputs and outputs. ONNX Runtime casts back and forth if the processor
     has no instructions for it."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     return convert_float_to_float16(with_float_weights(graph), keep_io_types=True).SerializeToString()
 
 
-def low_rank(graph, manifest, audio):
-    """The graph with every 3x3 convolution taken apart into 3x1 and 1x3 by its singular value decomposition."""
+def low_rank(graph: bytes, manifest: Manifest, audio: Audio) -> bytes:
+    """Return the graph with every 3x3 convolution replaced by 3x1 and 1x3, by its singular value decomposition."""
     from onnx import helper, numpy_helper
 
     model = with_float_weights(graph)
@@ -252,7 +291,8 @@ def low_rank(graph, manifest, audio):
         rank = min(round(RANK * into), len(values))
         first = (left[:, :rank] * np.sqrt(values[:rank])).reshape(into, 3, rank).transpose(2, 0, 1)
         second = (np.sqrt(values[:rank])[:, np.newaxis] * right[:rank]).reshape(rank, out, 3).transpose(1, 0, 2)
-        name, ones = node.output[0], {"dilations": [1, 1], "strides": [1, 1], "group": 1}
+        name = node.output[0]
+        ones: dict[str, Any] = {"dilations": [1, 1], "strides": [1, 1], "group": 1}
         first = numpy_helper.from_array(np.ascontiguousarray(first[..., np.newaxis]), f"{name}.first")
         second = numpy_helper.from_array(np.ascontiguousarray(second[:, :, np.newaxis]), f"{name}.second")
         weights[node.input[1]].CopyFrom(first)

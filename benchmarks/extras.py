@@ -1,20 +1,29 @@
-"""What more time buys: the mean SDR of several passes of the network, or of more overlap.
+"""Measure the gain of more computing time: the mean SDR with several passes of the network, or with more overlap.
 
     python benchmarks/extras.py ../shared/data/eval
 
-SONGS is a tree as quality.py has it. Prints a table: passes of the network as a multiple of the default's, mean SDR and
-how it differs from the default's, and dB for each further pass.
+The argument is a tree of songs as for quality.py. The command prints a table: passes of the network as a multiple of
+the default's, mean SDR and how it differs from the default's, and dB for each further pass. It turns the phase of
+planes by `phase_rotated` of `lightsaft_infer.time_limit`, which is not public.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
 import quality
+from numpy.typing import NDArray
+from quality_measures import sum_of
 
 from lightsaft_infer import Separator, sdr
+from lightsaft_infer.arrays import Planes
+from lightsaft_infer.network import Network
 from lightsaft_infer.time_limit import phase_rotated
+
+Views = Sequence[tuple[int, bool]]
+"""Degrees that the mixture's phase is turned by, and whether left and right are exchanged; for each view."""
 
 ANGLES = {
     "phase turned by 90°": (0, 90),
@@ -26,7 +35,7 @@ ANGLES = {
 }
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("songs", type=Path, help="folder of songs")
     parser.add_argument("--model", type=Path, help="manifest (default: the packaged model)")
@@ -34,7 +43,7 @@ def main():
     default = Separator.from_file(args.model)
     network, frames = default.network, default.chunk
 
-    def of(views):
+    def of(views: Views) -> Separator:
         return Separator(default.manifest, Mean(network, views))
 
     variants = {
@@ -55,15 +64,14 @@ def main():
 
 
 class Mean:
-    """A network whose estimates are the mean over views of the mixture: (degrees its phase is turned by, whether left
-    and right are exchanged)."""
+    """A network whose estimates are the mean over views of the mixture."""
 
-    def __init__(self, network, views):
+    def __init__(self, network: Network, views: Views) -> None:
         self._network, self._views = network, views
-        self.concurrency = network.concurrency
+        self.concurrency = getattr(network, "concurrency", 1)
 
-    def __call__(self, planes, targets):
-        total = 0
+    def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
+        total: Planes = np.zeros((len(planes), len(targets), *planes.shape[1:]), np.float32)
         for degrees, swap in self._views:
             order = [1, 0, 3, 2] if swap else [0, 1, 2, 3]
             estimates = self._network(phase_rotated(planes, degrees)[:, order], targets)
@@ -71,11 +79,12 @@ class Mean:
         return total / np.float32(len(self._views))
 
 
-def mean_sdr(separator, songs):
-    scores = {}
-    for stems, sample_rate in songs:
-        estimates = separator.separate(sum(stems.values()), sample_rate=sample_rate)
-        for target, stem in stems.items():
+def mean_sdr(separator: Separator, songs: Sequence[quality.Song]) -> float:
+    """Return the mean SDR in dB: over the songs that have a stem, then over the stems."""
+    scores: dict[str, list[float]] = {}
+    for song in songs:
+        estimates = separator.separate(sum_of(song.stems), sample_rate=song.sample_rate)
+        for target, stem in song.stems.items():
             scores.setdefault(target, []).append(sdr(stem, estimates[target]))
     return mean(mean(values) for values in scores.values())
 

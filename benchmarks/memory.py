@@ -1,9 +1,9 @@
-"""Peak memory of `lightsaft separate` on files of different lengths, each in a process of its own.
+"""Measure the peak memory of `lightsaft separate` on files of different lengths, each in a process of its own.
 
     python benchmarks/memory.py --minutes 10 60
 
-Makes noise of that length (16-bit WAV, 44.1 kHz, stereo) in a temporary folder, and prints JSON: peak resident size in
-MB and seconds of each run.
+The command writes noise of each length (16-bit WAV, 44.1 kHz, stereo) to a temporary folder. It prints JSON: peak
+resident size in MB and seconds of each run.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +24,20 @@ from lightsaft_infer.benchmark import megabytes
 SAMPLE_RATE = 44100
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60])
+    parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60], help="lengths (default: 10 60)")
     parser.add_argument("options", nargs="*", help="options of lightsaft separate, after --")
     args = parser.parse_args()
     print(json.dumps([measure(minutes, args.options) for minutes in args.minutes], indent=1))
 
 
-def measure(minutes, options):
+def measure(minutes: float, options: Sequence[str]) -> dict[str, float]:
+    """Return the measures of one run on noise of this length."""
     with tempfile.TemporaryDirectory() as folder:
         mixture = Path(folder, "noise.wav")
         write_noise(mixture, minutes)
-        command = [sys.executable, "-m", "lightsaft_infer", "separate", mixture, "-o", folder, *options]
+        command = [sys.executable, "-m", "lightsaft_infer", "separate", str(mixture), "-o", folder, *options]
         start = time.perf_counter()
         process = subprocess.Popen(command)
         _, status, usage = os.wait4(process.pid, 0)
@@ -52,7 +54,8 @@ def measure(minutes, options):
     }
 
 
-def write_noise(path, minutes):
+def write_noise(path: Path, minutes: float) -> None:
+    """Write noise of this length, second by second."""
     generator = np.random.default_rng(0)
     with soundfile.SoundFile(path, "w", SAMPLE_RATE, 2, "PCM_16") as sound:
         for _ in range(round(minutes * 60)):

@@ -1,13 +1,15 @@
-"""Cost and speed of the networks in training/, with random weights, under our runtime; and against the same networks
-run as their publication runs them: torch, one target at a time, windows of 128 frames (3 s), 50 % overlap.
+"""Measure cost and speed of the networks in training/, with random weights, under our runtime.
 
     pip install -e . -r training/requirements.txt
     PYTHONPATH=training python benchmarks/networks.py table
     PYTHONPATH=training python benchmarks/networks.py compare MIXTURE lightsaft-paper lasaft-v2-light
 
-`table` prints Markdown: parameters, multiply-adds per second of audio (without overlap), real-time factor with our
-default overlap, projected time of a 240 s song, for all four targets. `compare` prints JSON: seconds of both ways,
-alternating in one run, their ratio, and the difference of what they give.
+`table` prints Markdown, for all four targets: parameters, multiply-adds per second of audio (without overlap),
+real-time factor with our default overlap, and the projected time of a song of 240 s.
+
+`compare` runs the same networks also as their publication does: in torch, one target at a time, in windows of 128
+frames (3 s) with 50 % overlap. It prints JSON: the real-time factors of both ways, alternating in one run, their ratio,
+and the difference of their stems.
 """
 
 import argparse
@@ -16,25 +18,30 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from clip import SAMPLE_RATE, load
-from lightsaft_train.config import PRESETS
+from lightsaft_train.config import PRESETS, Config
 from lightsaft_train.export.cost import multiply_adds_per_second
 from lightsaft_train.export.onnx_model import TARGETS, write_model
 from lightsaft_train.networks.build import build
 
 from lightsaft_infer import Separator
+from lightsaft_infer.arrays import Audio, Stems
+
+Result = TypeVar("Result")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="number of threads (default: %(default)s)")
     commands = parser.add_subparsers(required=True, dest="command")
-    table = commands.add_parser("table")
-    table.add_argument("presets", nargs="*", default=list(PRESETS))
-    comparison = commands.add_parser("compare")
+    table = commands.add_parser("table", help="print cost and speed of presets")
+    table.add_argument("presets", nargs="*", default=list(PRESETS), help="presets (default: all)")
+    comparison = commands.add_parser("compare", help="compare our runtime with the publication's way")
     comparison.add_argument("mixture")
     comparison.add_argument("presets", nargs="+")
     comparison.add_argument("--seconds", type=float, default=30)
@@ -42,18 +49,20 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.command == "table":
-        print_table(args)
+        print_table(args.presets, args.threads)
     else:
         audio = load(args.mixture, args.seconds)
-        print(json.dumps([compare(name, audio, args) for name in args.presets], indent=1))
+        results = [compare(name, audio, args.threads, args.repeats) for name in args.presets]
+        print(json.dumps(results, indent=1))
 
 
-def print_table(args):
+def print_table(presets: Sequence[str], threads: int) -> None:
+    """Print a row for each preset."""
     print("| preset | parameters | multiply-adds per second of audio | real-time factor | a song of 240 s |")
     print("| --- | --- | --- | --- | --- |")
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 10 * SAMPLE_RATE)).astype(np.float32)
-    for name in args.presets:
-        with model(name, args.threads) as (network, separator):
+    for name in presets:
+        with model(name, threads) as (network, separator):
             seconds = statistics.median(clock(separator.separate, noise, sample_rate=SAMPLE_RATE)[0] for _ in "123")
             parameters = sum(parameter.numel() for parameter in network.parameters())
             cost = multiply_adds_per_second(network, len(TARGETS)) / 1e9
@@ -61,14 +70,15 @@ def print_table(args):
         print(f"| {name} | {parameters:,} | {cost:.1f} G | {rtf:.2f} | {rtf * 240:.0f} s |", flush=True)
 
 
-def compare(name, audio, args):
+def compare(name: str, audio: Audio, threads: int, repeats: int) -> dict[str, Any]:
+    """Return the measures of both ways on the same audio."""
     length = audio.shape[1] / SAMPLE_RATE
     ours, theirs = [], []
-    with model(name, args.threads) as (network, separator):
-        for _ in range(args.repeats):
+    with model(name, threads) as (network, separator):
+        for _ in range(repeats):
             seconds, our_stems = clock(separator.separate, audio, sample_rate=SAMPLE_RATE)
             ours.append(seconds)
-            seconds, their_stems = clock(published, network, audio)
+            seconds, their_stems = clock(published, network, PRESETS[name], audio)
             theirs.append(seconds)
     difference = [
         20 * np.log10(np.std(our_stems[target] - their_stems[target]) / np.std(their_stems[target]))
@@ -76,7 +86,7 @@ def compare(name, audio, args):
     ]
     return {
         "preset": name,
-        "threads": args.threads,
+        "threads": threads,
         "audio_seconds": length,
         "ours_rtf": statistics.median(ours) / length,
         "published_rtf": statistics.median(theirs) / length,
@@ -87,9 +97,8 @@ def compare(name, audio, args):
 
 
 @torch.no_grad()
-def published(network, audio):
-    """Separate as the publication does. Returns {target: (2, samples)}."""
-    config = network.config
+def published(network: torch.nn.Module, config: Config, audio: Audio) -> Stems:
+    """Separate as the publication does. Return {target: (2, samples)}."""
     window = torch.hann_window(config.n_fft)
     size = (config.frames - 1) * config.hop_length
     hop = size // 2 // config.hop_length * config.hop_length  # whole hops: the same frames as in one long STFT
@@ -112,8 +121,8 @@ def published(network, audio):
 
 
 @contextlib.contextmanager
-def model(name, threads):
-    """A preset's network with random weights, and a separator that runs its export."""
+def model(name: str, threads: int) -> Iterator[tuple[torch.nn.Module, Separator]]:
+    """Give a preset's network with random weights, and a separator that runs its export."""
     torch.manual_seed(0)
     network = build(PRESETS[name]).eval()
     about = {"licence": "CC0 1.0", "training": {}, "scores": {}}
@@ -122,8 +131,8 @@ def model(name, threads):
         yield network, Separator.from_file(path, threads=threads)
 
 
-def clock(function, *args, **options):
-    """Seconds that a call took, and its result."""
+def clock(function: Callable[..., Result], *args: object, **options: object) -> tuple[float, Result]:
+    """Return the seconds that a call took, and its result."""
     start = time.perf_counter()
     result = function(*args, **options)
     return time.perf_counter() - start, result

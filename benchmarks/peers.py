@@ -1,12 +1,17 @@
-"""Separators side by side on this machine: LightSAFT, Open-Unmix (umxhq), Spleeter (4stems), Demucs v4 (htdemucs).
+"""Run separators side by side on this machine: LightSAFT, Open-Unmix (umxhq), Spleeter (4stems), Demucs v4 (htdemucs).
 
     python benchmarks/peers.py FOLDER --repeats 3
 
-Makes an environment in FOLDER for each (their own packages from PyPI, several GB; Spleeter needs Python 3.11 or older),
-then runs them in turns, `--repeats` times, on the same stretch of music with the same number of threads, and prints a
-table: seconds of the whole process (import, load, one separation into four WAV files), of a second separation in the
-same process, how many times the first one's seconds that is (median of the turns' ratios), peak resident size, and size
-of the installed packages. Where trained weights would have to be downloaded the peers have random ones (peers_run.py).
+The command makes an environment in FOLDER for each separator, with its own packages from PyPI (several GB; Spleeter
+needs Python 3.11 or older). Then it runs the separators in turns, `--repeats` times, on the same stretch of music with
+the same number of threads. It prints a table:
+
+- the seconds of the whole process: import, load, one separation into four WAV files;
+- the seconds of a second separation in the same process;
+- the ratio of each to the first separator's seconds (median of the turns' ratios);
+- the peak resident size, and the size of the installed packages.
+
+The peers have random weights if the trained ones would have to be downloaded (peers_run.py).
 """
 
 import argparse
@@ -17,15 +22,19 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import clip
 
 from lightsaft_infer.benchmark import megabytes
 
+Run = dict[str, float]
+"""The output of peers_run.py: `first` and `warm` in seconds, `ru_maxrss` as the system counts it."""
+
 ROOT = Path(__file__).parent.parent
-# What is installed, one pip command after the other: some requirements only serve training or reading files.
-ENVIRONMENTS = {
+# Arguments of one pip command after the other. Requirements that only serve training or reading files are left out.
+ENVIRONMENTS: dict[str, list[list[str]]] = {
     "lightsaft": [[str(ROOT)]],
     "open-unmix": [["torch==2.13.0", "numpy", "tqdm", "soundfile"], ["--no-deps", "openunmix==1.3.0"]],
     "spleeter": [["spleeter==2.4.2", "soundfile"]],
@@ -36,16 +45,18 @@ ENVIRONMENTS = {
 }
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder for the environments; peers' are kept")
+    parser.add_argument("folder", type=Path, help="folder for the environments; those of the peers are kept")
     clip.add_arguments(parser, seconds=60)
-    parser.add_argument("--repeats", type=int, default=3, help="turns (default: %(default)s)")
-    parser.add_argument("--peers", nargs="+", choices=ENVIRONMENTS, default=list(ENVIRONMENTS), help="default: all")
+    parser.add_argument("--repeats", type=int, default=3, help="number of turns (default: %(default)s)")
+    parser.add_argument(
+        "--peers", nargs="+", choices=ENVIRONMENTS, default=list(ENVIRONMENTS), help="separators (default: all)"
+    )
     args = parser.parse_args()
     pythons = {name: environment(args.folder / name, ENVIRONMENTS[name]) for name in args.peers}
     sizes = {name: installed(args.folder / name) for name in args.peers}
-    runs = {name: [] for name in args.peers}
+    runs: dict[str, list[Run]] = {name: [] for name in args.peers}
     with tempfile.TemporaryDirectory() as folder:
         mixture = Path(folder, "mixture.wav")
         clip.write(mixture, args.mixture, args.seconds)
@@ -57,8 +68,9 @@ def main():
     print(table(runs, sizes))
 
 
-def environment(folder, installs):
-    """The Python of an environment, made if it is not there; what is here itself is installed again."""
+def environment(folder: Path, installs: Sequence[Sequence[str]]) -> Path:
+    """Return the Python of an environment, which is made if it is missing. This repository's package is installed
+    again."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         venv.create(folder, clear=True, with_pip=True)
@@ -70,8 +82,8 @@ def environment(folder, installs):
     return python
 
 
-def installed(folder):
-    """Bytes of the packages of an environment, pip aside."""
+def installed(folder: Path) -> int:
+    """Return the bytes of the packages of an environment, without pip."""
     packages = next(folder.rglob("site-packages"))
     files = (path for path in packages.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return sum(
@@ -79,18 +91,22 @@ def installed(folder):
     )
 
 
-def run(name, python, mixture, threads, folder):
+def run(name: str, python: Path, mixture: Path, threads: int, folder: Path) -> Run:
+    """Run one separator in its environment."""
     out = folder / name
     out.mkdir(exist_ok=True)
-    command = [python, Path(__file__).with_name("peers_run.py"), name, mixture, out, "--threads", str(threads)]
+    script = Path(__file__).with_name("peers_run.py")
+    command = [str(python), str(script), name, str(mixture), str(out), "--threads", str(threads)]
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | limits)
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    result: Run = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
-def table(runs, sizes):
+def table(runs: Mapping[str, Sequence[Run]], sizes: Mapping[str, int]) -> str:
+    """Return a row for each separator. Ratios are to the first one."""
     lines = [
         "| | whole process | ratio | warm | ratio | peak RSS | packages |",
         "| --- | --- | --- | --- | --- | --- | --- |",

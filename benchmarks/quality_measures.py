@@ -1,24 +1,37 @@
 """Measures of separated songs, for quality.py.
 
-Audio is floating point (2, samples). `stems` are true ones, {song: {stem: audio}}; a stem is a target or a sum of
+Audio is floating point (2, samples). `stems` are the true ones, {song: {stem: audio}}; a stem is a target or a sum of
 targets such as `drums+bass+other`. `estimates` are {song: {target or such a sum: audio}}.
 """
 
 import functools
 import itertools
+from collections.abc import Callable, Iterable, Mapping
 from statistics import mean
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lightsaft_infer import sdr, si_sdr
+from lightsaft_infer.arrays import Audio, Stems
 from lightsaft_infer.stft import istft, stft
 
 BANDS = (0, 150, 500, 2000, 6000, 22050)  # Hz
 STFT = {"n_fft": 2048, "hop_length": 1024}
 
+Songs = Mapping[str, Stems]
+"""Stems or estimates by song."""
 
-def judged(stems, separated):
-    """All measures of one way of separating, as JSON takes them."""
+Decibels = dict[str, dict[str, float]]
+"""Scores in dB, {song: {stem: dB}}."""
+
+Shares = dict[str, dict[str, float]]
+"""Gains of the true stems in the estimates of a song, {estimate: {stem: gain}}."""
+
+
+def judged(stems: Songs, separated: Songs) -> dict[str, Any]:
+    """Return all measures of one way to separate, as JSON takes them."""
     scores, shares = scored(sdr, stems, separated), shares_of_songs(stems, separated)
     bands = {
         name: summary(scored(functools.partial(sdr_of_band, low=low, high=high), stems, separated))
@@ -34,14 +47,22 @@ def judged(stems, separated):
     }
 
 
-def with_sums(estimates, references):
-    """A song's estimates and, for each stem that is a sum of targets, the sum of their estimates."""
-    sums = {stem: sum(estimates[target] for target in stem.split("+")) for stem in references if "+" in stem}
+def sum_of(stems: Stems) -> Audio:
+    """Return the sum of stems, their mixture."""
+    first, *others = stems.values()
+    return sum(others, first)
+
+
+def with_sums(estimates: Stems, references: Stems) -> Stems:
+    """Return a song's estimates and, for each stem that is a sum of targets, the sum of their estimates."""
+    sums = {
+        stem: sum_of({target: estimates[target] for target in stem.split("+")}) for stem in references if "+" in stem
+    }
     return {**estimates, **sums}
 
 
-def ideal_ratio_mask(references):
-    """Each stem's share of the magnitudes, applied to the mixture."""
+def ideal_ratio_mask(references: Stems) -> Stems:
+    """Return the estimates of an ideal ratio mask: each stem's share of the magnitudes, applied to the mixture."""
     spectra = {target: stft(audio, **STFT) for target, audio in references.items()}
     mixture = sum(spectra.values())
     total = sum(np.abs(spectrum) for spectrum in spectra.values()) + 1e-12
@@ -52,16 +73,18 @@ def ideal_ratio_mask(references):
     }
 
 
-def mixture_itself(references):
-    return dict.fromkeys(references, sum(references.values()))
+def mixture_itself(references: Stems) -> Stems:
+    """Return the mixture as the estimate of every stem."""
+    return dict.fromkeys(references, sum_of(references))
 
 
-def named_bands():
+def named_bands() -> list[tuple[str, int, int]]:
+    """Return name, low and high frequency in Hz of each band."""
     return [(f"{low}-{high} Hz", low, high) for low, high in itertools.pairwise(BANDS)]
 
 
-def energy_of_bands(stems):
-    """{stem: {band: part of the stem's energy that is in it}} of a song"""
+def energy_of_bands(stems: Stems) -> dict[str, dict[str, float]]:
+    """Return {stem: {band: part of the stem's energy that is in the band}} of a song."""
     return {
         target: {
             name: round(float(np.sum(np.square(band(audio, low, high))) / np.sum(np.square(audio, dtype=float))), 3)
@@ -71,27 +94,28 @@ def energy_of_bands(stems):
     }
 
 
-def sdr_of_band(reference, estimate, low, high):
+def sdr_of_band(reference: Audio, estimate: Audio, low: int, high: int) -> float:
+    """Return the SDR in dB of the part between two frequencies in Hz."""
     return sdr(band(reference, low, high), band(estimate, low, high))
 
 
-def band(audio, low, high):
-    """The part of audio between two frequencies in Hz."""
+def band(audio: Audio, low: int, high: int) -> NDArray[Any]:
+    """Return the part of audio between two frequencies in Hz."""
     spectrum = np.fft.rfft(audio)
     frequencies = np.fft.rfftfreq(audio.shape[1], 1 / 44100)
     return np.fft.irfft(spectrum * ((frequencies >= low) & (frequencies < high)), audio.shape[1])
 
 
-def scored(measure, references, estimates):
-    """{song: {stem: dB}}"""
+def scored(measure: Callable[[Audio, Audio], float], references: Songs, estimates: Songs) -> Decibels:
+    """Return a measure of (reference, estimate) of every stem of every song."""
     return {
         song: {target: round(measure(stem, estimates[song][target]), 3) for target, stem in stems.items()}
         for song, stems in references.items()
     }
 
 
-def shares_of_songs(references, estimates):
-    """{song: {estimate: {stem: gain}}}: the gains by which the true stems, added, come nearest to the estimate (least
+def shares_of_songs(references: Songs, estimates: Songs) -> dict[str, Shares]:
+    """Return the shares of each song: the gains by which the true stems, added, come nearest to each estimate (least
     squares)."""
     shares = {}
     for song, stems in references.items():
@@ -104,13 +128,13 @@ def shares_of_songs(references, estimates):
     return shares
 
 
-def _gains(stems, solution):
+def _gains(stems: Iterable[str], solution: NDArray[np.floating[Any]]) -> dict[str, float]:
     return {stem: round(float(gain), 3) for stem, gain in zip(stems, solution, strict=True)}
 
 
-def leakage(shares):
-    """{estimate: {stem: mean gain}} over the songs that have the stem"""
-    rows = {}
+def leakage(shares: Mapping[str, Shares]) -> Shares:
+    """Return the mean shares, over the songs that have the stem."""
+    rows: dict[str, dict[str, list[float]]] = {}
     for song in shares.values():
         for estimate, gains in song.items():
             for stem, gain in gains.items():
@@ -118,7 +142,8 @@ def leakage(shares):
     return {name: {stem: round(mean(values), 2) for stem, values in row.items()} for name, row in rows.items()}
 
 
-def summary(scores):
+def summary(scores: Decibels) -> dict[str, float]:
+    """Return each stem's mean in dB over the songs that have it, and the mean of these as `mean`."""
     targets = sorted({target for song in scores.values() for target in song})
     means = {target: mean(song[target] for song in scores.values() if target in song) for target in targets}
     means["mean"] = mean(means.values())

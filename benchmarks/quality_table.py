@@ -1,22 +1,36 @@
 """Markdown tables of quality.py: SDR and shares song by song, several models side by side."""
 
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 
 
-def table(ideal, models):
-    """Markdown: rows of SDR in dB and of the share of each true stem in its own estimate, then all mean shares.
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """A model's results on a song: `sdr` in dB by stem, and `shares`, {estimate: {stem: gain}}."""
 
-    ideal : {song: {stem: dB}} of an ideal ratio mask
-    models : (name, {song: ({stem: dB}, {estimate: {stem: share}})}) of each model
+    sdr: dict[str, float]
+    shares: dict[str, dict[str, float]]
+
+
+def table(ideal: Mapping[str, Mapping[str, float]], models: Sequence[tuple[str, Mapping[str, Scores]]]) -> str:
+    """Return Markdown: rows of SDR in dB and of the share of each true stem in its own estimate, then all mean shares.
+
+    Parameters
+    ----------
+    ideal : {song: {stem: dB}}
+        Scores of an ideal ratio mask.
+    models : pairs of a name and {song: Scores}
     """
     return "\n".join([*_scores(ideal, models), *(line for model in models for line in _shares(*model))])
 
 
-def _scores(ideal, models):
+def _scores(ideal: Mapping[str, Mapping[str, float]], models: Sequence[tuple[str, Mapping[str, Scores]]]) -> list[str]:
+    """The rows of all songs and stems, and the rows of their means."""
     head = ["song", "stem", "ideal mask", *(f"{name}: {what}" for name, _ in models for what in ("SDR", "share"))]
     lines = [_row(head), _row(["---"] * 2 + ["---:"] * (len(head) - 2))]
     cells = {
-        (song, stem): [dB, *(value for _, songs in models for value in (songs[song][0][stem], _own(songs[song], stem)))]
+        (song, stem): [dB, *(value for _, songs in models for value in _own(songs[song], stem))]
         for song, stems in ideal.items()
         for stem, dB in stems.items()
     }
@@ -27,41 +41,33 @@ def _scores(ideal, models):
     return [*lines, _row(["**mean**", "all stems", *_numbers(_means(means.values()))])]
 
 
-def _means(rows):
+def _own(song: Scores, stem: str) -> tuple[float, float]:
+    """The SDR of a stem and its share in its own estimate."""
+    return song.sdr[stem], song.shares[stem][stem]
+
+
+def _means(rows: Iterable[Sequence[float]]) -> list[float]:
     return [mean(column) for column in zip(*rows, strict=True)]
 
 
-def _own(song, stem):
-    """The share of a true stem in its own estimate."""
-    return song[1][stem][stem]
-
-
-def _shares(name, songs):
-    """Mean share of each true stem in each estimate."""
-    estimates, stems = ([*dict.fromkeys(found)] for found in _names(songs))
+def _shares(name: str, songs: Mapping[str, Scores]) -> list[str]:
+    """The rows of one model's mean shares of each true stem in each estimate."""
+    estimates = dict.fromkeys(estimate for song in songs.values() for estimate in song.shares)
+    stems = dict.fromkeys(stem for song in songs.values() for stem in song.sdr)
     lines = ["", _row([f"{name}: estimate", *(f"share of {stem}" for stem in stems)])]
     lines.append(_row(["---"] + ["---:"] * len(stems)))
     for estimate in estimates:
         found = [
-            [shares[estimate][stem] for _, shares in songs.values() if _has(shares, estimate, stem)] for stem in stems
+            [song.shares[estimate][stem] for song in songs.values() if stem in song.shares.get(estimate, {})]
+            for stem in stems
         ]
         lines.append(_row([estimate, *_numbers([mean(values) if values else None for values in found])]))
     return lines
 
 
-def _names(songs):
-    """All estimates and all true stems of the songs, with repetitions."""
-    estimates = [estimate for _, shares in songs.values() for estimate in shares]
-    return estimates, [stem for scores, _ in songs.values() for stem in scores]
-
-
-def _has(shares, estimate, stem):
-    return stem in shares.get(estimate, {})
-
-
-def _numbers(values):
+def _numbers(values: Iterable[float | None]) -> list[str]:
     return ["" if value is None else f"{value:.2f}" for value in values]
 
 
-def _row(cells):
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"

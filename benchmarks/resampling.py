@@ -1,11 +1,13 @@
-"""Quality of the sample rate conversion between the rates that users bring and the model's 44.1 kHz.
+"""Measure the quality of the sample rate conversion between common rates and the model's 44.1 kHz.
 
     python benchmarks/resampling.py
 
-Prints a table in Markdown. For each pair of rates a sweep of sines goes through the converter one after the other:
-ripple is the largest error of the amplitude in the pass band (up to 90 % of the lower Nyquist frequency); noise is the
-largest component at any other frequency than the sine's in the output, images and aliases included, for sines over the
-whole band of the input; both at full scale, block by block as the library does it.
+The command prints a table in Markdown. For each pair of rates, sines of full scale are converted one after the other,
+block by block, by the library's own `resample_stream` (not public):
+
+- ripple is the largest error of the amplitude in the pass band, up to 90 % of the lower Nyquist frequency;
+- noise is the largest component of the output at any other frequency than the sine's, images and aliases included,
+  for sines over the whole band of the input.
 """
 
 import numpy as np
@@ -17,7 +19,7 @@ MODEL_RATE = 44100
 SECONDS = 2.0
 
 
-def main():
+def main() -> None:
     print("| from | to | pass band ripple | largest alias or image |\n| --- | --- | --- | --- |")
     for rate in RATES:
         for pair in ((rate, MODEL_RATE), (MODEL_RATE, rate)):
@@ -25,8 +27,8 @@ def main():
             print(f"| {pair[0]} Hz | {pair[1]} Hz | {ripple:.5f} dB | {noise:.0f} dB |")
 
 
-def measure(orig_sr, target_sr):
-    """Pass band ripple and the largest spurious component, both in dB."""
+def measure(orig_sr: int, target_sr: int) -> tuple[float, float]:
+    """Return the pass band ripple and the largest spurious component, both in dB."""
     band = 0.45 * min(orig_sr, target_sr)
     ripple, noise = 0.0, -np.inf
     for frequency in np.geomspace(50, 0.499 * orig_sr, 40):
@@ -37,8 +39,8 @@ def measure(orig_sr, target_sr):
     return ripple, noise
 
 
-def sine(frequency, orig_sr, target_sr):
-    """Amplitude of a converted sine of amplitude 1, and the level in dB of the largest other component."""
+def sine(frequency: float, orig_sr: int, target_sr: int) -> tuple[float, float]:
+    """Return the amplitude of a converted sine of amplitude 1, and the level in dB of the largest other component."""
     time = np.arange(int(SECONDS * orig_sr)) / orig_sr
     audio = np.sin(2 * np.pi * frequency * time).astype(np.float32)[np.newaxis]
     blocks = np.array_split(audio, 20, axis=1)

@@ -1,11 +1,13 @@
-"""Measure `lightsaft batch` with 1 and 2 workers: the embedded engine's and a Dask cluster's, on this machine.
+"""Measure `lightsaft batch` with 1 and 2 workers on this machine: the embedded engine, and a Dask cluster.
 
+    pip install -e ".[benchmarks]"
     python benchmarks/scaling.py --tracks 8 --repeats 3
 
-Makes copies of a clip in a temporary folder, separates them with every engine and number of workers, and prints JSON:
-for each, seconds of the whole command, tracks per second and the speed-up over one worker (medians), and the engine's
-own seconds (the command's less the tracks', shared by the workers). One thread for each worker; the cluster, of
-processes on this machine, is started before the time is taken, and its workers are new for every run.
+The command copies a clip into a temporary folder, several times, and separates the copies with every engine and number
+of workers. It prints JSON. For each run: the seconds of the whole command, tracks per second and the speed-up over one
+worker (medians), and the engine's own seconds (those of the command, less those of the tracks divided by the workers).
+Each worker has one thread. The cluster consists of processes on this machine. It is started before the time is taken,
+and its workers are new for every run.
 """
 
 import argparse
@@ -18,18 +20,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from clip import EXAMPLE
 
+Engine = Callable[[int], AbstractContextManager[list[str]]]
+"""A context of a number of workers; it gives options of the command."""
 
-def main():
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mixture", type=Path, default=EXAMPLE, help="clip that is copied (default: the example)")
-    parser.add_argument("--tracks", type=int, default=8, help="copies (default: %(default)s)")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="default: 1 2")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each, medians count (default: %(default)s)")
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="default: all")
+    parser.add_argument("--mixture", type=Path, default=EXAMPLE, help="clip to copy (default: the example)")
+    parser.add_argument("--tracks", type=int, default=8, help="number of copies (default: %(default)s)")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of workers (default: 1 2)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each, for medians (default: %(default)s)")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="engines (default: all)")
     parser.add_argument("--model", type=Path, help="manifest (default: the packaged one)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -44,8 +52,8 @@ def main():
     print(json.dumps({"cores": os.cpu_count(), "tracks": args.tracks, "repeats": args.repeats, "runs": rows}, indent=1))
 
 
-def measure(folder, engine, workers, args):
-    """Medians of all repeats of one engine and number of workers."""
+def measure(folder: str, engine: str, workers: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Return the medians of all repeats of one engine and number of workers."""
     runs = [run(folder, engine, workers, args) for _ in range(args.repeats)]
     median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     return {
@@ -63,12 +71,12 @@ def measure(folder, engine, workers, args):
     }
 
 
-def run(folder, engine, workers, args):
-    """One run of the command, and what its journal tells."""
+def run(folder: str, engine: str, workers: int, args: argparse.Namespace) -> dict[str, float]:
+    """Run the command once. Return its time and the sums of its journal."""
     out = Path(folder, "out")
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "lightsaft_infer", "batch", Path(folder, "in"), out, "--threads", "1"]
-    command += ["--model", args.model.absolute()] if args.model else []
+    command = [sys.executable, "-m", "lightsaft_infer", "batch", str(Path(folder, "in")), str(out), "--threads", "1"]
+    command += ["--model", str(args.model.absolute())] if args.model else []
     with ENGINES[engine](workers) as options:
         start = time.perf_counter()
         done = subprocess.run([*command, *options], stdout=subprocess.PIPE, text=True)
@@ -88,14 +96,14 @@ def run(folder, engine, workers, args):
 
 
 @contextlib.contextmanager
-def embedded(workers):
-    """Options of the command for its own processes."""
+def embedded(workers: int) -> Iterator[list[str]]:
+    """Give the options of the command for its own processes."""
     yield ["--workers", str(workers), "--cores", str(workers)]
 
 
 @contextlib.contextmanager
-def dask(workers):
-    """Options of the command for a cluster, which is there inside the block."""
+def dask(workers: int) -> Iterator[list[str]]:
+    """Give the options of the command for a cluster, which runs inside the block."""
     from distributed import LocalCluster
 
     with LocalCluster(
@@ -104,7 +112,7 @@ def dask(workers):
         yield ["--cluster", cluster.scheduler_address]
 
 
-ENGINES = {"embedded": embedded, "dask": dask}
+ENGINES: dict[str, Engine] = {"embedded": embedded, "dask": dask}
 
 if __name__ == "__main__":
     main()

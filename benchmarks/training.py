@@ -1,11 +1,12 @@
-"""Speed of training steps: float32 against bfloat16, one thread against two, alternating in one run.
+"""Measure the speed of training steps: float32 against bfloat16, one thread against two, in turns in one run.
 
     PYTHONPATH=training python benchmarks/training.py
     PYTHONPATH=training python benchmarks/training.py --keep-memory
     PYTHONPATH=training python benchmarks/training.py --network channels=48 levels=4 --batch 3 --frames 96
 
-Prints JSON: for each way the median seconds of a step and the seconds of target audio that it trains on per second.
-Needs torch. Two processes with a thread each train on twice the one-thread figure, less what they wait for memory.
+The command prints JSON. For each way: the median seconds of a step, and the seconds of target audio that it trains on
+per second. It needs torch. Two processes with a thread each train on twice the figure of one thread, less the time that
+they wait for memory.
 """
 
 import argparse
@@ -28,7 +29,7 @@ WAYS = {
 }
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="lightsaft-small")
     parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE")
@@ -40,19 +41,19 @@ def main():
     if args.keep_memory:
         keep_memory()
     config = changed(PRESETS[args.preset], args.network)
-    plan = TrainingConfig(batch=args.batch, frames=args.frames)
+    training = TrainingConfig(batch=args.batch, frames=args.frames)
     trainers = {
-        way: Trainer(config, dataclasses.replace(plan, bfloat16=bfloat16)) for way, (bfloat16, _) in WAYS.items()
+        way: Trainer(config, dataclasses.replace(training, bfloat16=bfloat16)) for way, (bfloat16, _) in WAYS.items()
     }
-    stems = 0.1 * torch.randn(plan.batch, 4, 2, samples(config, plan.frames))
-    sums = torch.eye(4).expand(plan.batch, 4, 4)  # every stem is a target
-    seconds = {way: [] for way in WAYS}
+    stems = 0.1 * torch.randn(training.batch, 4, 2, samples(config, training.frames))
+    sums = torch.eye(4).expand(training.batch, 4, 4)  # every stem is a target
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for repeat in range(args.repeats + 1):
         for way, (_, threads) in WAYS.items():
             torch.set_num_threads(threads)
             started = time.perf_counter()
             trainers[way].update(stems.sum(dim=1), stems, sums)
-            if repeat:  # the first step prepares
+            if repeat:  # the first step is slower and is not counted
                 seconds[way].append(time.perf_counter() - started)
     audio = stems.shape[0] * stems.shape[1] * stems.shape[3] / 44100
     result = {

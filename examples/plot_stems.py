@@ -8,14 +8,16 @@ from pathlib import Path
 
 import librosa
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from lightsaft_infer import AudioReader, Separator
+from lightsaft_infer.arrays import Stems
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mixture", type=Path)
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("mixture", type=Path, help="file to separate")
+    parser.add_argument("picture", type=Path, help="file to write")
     args = parser.parse_args()
     with AudioReader(args.mixture) as reader:
         mixture = reader.read()
@@ -24,9 +26,15 @@ def main():
     draw({"mixture": mixture, **stems}, sample_rate).savefig(args.picture, dpi=80)
 
 
-def draw(signals, sample_rate):
-    """A figure with a mel spectrogram of each signal {name: (channels, samples)}, all in dB below the first one's
-    peak."""
+def draw(signals: Stems, sample_rate: int) -> Figure:
+    """Return a figure with a mel spectrogram of each signal, all in dB below the peak of the first one.
+
+    Parameters
+    ----------
+    signals : dict of str to float32 array, shape (channels, samples)
+    sample_rate : int
+        In Hz.
+    """
     figure, axes = plt.subplots(len(signals), sharex=True, figsize=(12, 8), layout="constrained")
     reference = None
     for axis, (name, audio) in zip(axes, signals.items(), strict=True):

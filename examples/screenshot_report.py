@@ -8,6 +8,7 @@ import io
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from selenium import webdriver
@@ -26,21 +27,21 @@ ARGUMENTS = [
 ]
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("page", type=Path)
-    parser.add_argument("picture", type=Path)
-    parser.add_argument("--width", type=int, default=1200)
-    parser.add_argument("--height", type=int, help="default: the page's")
-    parser.add_argument("--scheme", choices=["light", "dark"], default="light")
-    parser.add_argument("--seek", type=float, default=6.0, help="seconds (default: %(default)s)")
+    parser.add_argument("page", type=Path, help="report to open")
+    parser.add_argument("picture", type=Path, help="PNG file to write")
+    parser.add_argument("--width", type=int, default=1200, help="pixels (default: %(default)s)")
+    parser.add_argument("--height", type=int, help="pixels (default: the height of the page)")
+    parser.add_argument("--scheme", choices=["light", "dark"], default="light", help="default: %(default)s")
+    parser.add_argument("--seek", type=float, default=6.0, help="position in seconds (default: %(default)s)")
     args = parser.parse_args()
     image = Image.open(io.BytesIO(screenshot(args.page, args.width, args.height, args.scheme, args.seek)))
     image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE).save(args.picture, optimize=True)
 
 
-def screenshot(page, width, height, scheme, seek):
-    """PNG (bytes) of the page in a window of that size, its cursor at `seek` seconds."""
+def screenshot(page: Path, width: int, height: int | None, scheme: str, seek: float) -> bytes:
+    """Return a PNG of the page in a window of this size, with the cursor at `seek` seconds."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     with tempfile.TemporaryDirectory() as profile:
@@ -58,8 +59,8 @@ def screenshot(page, width, height, scheme, seek):
             driver.quit()
 
 
-def resized(driver, width, height, script):
-    """The script's result in a viewport of that size."""
+def resized(driver: webdriver.Chrome, width: int, height: int, script: str) -> Any:
+    """Return the result of a script in a viewport of this size."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     return driver.execute_script(script)

@@ -1,6 +1,7 @@
-"""How fast a model runs here, measured through the public API."""
+"""The speed of a model on this machine, measured through the public API."""
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -8,16 +9,22 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .arrays import Audio, Planes
 from .audio import AudioReader
+from .checks import is_number, whole_number
+from .errors import ArgumentError
+from .network import OnnxNetwork
 from .separator import Separator
 
 MDX_SONG_SECONDS = 240
 MDX_LIMIT_SECONDS = 240
 
-# Run in a process of its own: what a user waits for before the first sample, Python's own start aside.
+# Runs in its own process: the time that a user waits before the first sample, without Python's own start.
 _LOAD = """
 import json, sys, time
 start = time.perf_counter()
@@ -28,32 +35,61 @@ print(json.dumps([imported - start, time.perf_counter() - imported]))
 """
 
 
-def benchmark(*, model=None, mixture=None, seconds=30.0, repeats=5, threads=None, consistency=False):
-    """Time a model.
+def benchmark(
+    *,
+    model: str | os.PathLike[str] | None = None,
+    mixture: str | os.PathLike[str] | None = None,
+    seconds: float = 30.0,
+    repeats: int = 5,
+    threads: int | None = None,
+    consistency: bool = False,
+) -> dict[str, Any]:
+    """Measure the time that a model takes.
 
     Parameters
     ----------
-    model : path of a manifest; None for the packaged model
-    mixture : path of a file whose first `seconds` are separated; None for noise
-    seconds, repeats : length of audio, and how often it is separated after one run to warm up
-    threads, consistency : see `Separator`
+    model : path, optional
+        A manifest. Default: the packaged model's.
+    mixture : path, optional
+        An audio file, whose first `seconds` are separated. Default: noise.
+    seconds : float, optional
+        Length of the audio.
+    repeats : int, optional
+        Number of separations that are measured. One more comes before them to warm up.
+    threads, consistency : optional
+        See `Separator`.
 
-    Returns a dict that can be written as JSON: times in seconds; `rtf`, seconds of work per second of audio for all
-    targets, with median, least and largest of the repeats; `dsp_share`, the part of it in which the network is not at
-    work; and the time of a 240 s song projected from the median.
+    Returns
+    -------
+    dict
+        Can be written as JSON. Times are in seconds. `rtf` is the real-time factor, seconds of work per second of audio
+        for all targets: median, minimum and maximum of the repeats. `dsp_share` is the part of the time in which the
+        network does not run. `mdx_song_seconds` is the time of a song of 240 s, projected from the median.
 
-    Raises ModelError, or AudioError for the mixture.
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded.
+    AudioError
+        If the mixture cannot be read.
+    ArgumentError
+        If `seconds`, `repeats` or `threads` is out of range.
     """
+    if not is_number(seconds) or not 0 < seconds < float("inf"):
+        raise ArgumentError(f"expected seconds above 0, got {seconds!r}")
+    repeats = whole_number(repeats, "repeats")
     separator = Separator.from_file(model, threads=threads)
-    clock = TimedNetwork(separator.network)
+    network = separator.network
+    assert isinstance(network, OnnxNetwork)
+    clock = TimedNetwork(network)
     timed = Separator(separator.manifest, clock, chunk=separator.chunk, overlap=separator.overlap)
-    audio, sample_rate = _audio(mixture, seconds, separator.manifest.sample_rate)
-    length = audio.shape[1] / sample_rate
+    excerpt = _excerpt(mixture, seconds, separator.manifest.sample_rate)
+    length = excerpt.audio.shape[1] / excerpt.sample_rate
     totals, networks, firsts = [], [], []
     for _ in range(repeats + 1):
         clock.calls.clear()
         start = time.perf_counter()
-        blocks = timed.stream([audio], sample_rate=sample_rate, consistency=consistency)
+        blocks = timed.stream([excerpt.audio], sample_rate=excerpt.sample_rate, consistency=consistency)
         next(blocks)
         firsts.append(time.perf_counter() - start)
         for _ in blocks:
@@ -61,20 +97,20 @@ def benchmark(*, model=None, mixture=None, seconds=30.0, repeats=5, threads=None
         totals.append(time.perf_counter() - start)
         networks.append(clock.seconds())
     rtfs = [total / length for total in totals[1:]]
-    imported, loaded = _load_times(model, threads)
+    load = _load_times(model, threads)
     manifest = separator.manifest
     return {
         "model": manifest.name,
         "model_sha256": manifest.onnx.sha256,
         "targets": len(manifest.targets),
-        "threads": separator.network.threads,
+        "threads": network.threads,
         "chunk_frames": separator.chunk,
         "overlap_frames": separator.overlap,
         "consistency": consistency,
         "audio_seconds": length,
         "repeats": repeats,
-        "import_seconds": imported,
-        "load_seconds": loaded,
+        "import_seconds": load.imported,
+        "load_seconds": load.loaded,
         "first_chunk_seconds": statistics.median(firsts[1:]),
         "rtf": {"median": statistics.median(rtfs), "min": min(rtfs), "max": max(rtfs)},
         "dsp_share": 1 - sum(networks[1:]) / sum(totals[1:]),
@@ -85,8 +121,8 @@ def benchmark(*, model=None, mixture=None, seconds=30.0, repeats=5, threads=None
     }
 
 
-def table(result):
-    """A benchmark's result as text for people."""
+def table(result: dict[str, Any]) -> str:
+    """Format the result of `benchmark` as text."""
     rtf = result["rtf"]
     song = f"{result['mdx_song_seconds']:.1f} s for a song of {MDX_SONG_SECONDS} s, limit {MDX_LIMIT_SECONDS} s"
     memory = result["peak_rss_mb"]
@@ -98,39 +134,52 @@ def table(result):
         "first chunk": f"{result['first_chunk_seconds']:.2f} s",
         "real-time factor": f"{rtf['median']:.4f} (min {rtf['min']:.4f}, max {rtf['max']:.4f})",
         "DSP": f"{result['dsp_share']:.1%} of the total",
-        "peak memory": "not known here" if memory is None else f"{memory:.0f} MB",
+        "peak memory": "not known on this system" if memory is None else f"{memory:.0f} MB",
         "MDX": song,
     }
     return "\n".join(f"{name:17} {value}" for name, value in rows.items())
 
 
-class TimedNetwork:
-    """A network that notes when it is at work."""
+class Call(NamedTuple):
+    """A call of a network: start, end and processor time of the calling thread, in seconds."""
 
-    def __init__(self, network):
+    start: float
+    end: float
+    busy: float
+
+
+class TimedNetwork:
+    """A network that records its calls."""
+
+    def __init__(self, network: OnnxNetwork) -> None:
         self._network = network
         self.concurrency = network.concurrency
-        self.calls = []  # (start, end, processor time of the calling thread), in seconds
+        self.calls: list[Call] = []
 
-    def __call__(self, planes, targets):
+    def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
         start, busy = time.perf_counter(), time.thread_time()
         estimates = self._network(planes, targets)
-        self.calls.append((start, time.perf_counter(), time.thread_time() - busy))
+        self.calls.append(Call(start, time.perf_counter(), time.thread_time() - busy))
         return estimates
 
-    def seconds(self):
-        """Seconds in which one call or more was under way."""
+    def seconds(self) -> float:
+        """Return the seconds in which at least one call was running."""
         total = until = 0.0
-        for start, end, _ in sorted(self.calls):
-            total += max(0.0, end - max(start, until))
-            until = max(until, end)
+        for call in sorted(self.calls):
+            total += max(0.0, call.end - max(call.start, until))
+            until = max(until, call.end)
         return total
 
 
-def _audio(path, seconds, sample_rate):
+class _Excerpt(NamedTuple):
+    audio: Audio
+    sample_rate: int
+
+
+def _excerpt(path: str | os.PathLike[str] | None, seconds: float, sample_rate: int) -> _Excerpt:
     if path is None:
         noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, int(seconds * sample_rate)))
-        return noise.astype(np.float32), sample_rate
+        return _Excerpt(noise.astype(np.float32), sample_rate)
     with AudioReader(path) as reader:
         wanted = int(seconds * reader.sample_rate)
         blocks, count = [], 0
@@ -139,22 +188,28 @@ def _audio(path, seconds, sample_rate):
             count += block.shape[1]
             if count >= wanted:
                 break
-        return np.concatenate(blocks, axis=1)[:, :wanted], reader.sample_rate
+        return _Excerpt(np.concatenate(blocks, axis=1)[:, :wanted], reader.sample_rate)
 
 
-def _load_times(model, threads):
-    """Seconds to import the package and to load the model, in a fresh process; the better of two, as the first fills
-    the file cache."""
+class _LoadTimes(NamedTuple):
+    """Seconds to import the package and to load the model."""
+
+    imported: float
+    loaded: float
+
+
+def _load_times(model: str | os.PathLike[str] | None, threads: int | None) -> _LoadTimes:
+    """The load times of a fresh process: the better of two, as the first one fills the file cache."""
     arguments = [json.dumps(None if model is None else str(model)), json.dumps(threads)]
     runs = [
         json.loads(subprocess.run([sys.executable, "-c", _LOAD, *arguments], check=True, capture_output=True).stdout)
         for _ in range(2)
     ]
-    return min(runs, key=sum)
+    return _LoadTimes(*min(runs, key=sum))
 
 
-def peak_rss_mb():
-    """Largest resident size of this process so far in MB, None where the system does not tell."""
+def peak_rss_mb() -> float | None:
+    """Return the largest resident size of this process so far in MB, or None if the system does not report it."""
     with contextlib.suppress(ImportError):
         import resource
 
@@ -162,15 +217,13 @@ def peak_rss_mb():
     return None
 
 
-def megabytes(maxrss):
-    """A resident size as getrusage tells it, in MB: macOS counts bytes, other systems 1024 of them."""
+def megabytes(maxrss: float) -> float:
+    """Return a resident size that getrusage reports in MB: macOS counts bytes, other systems units of 1024 bytes."""
     return maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def _machine():
-    import onnxruntime
-
+def _machine() -> str:
     return (
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"onnxruntime {onnxruntime.__version__}"
+        f"onnxruntime {importlib.metadata.version('onnxruntime')}"
     )

@@ -1,49 +1,92 @@
-"""Overlapping chunks of STFT frames through the network, crossfaded.
+"""The network on overlapping chunks of STFT frames, crossfaded.
 
 Spectra are complex64 (channels, frames, bins), estimates complex64 (targets, channels, frames, bins).
 """
 
 import itertools
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from .arrays import Planes, Spectrum
 from .errors import ModelError
+from .network import Network
 
-BLOCK_FRAMES = 16  # frames of a pair at most: what follows then works in arrays of a few MB
+BLOCK_FRAMES = 16  # frames of a pair at most, so that the next steps of the chain work on arrays of a few MB
+
+Estimator = Callable[[Planes], Planes]
+"""One pass of the network for the targets of a separation."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, several_passes=None, concurrency=1):
-    """Yield pairs (spectrum, estimates) of equally many frames, as spectra come.
+class SpectrumPair(NamedTuple):
+    """A part of the mixture's spectrum, and the estimates for it."""
 
-    network : callable(planes float32 (1, 4, frames, bins), targets int64 (targets,)) that returns float32
-        (1, targets, 4, frames, bins), as the model contract has it
-    targets : list of int, target indices
-    chunk, overlap : frames of a chunk, and how many of them it shares with the next one; at most half
-    multiple : the network takes frames in multiples of it; a shorter end of the track is padded with silence
-    several_passes : callable(planes, estimate) that returns a chunk's estimates, as the network does, by any number of
-        calls of `estimate(planes)`; default: by one
-    concurrency : number of chunks under way at the same time, each in a thread of its own if there are several: one
-        whose pairs are used, the others in the network
+    mixture: Spectrum
+    estimates: Spectrum
 
-    Where two chunks overlap, one fades out while the other fades in; the two weights sum to one at every frame.
+
+def estimate_chunks(
+    spectra: Iterable[Spectrum],
+    network: Network,
+    targets: list[int],
+    *,
+    chunk: int,
+    overlap: int,
+    multiple: int,
+    several_passes: Callable[[Planes, Estimator], Planes] | None = None,
+    concurrency: int = 1,
+) -> Iterator[SpectrumPair]:
+    """Estimate the targets of a spectrum, chunk by chunk.
+
+    Where two chunks overlap, one fades out while the other one fades in. The two weights sum to one at each frame.
+
+    Parameters
+    ----------
+    spectra : iterable of complex64 arrays, shape (channels, frames, bins)
+        The mixture, in parts of any number of frames.
+    network : Network
+    targets : list of int
+        Indices of the targets.
+    chunk, overlap : int
+        Frames of a chunk, and the number of frames that it shares with the next one, half a chunk at most.
+    multiple : int
+        The network takes frames in multiples of it. A shorter end of the track is padded with silence.
+    several_passes : callable, optional
+        ``several_passes(planes, estimate)`` returns the estimates of a chunk from any number of calls of
+        ``estimate(planes)``. Default: one call.
+    concurrency : int, optional
+        Number of chunks that are estimated at the same time, each in a thread. Default: 1, without threads.
+
+    Yields
+    ------
+    SpectrumPair
+        Mixture and estimates of the same frames, BLOCK_FRAMES at most.
+
+    Raises
+    ------
+    ModelError
+        If the output of the network has another shape than the model contract says.
     """
     step = chunk - overlap
     rise = ((np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1))[:, np.newaxis]
 
-    def one_pass(planes):
+    def one_pass(planes: Planes) -> Planes:
         estimates = np.asarray(network(planes, np.asarray(targets, np.int64)))
         expected = (1, len(targets), *planes.shape[1:])
         if estimates.shape != expected:
             raise ModelError(f"expected estimates of shape {expected} from the network, got {estimates.shape}")
         return estimates
 
-    def estimate(piece):
+    def estimate(piece: _Piece) -> Planes:
         return one_pass(piece.planes) if several_passes is None else several_passes(piece.planes, one_pass)
 
-    faded = None
+    faded: Spectrum | None = None
     for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), concurrency):
         done = piece.frames if piece.last else step
         for start in range(0, done, BLOCK_FRAMES):
@@ -53,22 +96,22 @@ def estimate_chunks(spectra, network, targets, *, chunk, overlap, multiple, seve
                 fading = slice(start, min(frames.stop, overlap))
                 block[:, :, : fading.stop - start] *= rise[fading]
                 block[:, :, : fading.stop - start] += faded[:, :, fading]
-            yield spectrum[0], block
+            yield SpectrumPair(spectrum[0], block)
         faded = None if piece.last else _spectra(estimates[0, :, :, step:chunk]) * (1 - rise)
-        del piece, estimates  # not to be kept while the next ones are made
+        del piece, estimates  # frees their memory before the next ones are made
 
 
 class _Piece(NamedTuple):
-    """A chunk: what the network sees of it, how many frames of that are the track's, and whether none come after."""
+    """A chunk as the network gets it, the number of its frames that belong to the track, and whether it is the last."""
 
-    planes: np.ndarray
+    planes: Planes
     frames: int
     last: bool
 
 
-def _pieces(spectra, chunk, step, multiple):
-    """Yield the chunks as spectra of any number of frames come."""
-    pending = None
+def _pieces(spectra: Iterable[Spectrum], chunk: int, step: int, multiple: int) -> Iterator[_Piece]:
+    """Yield the chunks of spectra of any number of frames."""
+    pending: Spectrum | None = None
     for spectrum in spectra:
         pending = spectrum if pending is None else np.concatenate([pending, spectrum], axis=1)
         while pending.shape[1] > chunk:
@@ -78,8 +121,10 @@ def _pieces(spectra, chunk, step, multiple):
         yield _Piece(_planes(pending, multiple), pending.shape[1], last=True)
 
 
-def _with_results(function, items, concurrency):
-    """Yield (item, function(item)) in the items' order, from several threads where `concurrency` is above 1."""
+def _with_results(
+    function: Callable[[Item], Result], items: Iterable[Item], concurrency: int
+) -> Iterator[tuple[Item, Result]]:
+    """Yield (item, function(item)) in the order of the items, from several threads if `concurrency` is above 1."""
     if concurrency == 1:
         yield from ((item, function(item)) for item in items)
         return
@@ -90,19 +135,19 @@ def _with_results(function, items, concurrency):
         while running:
             item, result = running.popleft()
             yield item, result.result()
-            del item, result  # not to be kept while the next one is made
+            del item, result  # frees their memory before the next one is made
             running.extend(itertools.islice(started, 1))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def chunk_count(frames, *, chunk, overlap):
-    """How many chunks `estimate_chunks` makes of so many frames."""
+def chunk_count(frames: int, *, chunk: int, overlap: int) -> int:
+    """Return the number of chunks that `estimate_chunks` makes of a number of frames."""
     return 1 + max(0, -(-(frames - chunk) // (chunk - overlap)))
 
 
-def _planes(spectrum, multiple):
-    """What the network sees of a spectrum."""
+def _planes(spectrum: Spectrum, multiple: int) -> Planes:
+    """The network's input for a spectrum, padded with silent frames to a multiple."""
     channels, frames, bins = spectrum.shape
     planes = np.zeros((1, 2 * channels, frames + -frames % multiple, bins), np.float32)
     planes[0, :channels, :frames] = spectrum.real
@@ -110,8 +155,8 @@ def _planes(spectrum, multiple):
     return planes
 
 
-def _spectra(planes):
-    """Complex64 (targets, channels, frames, bins) of (targets, 2 * channels, frames, bins)."""
+def _spectra(planes: Planes) -> Spectrum:
+    """Complex64 (targets, channels, frames, bins) of planes (targets, 2 * channels, frames, bins)."""
     channels = planes.shape[1] // 2
     spectra = np.empty((len(planes), channels, *planes.shape[2:]), np.complex64)
     spectra.real = planes[:, :channels]

@@ -27,3 +27,10 @@ class EvaluationError(LightSAFTError):
 
 class ClusterError(LightSAFTError):
     """A cluster or shared storage cannot be used: a package is missing, no scheduler answers, or its workers differ."""
+
+
+def reason(error: OSError) -> str:
+    """Return the reason of a system's error for use in a message: `no such file or directory`."""
+    text = error.strerror or str(error)
+    # "I/O error" and "RuntimeError: ..." stay as they are.
+    return text[:1].lower() + text[1:] if text[1:].partition(" ")[0].islower() else text

@@ -1,21 +1,24 @@
-"""The manifest: every fact about a model, read from the JSON file beside its graph and checked."""
+"""The manifest: the facts about a model, read from the JSON file beside its graph and checked."""
 
 import dataclasses
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from .errors import ModelError
+from .errors import ArgumentError, ModelError, reason
 
 FORMAT = 1
+
+Record = TypeVar("Record", "Graph", "SelfTest", "Manifest")
 
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """The ONNX file of a model: its name beside the manifest, digest, size in bytes and opset."""
+    """The ONNX file of a model: its name beside the manifest, its digest, its size in bytes and its opset."""
 
     file: str
     sha256: str
@@ -25,8 +28,8 @@ class Graph:
 
 @dataclasses.dataclass(frozen=True)
 class SelfTest:
-    """A generated input, `frames` STFT frames of noise from `seed` times `scale`, and the RMS of each target's expected
-    output (see `lightsaft_infer.selftest`)."""
+    """A generated input and its expected output: `frames` STFT frames of noise from `seed`, multiplied by `scale`, and
+    the root mean square of each target's estimate (see `lightsaft_infer.verify`)."""
 
     seed: int
     frames: int
@@ -36,12 +39,42 @@ class SelfTest:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What is known about a model.
+    """The facts about a model. `Manifest.from_file` reads them.
 
-    `sample_rate` is in Hz; `n_fft` and `hop_length` in samples; `frames`, the chunk length of training, and
-    `frames_multiple` in STFT frames; `targets` in the order of the graph's target indices. `parameters` is the number
-    of the network's weights; `training` tells of the data, their licences and the steps; `scores` has a data set's name
-    and the SDR of each target in dB. `path` is that of the manifest file.
+    Attributes
+    ----------
+    format : int
+        Version of the manifest's format.
+    name, version, licence : str
+    sample_rate : int
+        In Hz.
+    channels : int
+        Always 2.
+    n_fft, hop_length : int
+        Window and hop of the STFT in samples.
+    frames : int
+        Length of a chunk in STFT frames, as in training.
+    frames_multiple : int
+        The graph takes frames in multiples of it.
+    targets : tuple of str
+        In the order of the graph's target indices.
+    onnx : Graph
+    parameters : int
+        Number of weights of the network.
+    training : dict
+        The data, their licences, and the steps of training.
+    scores : dict
+        Name of a data set, and the SDR of each target on it in dB.
+    selftest : SelfTest
+    path : Path
+        The manifest file.
+
+    Examples
+    --------
+    >>> from lightsaft_infer import Separator
+    >>> manifest = Separator.from_file().manifest
+    >>> manifest.targets, manifest.sample_rate
+    (('vocals', 'drums', 'bass', 'other'), 44100)
     """
 
     format: int
@@ -63,19 +96,34 @@ class Manifest:
     path: Path
 
     @classmethod
-    def from_file(cls, path):
+    def from_file(cls, path: str | os.PathLike[str]) -> "Manifest":
         """Read and check a manifest.
 
-        Raises ModelError, which names the file and the field, for a file that is missing or no JSON, an unknown
-        format, and a field that is missing or out of range.
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        Manifest
+
+        Raises
+        ------
+        ModelError
+            If the file is missing, is not JSON or has an unknown format, or a field is missing or out of range. The
+            message names the file and the field.
+        ArgumentError
+            If `path` is not a path.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise ArgumentError(f"expected the path of a manifest, got {path!r}")
         path = Path(path)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise ModelError(f"cannot read the manifest: {error.strerror}: {path}") from error
+            raise ModelError(f"cannot read the manifest {path}: {reason(error)}") from error
         except ValueError as error:
-            raise ModelError(f"expected a manifest in JSON, got something else ({error}): {path}") from error
+            raise ModelError(f"expected a manifest in JSON ({error}): {path}") from error
         try:
             if not isinstance(content, dict) or "format" not in content:
                 raise ModelError("expected a JSON object with a field format")
@@ -88,17 +136,27 @@ class Manifest:
         return manifest
 
     @property
-    def bins(self):
+    def bins(self) -> int:
         """Number of frequency bins of a spectrum."""
         return self.n_fft // 2 + 1
 
-    def read_graph(self):
-        """The bytes of the ONNX file. Raises ModelError where size or SHA-256 are not the manifest's."""
+    def read_graph(self) -> bytes:
+        """Read the ONNX file.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read, or its size or SHA-256 is not the manifest's.
+        """
         path = self.path.parent / self.onnx.file
         try:
             graph = path.read_bytes()
         except OSError as error:
-            raise ModelError(f"cannot read the graph: {error.strerror}: {path}") from error
+            raise ModelError(f"cannot read the graph {path}: {reason(error)}") from error
         if len(graph) != self.onnx.bytes:
             raise ModelError(f"expected {self.onnx.bytes} bytes, got {len(graph)}: {path}")
         digest = hashlib.sha256(graph).hexdigest()
@@ -106,8 +164,22 @@ class Manifest:
             raise ModelError(f"expected SHA-256 {self.onnx.sha256}, got {digest}: {path}")
         return graph
 
-    def indices(self, targets):
-        """Indices (list of int) of the named targets. Raises ModelError for a name that the model does not have."""
+    def indices(self, targets: Sequence[str]) -> list[int]:
+        """Return the indices of targets.
+
+        Parameters
+        ----------
+        targets : sequence of str
+
+        Returns
+        -------
+        list of int
+
+        Raises
+        ------
+        ModelError
+            If the model does not have a target, a target is given twice, or there is none.
+        """
         unknown = [target for target in targets if target not in self.targets]
         if unknown or not targets or len(set(targets)) < len(targets):
             raise ModelError(
@@ -116,16 +188,16 @@ class Manifest:
         return [self.targets.index(target) for target in targets]
 
 
-def default_manifest_path():
-    """Path of the packaged model's manifest: inside an installed package, or models/ of a source checkout."""
+def default_manifest_path() -> Path:
+    """Return the path of the packaged model's manifest: in an installed package, or in models/ of a source checkout."""
     package = Path(__file__).resolve().parent
     installed = package / "models" / "lightsaft.json"
     return installed if installed.exists() else package.parent / "models" / "lightsaft.json"
 
 
-def _build(cls, content, **known):
-    """An instance of the dataclass `cls` from a JSON object, each field of the declared type."""
-    values = dict(known)
+def _build(cls: type[Record], content: Mapping[str, Any], **known: Path) -> Record:
+    """An instance of a dataclass from a JSON object, each field of the declared type."""
+    values: dict[str, Any] = dict(known)
     for field in dataclasses.fields(cls):
         if field.name in known:
             continue
@@ -135,9 +207,11 @@ def _build(cls, content, **known):
     return cls(**values)
 
 
-def _convert(value, field):
-    if field.type in (Graph, SelfTest) and isinstance(value, dict):
-        return _build(field.type, value)
+def _convert(value: Any, field: "dataclasses.Field[Any]") -> Any:
+    if field.type is Graph and isinstance(value, dict):
+        return _build(Graph, value)
+    if field.type is SelfTest and isinstance(value, dict):
+        return _build(SelfTest, value)
     if field.type is float and type(value) in (int, float):
         return float(value)
     if field.type in (int, str) and type(value) is field.type:
@@ -149,8 +223,8 @@ def _convert(value, field):
     raise ModelError(f"field {field.name} has an unexpected value {value!r}")
 
 
-def _check(manifest):
-    def expect(condition, message):
+def _check(manifest: Manifest) -> None:
+    def expect(condition: bool, message: str) -> None:
         if not condition:
             raise ModelError(f"expected {message}")
 
@@ -160,7 +234,7 @@ def _check(manifest):
     expect(manifest.n_fft % 2 == 0, f"an even n_fft, got {manifest.n_fft}")
     expect(manifest.hop_length <= manifest.n_fft // 2, f"hop_length of n_fft / 2 at most, got {manifest.hop_length}")
     expect(manifest.frames % manifest.frames_multiple == 0, f"frames in multiples of {manifest.frames_multiple}")
-    expect(manifest.targets and len(set(manifest.targets)) == len(manifest.targets), "targets, each once")
+    expect(bool(manifest.targets) and len(set(manifest.targets)) == len(manifest.targets), "targets, each once")
     # Targets become file names, and the graph lies beside the manifest.
     expect(all(re.fullmatch(r"\w[\w-]*", target) for target in manifest.targets), "targets of letters and digits")
     expect(Path(manifest.onnx.file).name == manifest.onnx.file, f"a plain file name, got {manifest.onnx.file!r}")

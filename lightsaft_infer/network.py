@@ -1,20 +1,25 @@
-"""The network under ONNX Runtime. The only module that imports onnxruntime.
+"""The network: its protocol, and its implementation by ONNX Runtime.
 
-Planes are float32 (batch, 4, frames, bins): left real, right real, left imaginary, right imaginary.
+Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, right imaginary.
 """
 
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Planes
-from .errors import ModelError
+from .checks import whole_number
+from .cores import available_cores
+from .errors import ArgumentError, ModelError
+from .manifest import Manifest
 
-MAX_CONCURRENCY = 2  # runs of the network at a time: each has its own working memory
+MAX_THREADS = 1024
+MAX_CONCURRENCY = 2  # runs of the network at the same time; each needs its own working memory
 
 
 class Network(Protocol):
@@ -24,37 +29,66 @@ class Network(Protocol):
     """
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64], /) -> Planes:
-        """Estimates float32 (1, targets, 4, frames, bins) of planes (1, 4, frames, bins) and target indices
-        (targets,)."""
+        """Estimate targets.
+
+        Parameters
+        ----------
+        planes : float32 array, shape (1, 4, frames, bins)
+        targets : int64 array, shape (targets,)
+            Indices of the targets.
+
+        Returns
+        -------
+        float32 array, shape (1, targets, 4, frames, bins)
+        """
 
 
 class OnnxNetwork:
-    """A graph that follows the model contract, on the CPU.
+    """A graph that follows the model contract, run by ONNX Runtime on the CPU.
 
     Parameters
     ----------
-    graph : bytes of the ONNX file
-    manifest : Manifest that the graph's inputs and outputs are checked against
-    threads : number of threads that all runs together have; None takes every core that this process may use
-    profile : path that the name of the trace of ONNX Runtime's profiler begins with; None: not profiled
+    graph : bytes
+        Content of the ONNX file.
+    manifest : Manifest
+        The inputs and outputs of the graph are compared with it.
+    threads : int, optional
+        Number of threads for all runs together. Default: one for each core that this process may use.
+    profile : path, optional
+        Start of the file name of the trace that ONNX Runtime's profiler writes. Default: no profiling.
 
-    Attributes: `threads`; `concurrency`, the number of threads that should call it at the same time to use them all.
+    Attributes
+    ----------
+    threads : int
+    concurrency : int
+        Number of threads that should call the network at the same time to use all its threads.
 
-    Raises ModelError where ONNX Runtime cannot load the graph or the graph does not follow the contract.
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime cannot load the graph, or the graph does not follow the contract.
+    ArgumentError
+        If `threads` is less than 1 or more than 1024.
     """
 
-    def __init__(self, graph, manifest, *, threads=None, profile=None):
-        import onnxruntime
-
-        self.threads = available_cores() if threads is None else threads
-        if self.threads < 1:
-            raise ValueError(f"expected 1 or more threads, got {threads}")
+    def __init__(
+        self,
+        graph: bytes,
+        manifest: Manifest,
+        *,
+        threads: int | None = None,
+        profile: str | os.PathLike[str] | None = None,
+    ) -> None:
+        onnxruntime = _imported()
+        self.threads = available_cores() if threads is None else whole_number(threads, "threads")
+        if self.threads > MAX_THREADS:
+            raise ArgumentError(f"expected {MAX_THREADS} threads at most, got {threads}")
         self.concurrency = min(self.threads, MAX_CONCURRENCY)
         options = onnxruntime.SessionOptions()
-        # The callers' threads work, and those of the session with them.
+        # The threads that call it take part in the work, beside the session's own.
         options.intra_op_num_threads = self.threads - self.concurrency + 1
         options.inter_op_num_threads = 1
-        # Patterns preallocate a block for each input shape: a fifth to a half more memory here, and no faster.
+        # Memory patterns preallocate a block for each input shape: a fifth to a half more memory, and no faster.
         options.enable_mem_pattern = False
         _register_arena()
         options.add_session_config_entry("session.use_env_allocators", "1")
@@ -68,24 +102,36 @@ class OnnxNetwork:
             raise ModelError(f"ONNX Runtime cannot load the graph of {manifest.path}: {error}") from error
         _check_contract(self._session, manifest)
 
-    def __call__(self, planes, targets):
-        """Estimates float32 (batch, targets, 4, frames, bins) of planes and int64 target indices (targets,)."""
+    def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
+        """Estimate targets (see `Network`). Raises ModelError if ONNX Runtime fails."""
         try:
-            return self._session.run(["estimates"], {"mixture": planes, "target": targets})[0]
+            estimates: Planes = self._session.run(["estimates"], {"mixture": planes, "target": targets})[0]
         except Exception as error:
             raise ModelError(f"ONNX Runtime failed on an input of shape {planes.shape}: {error}") from error
+        return estimates
 
-    def end_profile(self):
-        """End profiling; returns the path of the trace (JSON in Chrome's format)."""
+    def end_profile(self) -> Path:
+        """End profiling. Returns the path of the trace, JSON in Chrome's format."""
         return Path(self._session.end_profiling())
 
 
-@functools.cache
-def _register_arena():
-    """Give ONNX Runtime a memory arena, once in a process, that grows by what is asked for, not by powers of two, and
-    whose blocks are cut to size: 20 MB less for two runs at a time."""
+def _imported() -> Any:
+    """ONNX Runtime without its telemetry, which writes a device identifier under the home folder and contacts a server
+    as soon as it is imported."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    return onnxruntime
+
+
+@functools.cache
+def _register_arena() -> None:
+    """Register a memory arena with ONNX Runtime, once in a process.
+
+    It grows by the requested sizes, not by powers of two, and its blocks are cut to size. Two runs at the same time
+    then need 20 MB less.
+    """
+    onnxruntime = _imported()
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -100,34 +146,39 @@ def _register_arena():
     onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(config))
 
 
-def available_cores():
-    """Number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+class _Tensor(NamedTuple):
+    """Type and shape of an input or output. In an expected shape, None is a dimension that must be dynamic."""
+
+    type: str
+    shape: tuple[int | str | None, ...]
 
 
-def _check_contract(session, manifest):
-    """None in an expected shape stands for a dimension that must be dynamic."""
-    inputs = {"mixture": ("tensor(float)", (None, 4, None, manifest.bins)), "target": ("tensor(int64)", (None,))}
-    outputs = {"estimates": ("tensor(float)", (None, None, 4, None, manifest.bins))}
-    for kind, nodes, expected in (("input", session.get_inputs(), inputs), ("output", session.get_outputs(), outputs)):
-        got = {node.name: (node.type, tuple(node.shape)) for node in nodes}
-        for name in expected | got:
-            if name not in got or name not in expected or not _matches(expected[name], got[name], kind):
-                raise ModelError(
-                    f"expected {kind} {name} to be {expected.get(name, 'absent')}, got {got.get(name, 'none')}: "
-                    f"{manifest.path.parent / manifest.onnx.file}"
-                )
+def _check_contract(session: Any, manifest: Manifest) -> None:
+    bins = manifest.bins
+    inputs = {
+        "mixture": _Tensor("tensor(float)", (None, 4, None, bins)),
+        "target": _Tensor("tensor(int64)", (None,)),
+    }
+    outputs = {"estimates": _Tensor("tensor(float)", (None, None, 4, None, bins))}
+    _check_tensors("input", session.get_inputs(), inputs, manifest)
+    _check_tensors("output", session.get_outputs(), outputs, manifest)
 
 
-def _matches(expected, got, kind):
-    (expected_type, expected_shape), (got_type, got_shape) = expected, got
-    if expected_type != got_type or len(expected_shape) != len(got_shape):
+def _check_tensors(kind: str, nodes: Sequence[Any], expected: dict[str, _Tensor], manifest: Manifest) -> None:
+    got = {node.name: _Tensor(node.type, tuple(node.shape)) for node in nodes}
+    for name in expected | got:
+        if name not in got or name not in expected or not _matches(expected[name], got[name], kind):
+            texts = ["none" if name not in tensors else str(tuple(tensors[name])) for tensors in (expected, got)]
+            place = manifest.path.parent / manifest.onnx.file
+            raise ModelError(f"expected {kind} {name} to be {texts[0]}, got {texts[1]}: {place}")
+
+
+def _matches(expected: _Tensor, got: _Tensor, kind: str) -> bool:
+    if expected.type != got.type or len(expected.shape) != len(got.shape):
         return False
-    for want, have in zip(expected_shape, got_shape, strict=True):
+    for want, have in zip(expected.shape, got.shape, strict=True):
         fixed = isinstance(have, (int, np.integer))
-        # An exporter may lose a fixed size of the output and call it symbolic; the data is checked at every run.
+        # An exporter may lose a fixed size of the output and call it symbolic; each output is checked when it is used.
         if (fixed and have != want) or (not fixed and want is not None and kind == "input"):
             return False
     return True

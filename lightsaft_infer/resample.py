@@ -1,21 +1,26 @@
-"""Sample rate conversion as a stream."""
+"""Conversion of the sample rate, as a stream."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
+from .arrays import Audio
 
-def resample_stream(blocks, *, orig_sr, target_sr):
+
+def resample_stream(blocks: Iterable[Audio], *, orig_sr: float, target_sr: float) -> Iterator[Audio]:
     """Yield blocks float32 (..., samples) at `target_sr` Hz as blocks at `orig_sr` Hz come.
 
-    The resampler is libsoxr at its very high quality, which librosa.resample calls too; the result does not depend on
-    the blocks' sizes, is aligned with the input, and has round(samples * target_sr / orig_sr) samples, give or take
-    one. `benchmarks/resampling.py` measures its aliasing.
+    The resampler is libsoxr at its quality VHQ ("very high"), which librosa.resample calls too. The result does not
+    depend on the sizes of the blocks, is aligned with the input, and has round(samples * target_sr / orig_sr) samples,
+    or one more or less. `benchmarks/resampling.py` measures its aliasing.
     """
     if orig_sr == target_sr:
         yield from blocks
         return
     import soxr
 
-    resampler = None
+    resampler, shape = None, ()
     for block in blocks:
         shape = block.shape[:-1]
         if resampler is None:
@@ -25,6 +30,7 @@ def resample_stream(blocks, *, orig_sr, target_sr):
         yield _run(resampler, np.zeros((*shape, 0), np.float32), shape, last=True)
 
 
-def _run(resampler, block, shape, last=False):
+def _run(resampler: Any, block: Audio, shape: tuple[int, ...], last: bool = False) -> Audio:
     channels_last = np.ascontiguousarray(block.reshape(int(np.prod(shape)), block.shape[-1]).T)
-    return resampler.resample_chunk(channels_last, last=last).T.reshape(*shape, -1)
+    resampled: Audio = resampler.resample_chunk(channels_last, last=last).T
+    return resampled.reshape(*shape, -1)

@@ -1,17 +1,38 @@
-"""A file in, files of stems or a stream out."""
+"""Separation of a file into files, or into a stream."""
 
 import dataclasses
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
+from .arrays import Progress, Stems
 from .audio import AudioReader, StemWriter, WavStreamWriter
+from .errors import ArgumentError
+from .separator import Separator
 from .time_limit import TimeLimit
 
 
 @dataclasses.dataclass(frozen=True)
 class SeparationResult:
-    """What was done: the stems' files, samples per channel, sample rate in Hz, channels, the gain that all stems were
-    scaled by to fit an integer format (1.0: none), the largest magnitude of every stem before that, and with a time
-    limit the chunks by the passes of the network that they got (see `TimeLimit`)."""
+    """The outcome of a separation.
+
+    Attributes
+    ----------
+    outputs : dict of str to Path
+        The file of each stem.
+    samples : int
+        Samples per channel.
+    sample_rate : int
+        In Hz.
+    channels : int
+    gain : float
+        Factor on all stems, less than 1 if they had to be scaled to fit an integer format.
+    peaks : dict of str to float
+        Largest magnitude of each stem before the gain.
+    passes : dict of int to int, or None
+        With a time limit: the number of chunks that got each number of passes (see `TimeLimit`).
+    """
 
     outputs: dict[str, Path]
     samples: int
@@ -23,36 +44,72 @@ class SeparationResult:
 
 
 def separate_file(
-    separator,
-    mixture,
-    outputs,
+    separator: Separator,
+    mixture: str | os.PathLike[str] | BinaryIO,
+    outputs: Mapping[str, str | os.PathLike[str]],
     *,
-    consistency=False,
-    residual=None,
-    subtype=None,
-    clip="scale",
-    overwrite=False,
-    time_limit=None,
-    progress=None,
-):
-    """Separate an audio file into files, in bounded memory whatever its length.
+    consistency: bool = False,
+    residual: str | None = None,
+    subtype: str | None = None,
+    clip: str = "scale",
+    overwrite: bool = False,
+    time_limit: float | TimeLimit | None = None,
+    progress: Progress | None = None,
+) -> SeparationResult:
+    """Separate an audio file into files, in bounded memory for any length.
+
+    The files have the mixture's sample rate, number of channels and exact length. They appear when all of them are
+    complete. If anything goes wrong, or the run is interrupted, none of them appears.
 
     Parameters
     ----------
     separator : Separator
-    mixture : path of the file to separate, or a stream (see `AudioReader`)
-    outputs : {target: path}; the suffix, .wav, .flac or .ogg, decides the format; only these targets are separated
-    residual : key in `outputs` of the file that takes the mixture minus the sum of the separated targets
-    consistency : see `Separator.stream`
-    subtype, clip, overwrite : see `StemWriter`
-    time_limit : see `Separator.stream`; reading and writing are within the limit
-    progress : callable(done, total), in seconds of audio; total is None where the file does not tell its length
+    mixture : path, or binary file
+        The file or stream to separate (see `AudioReader`).
+    outputs : dict of str to path
+        The file of each target. The suffix, .wav, .flac or .ogg, decides the format. Only these targets are separated.
+    consistency : bool, optional
+        Make the stems sum to the mixture (see `Separator.stream`).
+    residual : str, optional
+        The key in `outputs` of the file for the mixture minus the sum of the separated targets.
+    subtype, clip, overwrite : optional
+        See `StemWriter`.
+    time_limit : float or TimeLimit, optional
+        See `Separator.stream`. The limit includes the time for reading and writing.
+    progress : callable, optional
+        Called as ``progress(done, total)`` with seconds of audio. The total is None if the length is not known.
 
-    Returns a SeparationResult. The files have the mixture's sample rate, number of channels and exact length; they
-    appear when all are whole, and not at all if anything goes wrong or the run is interrupted.
+    Returns
+    -------
+    SeparationResult
 
-    Raises AudioError, OutputError or ModelError, which name the file.
+    Raises
+    ------
+    AudioError
+        If the mixture cannot be read or is not audio.
+    OutputError
+        If a file already exists, or cannot be written.
+    ModelError
+        If the model does not have a target, or its output is wrong.
+    ArgumentError
+        If an argument is wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import soundfile
+    >>> from lightsaft_infer import Separator, separate_file
+    >>> separator = Separator.from_file()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/song.wav", np.zeros((4410, 2)), 44100)
+    ...     result = separate_file(separator, f"{folder}/song.wav", {"vocals": f"{folder}/vocals.flac"})
+    ...     info = soundfile.info(f"{folder}/vocals.flac")
+    >>> result.samples, info.frames, info.samplerate
+    (4410, 4410, 44100)
     """
+    if not isinstance(outputs, Mapping) or not outputs:
+        raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
     limit = TimeLimit.started(time_limit)
     targets = [target for target in outputs if target != residual]
     with AudioReader(mixture) as reader:
@@ -65,39 +122,71 @@ def separate_file(
             time_limit=limit,
             samples=reader.samples,
         )
-        audio_format = {"sample_rate": reader.sample_rate, "channels": reader.channels}
         with StemWriter(
-            outputs, **audio_format, samples=reader.samples, subtype=subtype, clip=clip, overwrite=overwrite
+            outputs,
+            sample_rate=reader.sample_rate,
+            channels=reader.channels,
+            samples=reader.samples,
+            subtype=subtype,
+            clip=clip,
+            overwrite=overwrite,
         ) as writer:
             done = _write(stems, writer, reader, progress)
             gain = writer.commit()
-    outputs = {target: Path(path) for target, path in outputs.items()}
     return SeparationResult(
-        outputs=outputs, samples=done, gain=gain, peaks=writer.peaks, passes=_passes(limit), **audio_format
+        outputs={target: Path(path) for target, path in outputs.items()},
+        samples=done,
+        sample_rate=reader.sample_rate,
+        channels=reader.channels,
+        gain=gain,
+        peaks=writer.peaks,
+        passes=_passes(limit),
     )
 
 
 def separate_to_stream(
-    separator, mixture, file, target, *, residual=False, subtype=None, clip="clamp", time_limit=None, progress=None
-):
-    """Separate an audio file or stream into one stem, written as WAV to a file that need not seek, as it comes.
+    separator: Separator,
+    mixture: str | os.PathLike[str] | BinaryIO,
+    file: BinaryIO,
+    target: str,
+    *,
+    residual: bool = False,
+    subtype: str | None = None,
+    clip: str = "clamp",
+    time_limit: float | TimeLimit | None = None,
+    progress: Progress | None = None,
+) -> SeparationResult:
+    """Separate an audio file or stream into one stem, written as WAV to a stream as the audio comes.
 
     Parameters
     ----------
-    separator, mixture, time_limit, progress : see `separate_file`
-    file : binary file, such as `sys.stdout.buffer.raw`
-    target : the target to separate
-    residual : write the mixture minus the target instead
-    subtype, clip : see `WavStreamWriter`; an integer subtype cannot be scaled, its samples are clamped or an error
+    separator, mixture, time_limit, progress
+        See `separate_file`.
+    file : binary file
+        It need not be seekable, for example ``sys.stdout.buffer.raw``.
+    target : str
+        The target to separate.
+    residual : bool, optional
+        Write the mixture minus the target instead.
+    subtype, clip : optional
+        See `lightsaft_infer.audio.WavStreamWriter`. An integer subtype cannot be scaled: samples beyond full scale are
+        clamped or an error.
 
-    Returns SeparationResult, without outputs.
+    Returns
+    -------
+    SeparationResult
+        Without outputs.
 
-    Raises AudioError, OutputError or ModelError; BrokenPipeError where the reader of the stream has gone.
+    Raises
+    ------
+    AudioError, OutputError, ModelError, ArgumentError
+        See `separate_file`.
+    BrokenPipeError
+        If the reader of the stream has closed it.
     """
     limit = TimeLimit.started(time_limit)
     name = "residual" if residual else target
     with AudioReader(mixture) as reader:
-        audio_format = {"sample_rate": reader.sample_rate, "channels": reader.channels}
         stems = separator.stream(
             reader.blocks(),
             sample_rate=reader.sample_rate,
@@ -106,20 +195,36 @@ def separate_to_stream(
             time_limit=limit,
             samples=reader.samples,
         )
-        writer = WavStreamWriter(file, name, **audio_format, samples=reader.samples, subtype=subtype, clip=clip)
+        writer = WavStreamWriter(
+            file,
+            name,
+            sample_rate=reader.sample_rate,
+            channels=reader.channels,
+            samples=reader.samples,
+            subtype=subtype,
+            clip=clip,
+        )
         done = _write(stems, writer, reader, progress)
         writer.finish()
     return SeparationResult(
-        outputs={}, samples=done, gain=1.0, peaks=writer.peaks, passes=_passes(limit), **audio_format
+        outputs={},
+        samples=done,
+        sample_rate=reader.sample_rate,
+        channels=reader.channels,
+        gain=1.0,
+        peaks=writer.peaks,
+        passes=_passes(limit),
     )
 
 
-def _passes(limit):
+def _passes(limit: TimeLimit | None) -> dict[int, int] | None:
     return None if limit is None else dict(limit.passes)
 
 
-def _write(stems, writer, reader, progress):
-    """Give blocks of stems to a writer. Returns their samples per channel."""
+def _write(
+    stems: Iterable[Stems], writer: StemWriter | WavStreamWriter, reader: AudioReader, progress: Progress | None
+) -> int:
+    """Write blocks of stems. Returns the number of samples per channel."""
     total = reader.samples and reader.samples / reader.sample_rate
     done = 0
     for block in stems:

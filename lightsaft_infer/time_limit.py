@@ -1,4 +1,4 @@
-"""Time limits: how many passes of the network every chunk gets, so that a track is done in time.
+"""Time limits: the number of passes of the network that each chunk gets, so that a track is done in time.
 
 Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, right imaginary; estimates are
 (1, targets, 4, frames, bins).
@@ -8,26 +8,37 @@ import collections
 import dataclasses
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 
-RECENT = 3  # passes of which the slowest is what the next one is expected to take
+from .arrays import Planes
+from .checks import is_number, whole_number
+from .errors import ArgumentError
 
+RECENT = 3  # the next pass is expected to take as long as the slowest of this number of passes
 
-# Degrees by which the phase of the mixture's spectrum is turned before each pass, and that of the estimates turned
-# back. A separation should not depend on it; a network's errors do, and are less in the mean (benchmarks/extras.py).
+# The phase of the mixture's spectrum is rotated by these angles in degrees before each pass, and that of the estimates
+# rotated back. A separation should not depend on it. The errors of a network do, and their mean is smaller
+# (benchmarks/extras.py).
 PHASE_ROTATIONS = (0, 90, 45, 135)
 MAX_PASSES = len(PHASE_ROTATIONS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """Decides whether a chunk gets another pass, from what is known before it.
+    """The decision whether a chunk gets another pass.
 
-    limit : seconds for the whole track
-    max_passes : passes that a chunk may get, 1 or more
-    reserve : part of the limit that is kept for what comes after the last chunk
-    caution : factor on what passes may cost that are not needed
+    Attributes
+    ----------
+    limit : float
+        Seconds for the whole track.
+    max_passes : int
+        Passes that a chunk may get, 1 or more.
+    reserve : float
+        Part of the limit that is kept for the work after the last chunk.
+    caution : float
+        Factor on the expected time of passes that are not necessary.
     """
 
     limit: float
@@ -35,16 +46,39 @@ class Policy:
     reserve: float = 0.02
     caution: float = 1.25
 
-    def another(self, passes, *, elapsed, chunks, pass_seconds, other_seconds, concurrency=1):
-        """Whether a chunk that has had `passes` passes gets one more.
+    def another(
+        self,
+        passes: int,
+        *,
+        elapsed: float,
+        chunks: int | None,
+        pass_seconds: float,
+        other_seconds: float,
+        concurrency: int = 1,
+    ) -> bool:
+        """Decide whether a chunk that has had a number of passes gets one more.
 
-        elapsed : seconds since the start
-        chunks : chunks that are not finished, this one among them; None: not known
-        pass_seconds : what a pass is expected to take; other_seconds : what else a chunk takes
-        concurrency : passes that are made at the same time, of as many chunks
+        The first pass is given if it ends in time, assuming that all later chunks get none. A further pass is given
+        only if all later chunks can have as many, so that the quality is even.
 
-        The first pass is given wherever it ends in time if all later chunks do without. Further passes are given only
-        where all later chunks can have as many, so that the quality is even.
+        Parameters
+        ----------
+        passes : int
+            Passes that the chunk has had.
+        elapsed : float
+            Seconds since the start.
+        chunks : int or None
+            Chunks that are not finished, including this one. None if the length of the track is not known.
+        pass_seconds : float
+            Expected time of a pass.
+        other_seconds : float
+            Expected time of the other work for a chunk.
+        concurrency : int
+            Number of chunks that get passes at the same time.
+
+        Returns
+        -------
+        bool
         """
         left = self.limit * (1 - self.reserve) - elapsed - (1 if chunks is None else chunks) * other_seconds
         if passes == 0:
@@ -55,65 +89,117 @@ class Policy:
 
 
 class TimeLimit:
-    """A limit on the time that the separation of one track takes, and afterwards what was done.
+    """A limit on the time for one track, and a record of the passes that its chunks got.
 
-    seconds : the limit, more than 0, from the call of `Separator.separate` or `separate_file` to its end
-    max_passes : passes of the network that a chunk gets where there is time, 1 to 4
-    clock : callable that returns seconds
+    Parameters
+    ----------
+    seconds : float
+        The limit, more than 0, from the call of `Separator.separate` or `separate_file` to its end.
+    max_passes : int, optional
+        Passes of the network that a chunk gets if there is time, 1 to 4.
+    clock : callable, optional
+        Returns seconds.
 
-    `passes` counts chunks by the passes that they got: {0: 3, 1: 200} are three chunks with a cheap estimate.
-    Raises ValueError for numbers out of range, and where the limit has served another track.
+    Attributes
+    ----------
+    passes : Counter of int
+        Number of chunks by the passes that they got: {0: 3, 1: 200} are three chunks with a cheap estimate, and 200
+        with one pass.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is out of range, or the limit has served another track.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lightsaft_infer import Separator, TimeLimit
+    >>> limit = TimeLimit(60, max_passes=1)
+    >>> mixture = np.zeros((2, 44100), np.float32)
+    >>> stems = Separator.from_file().separate(mixture, sample_rate=44100, time_limit=limit)
+    >>> dict(limit.passes)
+    {1: 1}
     """
 
-    def __init__(self, seconds, *, max_passes=MAX_PASSES, clock=time.monotonic):
-        if not seconds > 0:
-            raise ValueError(f"expected a time limit above 0 seconds, got {seconds}")
-        if not 1 <= max_passes <= MAX_PASSES:
-            raise ValueError(f"expected 1 to {MAX_PASSES} passes, got {max_passes}")
-        self.passes = collections.Counter()
+    def __init__(
+        self, seconds: float, *, max_passes: int = MAX_PASSES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if not is_number(seconds) or not seconds > 0:
+            raise ArgumentError(f"expected a time limit above 0 seconds, got {seconds!r}")
+        if not 1 <= whole_number(max_passes, "max_passes", least=0) <= MAX_PASSES:
+            raise ArgumentError(f"expected 1 to {MAX_PASSES} passes, got {max_passes}")
+        self.passes: collections.Counter[int] = collections.Counter()
         self._policy = Policy(seconds, max_passes)
         self._clock = clock
-        self._start = self._chunks = self._typical = None
-        self._recent = collections.deque(maxlen=RECENT)
+        self._start: float | None = None
+        self._chunks: int | None = None
+        self._typical: _Typical | None = None
+        self._recent: collections.deque[float] = collections.deque(maxlen=RECENT)
         self._in_passes = 0.0
         self._concurrency = 1
         self._lock = threading.Lock()
 
     @classmethod
-    def started(cls, limit):
-        """A limit that counts from now, or goes on counting: a TimeLimit, seconds, or None for none."""
+    def started(cls, limit: "float | TimeLimit | None") -> "TimeLimit | None":
+        """Return a limit that counts from now, or continues to count.
+
+        Parameters
+        ----------
+        limit : TimeLimit, or float (seconds), or None
+
+        Returns
+        -------
+        TimeLimit or None
+            None if `limit` is None.
+        """
         if limit is None:
             return None
-        limit = limit if isinstance(limit, cls) else cls(limit)
+        limit = limit if isinstance(limit, cls) else cls(limit)  # type: ignore[arg-type]
         if limit._start is None:
             limit._start = limit._clock()
         return limit
 
-    def expect(self, chunks, targets, share, concurrency):
-        """Tell how many chunks the track has (None: not known, and none gets a second pass), how many targets are
-        separated, what part of the mixture one of them is taken for before the network has run, and how many chunks
-        are estimated at the same time."""
+    def expect(self, chunks: int | None, targets: int, share: float, concurrency: int) -> None:
+        """Announce the track.
+
+        Parameters
+        ----------
+        chunks : int or None
+            Number of its chunks. None if it is not known; then no chunk gets a second pass.
+        targets : int
+            Number of targets that are separated.
+        share : float
+            Part of the mixture's energy that a target is assumed to have before the network has run.
+        concurrency : int
+            Number of chunks that are estimated at the same time.
+
+        Raises
+        ------
+        ArgumentError
+            If the limit has served another track.
+        """
         if self._typical is not None:
-            raise ValueError("expected a time limit that has not served another track")
+            raise ArgumentError("expected a time limit that has not served another track")
         self._chunks, self._concurrency = chunks, concurrency
         self._typical = _Typical(targets, share)
 
-    def several_passes(self, planes, estimate):
-        """Estimates of a chunk: the mean of as many passes as there is time for (see `estimate_chunks`).
+    def several_passes(self, planes: Planes, estimate: Callable[[Planes], Planes]) -> Planes:
+        """Estimate a chunk by the mean of as many passes as there is time for (see `estimate_chunks`).
 
-        Several threads may call it at once.
+        Several threads may call it at the same time.
         """
-        total, passes = None, 0
+        total = np.empty(0, np.float32)
+        passes = 0
         while self._another(passes):
             before = self._clock()
             if passes == 0:
                 total = estimate(planes)
             else:
                 if passes == 1:
-                    total = total.copy()  # the network's array may be its own
-                total += phase_rotated(
-                    estimate(phase_rotated(planes, PHASE_ROTATIONS[passes])), -PHASE_ROTATIONS[passes]
-                )
+                    total = total.copy()  # the array may belong to the network
+                angle = PHASE_ROTATIONS[passes]
+                total += phase_rotated(estimate(phase_rotated(planes, angle)), -angle)
             took = self._clock() - before
             with self._lock:
                 self._recent.append(took)
@@ -123,13 +209,15 @@ class TimeLimit:
             total /= np.float32(passes)
         with self._lock:
             self.passes[passes] += 1
+            assert self._typical is not None, "expect() comes first"
             if not passes:
                 return self._typical.estimates(planes)
             self._typical.add(planes, total)
         return total
 
-    def _another(self, passes):
+    def _another(self, passes: int) -> bool:
         with self._lock:
+            assert self._start is not None, "started() comes first"
             elapsed, finished = self._clock() - self._start, self.passes.total()
             return self._policy.another(
                 passes,
@@ -141,8 +229,8 @@ class TimeLimit:
             )
 
 
-def phase_rotated(planes, degrees):
-    """Planes of the spectrum whose phase is turned by an angle."""
+def phase_rotated(planes: Planes, degrees: float) -> Planes:
+    """Return planes of the spectrum with its phase rotated by an angle."""
     cosine, sine = np.float32(np.cos(np.radians(degrees))), np.float32(np.sin(np.radians(degrees)))
     real, imaginary = np.split(planes, 2, axis=-3)
     rotated = np.empty_like(planes)
@@ -152,16 +240,17 @@ def phase_rotated(planes, degrees):
 
 
 class _Typical:
-    """The cheap estimate: of the mixture in each bin, the part that a target's estimates until now have had of it."""
+    """The cheap estimate: in each bin, the part of the mixture that the estimates of a target had before."""
 
-    def __init__(self, targets, share):
+    def __init__(self, targets: int, share: float) -> None:
         self._whole = np.full(1, 1e-6)
         self._taken = np.full((targets, 1), share) * self._whole
 
-    def add(self, planes, estimates):
+    def add(self, planes: Planes, estimates: Planes) -> None:
         self._taken = self._taken + np.einsum("tpfb,pfb->tb", estimates[0], planes[0])
         self._whole = self._whole + np.einsum("pfb,pfb->b", planes[0], planes[0])
 
-    def estimates(self, planes):
+    def estimates(self, planes: Planes) -> Planes:
         gains = (self._taken / self._whole).astype(np.float32)
-        return gains[:, np.newaxis, np.newaxis] * planes[:, np.newaxis]
+        estimates: Planes = gains[:, np.newaxis, np.newaxis] * planes[:, np.newaxis]
+        return estimates

@@ -1,3 +1,3 @@
 """The version of the package, of its tag and of its releases."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""Fixtures: a small manifest with networks that can be reckoned by hand, and the packaged model."""
+"""Fixtures: a small manifest with networks whose output can be computed by hand, and the packaged model."""
 
 from pathlib import Path
 
@@ -13,6 +13,14 @@ pytest.register_assert_rewrite("helpers")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests that need a package index, unless the option -m names their marker."""
+    if "network" not in config.option.markexpr:
+        deselected = [item for item in items if item.get_closest_marker("network")]
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
+
+
 @pytest.fixture(scope="session")
 def packaged():
     """The packaged model, on two threads."""
@@ -21,7 +29,7 @@ def packaged():
 
 @pytest.fixture(scope="session")
 def model_path(tmp_path_factory):
-    """Manifest of a tiny ONNX model whose targets are the mixture times 1, 0.5, -0.25 and 0."""
+    """The manifest of a tiny ONNX model whose targets are the mixture times 1, 0.5, -0.25 and 0."""
     return write_model(tmp_path_factory.mktemp("model"))
 
 
@@ -41,16 +49,16 @@ def echo_network(planes, targets):
 
 
 def noise(channels, samples, seed=0):
-    """Uniform noise, float32 (channels, samples), full scale."""
+    """Return uniform noise, float32 (channels, samples), full scale."""
     return np.random.default_rng(seed).uniform(-1, 1, (channels, samples)).astype(np.float32)
 
 
 def split(audio, size):
-    """The audio in blocks of `size` samples."""
+    """Return the audio in blocks of `size` samples."""
     return [audio[:, start : start + size] for start in range(0, audio.shape[1], size)]
 
 
 def joined(blocks):
-    """Stems from blocks of stems."""
+    """Return whole stems from blocks of stems."""
     blocks = list(blocks)
     return {target: np.concatenate([block[target] for block in blocks], axis=1) for target in blocks[0]}

@@ -1,4 +1,4 @@
-"""What tests of several rooms share: waiting for processes, encoded audio, a batch's outputs."""
+"""Helpers of tests in several folders: waiting for processes, encoded audio, the outputs of a batch."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ FRAMES = 60_000
 
 
 def wait_for(condition):
-    """For what must come, however long this machine takes; a test that hangs has failed."""
+    """Wait for a condition that must come true, also on a slow machine. A test that waits for a minute has failed."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
@@ -45,27 +45,27 @@ def is_alive(pid):
 
 
 def inline(function, tracks):
-    """An engine without processes."""
+    """Run the tracks in this process: an engine without processes."""
     for track in tracks:
         yield track, function(track)
 
 
 def encoded(folder, audio=AUDIO, sample_rate=44100, container="WAV", subtype="FLOAT"):
-    """The bytes of a sound file."""
+    """Return the bytes of a sound file."""
     path = folder / "encoded"
     soundfile.write(path, audio.T, sample_rate, format=container, subtype=subtype)
     return path.read_bytes()
 
 
 def with_size(content, size):
-    """A WAV file's bytes, with a size declared for its audio."""
+    """Return the bytes of a WAV file with another declared size of its audio."""
     place = content.index(b"data") + 4
     size = struct.pack("<I", size)
     return content[:4] + size + content[8:place] + size + content[place + 4 :]
 
 
 def journal(out):
-    """All entries, in their order; a torn last line is none."""
+    """Return all entries of the journal in their order, without an incomplete last line."""
     path = out / "journal.jsonl"
     entries = []
     for line in path.read_bytes().splitlines() if path.exists() else ():
@@ -77,7 +77,7 @@ def journal(out):
 
 
 def check_whole(out):
-    """Every file under a final name is whole, and every journaled one is the journaled one."""
+    """Assert that every file under a final name is complete, and that files in the journal have their digests."""
     for path in out.rglob("[!.]*.wav"):
         if path.is_file():
             assert soundfile.info(path).frames == FRAMES

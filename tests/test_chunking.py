@@ -36,7 +36,7 @@ def test_weights_sum_to_one_at_every_frame(frames, overlap):
 
 @pytest.mark.parametrize("frames", [10, 16, 30, 41])
 def test_crossfade_against_a_slow_version(frames):
-    """Each chunk has a gain of its own; every frame must be the mean of its chunks' gains by triangular weights."""
+    """Each chunk has a gain of its own. Every frame must be the mean of its chunks' gains by triangular weights."""
     calls = []
 
     def counted(planes, targets):
@@ -67,7 +67,7 @@ def test_spectra_of_any_size_give_the_same():
 
 @pytest.mark.parametrize("concurrency", [2, 3])
 def test_chunks_at_once_give_the_same(concurrency):
-    """The first ones wait for each other: they are under way together."""
+    """The first chunks wait for each other, so they are processed at the same time."""
     together = threading.Barrier(concurrency, timeout=20)
     threads = set()
 

@@ -1,4 +1,4 @@
-"""The manifest and its graph: everything is checked before a session opens."""
+"""The manifest and its graph: both are checked before a session opens."""
 
 import json
 
@@ -7,7 +7,7 @@ from data.make_model import gains_graph, write_model
 
 from lightsaft_infer import Manifest, ModelError, Separator
 from lightsaft_infer.manifest import default_manifest_path
-from lightsaft_infer.verify import agrees, selftest
+from lightsaft_infer.verify import selftest
 
 FIELDS = [
     "format", "name", "version", "sample_rate", "channels", "n_fft", "hop_length", "frames", "frames_multiple",
@@ -65,7 +65,7 @@ def test_what_is_no_manifest(tmp_path, content):
     path.write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(ModelError, match=r"expected .*model\.json"):
         Manifest.from_file(path)
-    with pytest.raises(ModelError, match=r"cannot read the manifest: No such file.*none\.json"):
+    with pytest.raises(ModelError, match=r"cannot read the manifest .*none\.json"):
         Manifest.from_file(tmp_path / "none.json")
 
 
@@ -80,7 +80,7 @@ def test_a_changed_graph_is_not_opened(tmp_path):
     with pytest.raises(ModelError, match=rf"expected {len(graph)} bytes, got {len(graph) + 1}"):
         Separator.from_file(path)
     (tmp_path / "gains.onnx").unlink()
-    with pytest.raises(ModelError, match="cannot read the graph: No such file"):
+    with pytest.raises(ModelError, match=r"cannot read the graph .*: no such file"):
         Separator.from_file(path)
 
 
@@ -104,18 +104,18 @@ def test_a_graph_that_is_none(tmp_path):
 
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads(model_path, threads):
-    with pytest.raises(ValueError, match="1 or more threads"):
+    with pytest.raises(ValueError, match=f"threads to be a whole number of 1 or more, got {threads}"):
         Separator.from_file(model_path, threads=threads)
     assert Separator.from_file(model_path, threads=3).network.threads == 3
 
 
 def test_selftest(tmp_path, packaged):
-    assert all(agrees(*pair) for pair in selftest(packaged).values())
+    assert all(check.agrees for check in selftest(packaged).values())
     good = selftest(Separator.from_file(write_model(tmp_path)))
-    assert good["drums"][0] == pytest.approx(good["vocals"][0] / 2)
-    assert all(agrees(*pair) for pair in good.values())
+    assert good["drums"].expected == pytest.approx(good["vocals"].expected / 2)
+    assert all(check.agrees for check in good.values())
     other = selftest(Separator.from_file(write_model(tmp_path, gains_graph(gains=(1, 0.51, -0.25, 0)))))
-    assert {target: agrees(*pair) for target, pair in other.items()} == {
+    assert {target: check.agrees for target, check in other.items()} == {
         "vocals": True,
         "drums": False,
         "bass": True,

@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md are run as they stand, and what they leave is compared with another way to it."""
+"""The recipes of docs/python.md are run as they stand, and what they leave is compared with another way to it."""
 
 import re
 from pathlib import Path
@@ -10,25 +10,26 @@ from conftest import EXAMPLE, noise
 
 from lightsaft_infer import sdr
 
-RECIPES = Path(__file__).parent.parent / "docs" / "recipes.md"
-SECTION = re.compile(r"^## (.+?)$.+?^```python\n(.+?)^```$", re.MULTILINE | re.DOTALL)
-INSTRUMENTAL, STREAM, SETTINGS = SECTION.findall(RECIPES.read_text(encoding="utf-8"))
+PAGE = Path(__file__).parent.parent / "docs" / "python.md"
+INTRODUCTION, _, RECIPES = PAGE.read_text(encoding="utf-8").partition("\n## Recipes\n")
+SECTION = re.compile(r"^### (.+?)$.+?^```python\n(.+?)^```$", re.MULTILINE | re.DOTALL)
+INSTRUMENTAL, STREAM, SETTINGS = SECTION.findall(RECIPES)
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a recipe in a folder of its own, as a program."""
+    """Run a recipe in a folder of its own, as a program."""
     monkeypatch.chdir(tmp_path)
 
-    def program(recipe):
+    def program(recipe, **names):
         heading, code = recipe
-        exec(compile(code, f"{RECIPES}: {heading}", "exec"), {"__name__": "__main__"})
+        exec(compile(code, f"{PAGE}: {heading}", "exec"), {"__name__": "__main__", **names})
 
     return program
 
 
 def write_song(path, *, sample_rate, seconds):
-    """The start of the example, said to be of another sample rate. Returns it as the file has it."""
+    """Write the start of the example, declared to be of another sample rate. Return the samples of the file."""
     mixture, _ = soundfile.read(EXAMPLE, frames=seconds * sample_rate)
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, mixture, sample_rate, subtype="PCM_16")
@@ -40,9 +41,16 @@ def load(path):
 
 
 def test_every_python_block_is_run():
-    text = RECIPES.read_text(encoding="utf-8")
-    assert text.count("```python\n") == 3
-    assert text.count("\n## ") == 3
+    assert RECIPES.count("```python\n") == 3
+    assert RECIPES.count("\n### ") == 3
+
+
+def test_the_first_lines_of_the_page(run, tmp_path):
+    """The introduction's first block writes files; the second one, with `mixture` and `blocks` given, separates too."""
+    mixture = write_song(tmp_path / "song.flac", sample_rate=44100, seconds=2)
+    first, second = re.findall(r"^```python\n(.+?)^```$", INTRODUCTION, re.MULTILINE | re.DOTALL)
+    run(("introduction", f"{first}\nmixture, blocks = load('song.flac'), [load('song.flac')]\n{second}"), load=load)
+    np.testing.assert_allclose(load(tmp_path / "rest.wav") + load(tmp_path / "voice.wav"), mixture, atol=1e-5)
 
 
 def test_instrumental(run, tmp_path, capsys):

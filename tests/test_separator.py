@@ -9,7 +9,7 @@ from data.make_model import GAINS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightsaft_infer import AudioError, ModelError, Separator
+from lightsaft_infer import ArgumentError, AudioError, ModelError, Separator
 
 LENGTHS = [1, 2, 31, 32, 33, 63, 64, 65, 511, 512, 513, 5000, 70001]
 
@@ -153,7 +153,7 @@ def test_any_floating_point_array_is_taken(echo, dtype):
         (np.zeros((2, 0), np.float32), "got 0 samples"),
         (np.zeros(100, np.float32), r"\(channels, samples\), got float32 \(100,\)"),
         (np.zeros((100, 2), np.float32), r"expected 1 or 2 channels, got an array of shape \(100, 2\)"),
-        (np.zeros((2, 100), np.int16), "expected floating point audio .* got int16"),
+        (np.zeros((2, 100), np.int16), "expected floating-point audio .* got int16"),
         (np.array([[0, 0, np.nan, 0]]), "NaN or infinity at sample 2"),
         (np.array([[0, -np.inf]]), "NaN or infinity at sample 1"),
         (np.array([[0, 1e300]]), "NaN or infinity at sample 1"),
@@ -190,13 +190,21 @@ def test_bad_targets_are_errors(echo, targets):
     ],
 )
 def test_options_that_contradict_each_other_are_errors(echo, options):
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ArgumentError, match="expected"):
         echo.separate(noise(2, 10), sample_rate=44100, **options)
 
 
-@pytest.mark.parametrize("options", [{"chunk": 0}, {"chunk": 10}, {"chunk": 16, "overlap": 9}, {"overlap": -1}])
-def test_bad_chunks_are_errors(manifest, options):
-    with pytest.raises(ValueError, match="frames, got"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chunk": 0}, "expected chunk to be a whole number of 1 or more, got 0"),
+        ({"chunk": 10}, "in multiples of 4 frames, got 10"),
+        ({"chunk": 16, "overlap": 9}, "0 to 8 frames, got 9"),
+        ({"overlap": -1}, "expected overlap to be a whole number of 0 or more, got -1"),
+    ],
+)
+def test_bad_chunks_are_errors(manifest, options, message):
+    with pytest.raises(ValueError, match=message):
         Separator(manifest, echo_network, **options)
 
 

@@ -110,20 +110,25 @@ def test_build_refuses_what_exists(tmp_path):
     assert "exists" in run.stderr
 
 
-@pytest.mark.network
-@pytest.mark.skipif(sys.platform == "win32", reason="the grader's run.sh is a shell script")
-def test_a_built_submission_runs_in_a_fresh_environment(tmp_path, data, packaged):
+def test_a_built_submission_has_the_files_of_the_grader(tmp_path):
     out = tmp_path / "pushed"
     subprocess.run([sys.executable, SUBMISSION / "build.py", out], check=True)
     assert {path.name for path in out.iterdir()} == {
         "aicrowd.json", "apt.txt", "evaluator", "lightsaft_infer", "models", "predict.py", "requirements.txt", "run.sh",
     }  # fmt: skip
     assert json.loads((out / "aicrowd.json").read_text())["grader_id"] == "evaluations-api-music-demixing"
+
+
+@pytest.mark.network
+@pytest.mark.skipif(sys.platform == "win32", reason="the grader's run.sh is a shell script")
+def test_a_built_submission_runs_in_a_fresh_environment(tmp_path, data, packaged):
+    out = tmp_path / "pushed"
+    subprocess.run([sys.executable, SUBMISSION / "build.py", out], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-compile"]
     subprocess.run([*pip, "-r", out / "requirements.txt"], check=True)
-    # No variable of this run helps; the data set is where the grader puts it, below the working directory.
+    # No variable of this run is passed on. The data set is below the working directory, as the grader's is.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TEST_", "RESULTS_"))}
     (data / "test").rename(tmp_path / "pushed" / "data_test")
     (out / "data").mkdir()

@@ -1,4 +1,4 @@
-"""Time limits: the policy over all speeds, lengths and limits, and tracks separated by a fake clock."""
+"""Time limits: the policy with all speeds, lengths and limits, and tracks separated with a fake clock."""
 
 import heapq
 import itertools
@@ -16,7 +16,7 @@ SECONDS = st.floats(1e-3, 10)
 
 
 class Clock:
-    """Tells the time that others let pass."""
+    """A clock whose time passes only when a test adds to it."""
 
     def __init__(self):
         self.now = 1000.0
@@ -26,7 +26,10 @@ class Clock:
 
 
 def spend(policy, chunks, pass_seconds, other_seconds=0.0):
-    """Passes of every chunk by a policy, where the next pass takes what `pass_seconds` yields, and when it was over."""
+    """Return the passes of every chunk by a policy, and the time of the end.
+
+    `pass_seconds` yields the seconds of each pass.
+    """
     now, recent, counts = 0.0, [], []
     costs = iter(pass_seconds)
     for left in range(chunks, 0, -1):
@@ -47,8 +50,10 @@ def spend(policy, chunks, pass_seconds, other_seconds=0.0):
 
 
 def spend_concurrently(policy, chunks, pass_seconds, concurrency):
-    """As `spend`, with chunks under way in several threads: an event is (time, thread, passes of its chunk, seconds of
-    the last one)."""
+    """Like `spend`, with chunks in several threads.
+
+    An event is (time, thread, passes of its chunk, seconds of the last one).
+    """
     recent, counts, costs, waiting = [], [], iter(pass_seconds), chunks
     events = [(0.0, thread, None, None) for thread in range(concurrency)]
     while events:
@@ -89,7 +94,7 @@ def test_a_limit_is_passed_by_one_pass_at_most_with_several_at_once(limit, chunk
 
 @given(chunks=st.integers(1, 60), cost=SECONDS, concurrency=st.integers(1, 4))
 def test_several_at_once_do_as_much_more_in_the_same_time(chunks, cost, concurrency):
-    """Time for every chunk's passes one after the other, shared among the threads: all get them."""
+    """The limit has time for the passes of all chunks, divided among the threads: all chunks get their passes."""
     limit = 1.5 * cost * (MAX_PASSES * chunks / concurrency + MAX_PASSES)
     counts, end = spend_concurrently(Policy(limit), chunks, itertools.repeat(cost), concurrency)
     assert counts == [MAX_PASSES] * chunks
@@ -98,7 +103,7 @@ def test_several_at_once_do_as_much_more_in_the_same_time(chunks, cost, concurre
 
 @given(limit=SECONDS, chunks=st.integers(1, 60), costs=st.lists(SECONDS, min_size=1, max_size=9))
 def test_a_limit_is_passed_by_one_pass_at_most(limit, chunks, costs):
-    """Whatever the speeds are: only a pass that took longer than those before it can end late, and it is the last."""
+    """At any speed, only a pass that took longer than the ones before it can end late, and it is the last."""
     policy = Policy(limit)
     _, end = spend(policy, chunks, itertools.cycle(costs))
     assert end <= limit + max(costs)
@@ -107,19 +112,19 @@ def test_a_limit_is_passed_by_one_pass_at_most(limit, chunks, costs):
 @given(limit=SECONDS, chunks=st.integers(1, 60), cost=SECONDS, other=st.floats(0, 1))
 def test_at_an_even_speed_the_limit_holds(limit, chunks, cost, other):
     _, end = spend(Policy(limit), chunks, itertools.repeat(cost), other)
-    assert end <= max(limit, cost + chunks * other) + 1e-9  # the first pass is made without knowing what it takes
+    assert end <= max(limit, cost + chunks * other) + 1e-9  # the first pass is made before its time is known
 
 
 @given(limit=SECONDS, chunks=st.integers(1, 60), cost=SECONDS)
 def test_extras_go_before_any_chunk_goes_without(limit, chunks, cost):
-    """At an even speed, no chunk after the first gets two passes where another gets none, and quality is even."""
+    """At an even speed, no chunk after the first gets two passes if another gets none, and quality is even."""
     counts, _ = spend(Policy(limit), chunks, itertools.repeat(cost))
     if 0 in counts:
         assert max(counts) == 1
         assert counts == sorted(counts, reverse=True)
     else:
         assert max(counts[1:], default=1) - min(counts[1:], default=1) <= 3
-        assert counts[1:] == sorted(counts[1:])  # what is saved is spent later
+        assert counts[1:] == sorted(counts[1:])  # the time that is saved is spent later
 
 
 @given(limit=SECONDS, more=st.floats(1, 20), chunks=st.integers(1, 60), cost=SECONDS)
@@ -143,7 +148,10 @@ def test_of_a_stream_of_unknown_length_no_chunk_gets_two_passes():
 
 
 def slowing(clock, seconds, after, factor):
-    """A network that halves, and whose passes take `seconds`, and `factor` times as long after so many."""
+    """Return a network that halves the mixture.
+
+    Its passes take `seconds`, and `factor` times as long from number `after` on.
+    """
     calls = itertools.count()
 
     def network(planes, targets):
@@ -156,7 +164,7 @@ def slowing(clock, seconds, after, factor):
 @pytest.mark.parametrize("after", [0, 5, 40, 90])
 @pytest.mark.parametrize("limit", [5.0, 20.0, 60.0])
 def test_a_network_that_becomes_ten_times_slower(manifest, limit, after):
-    """100 chunks and more at 0.2 s: whole stems in time, by a pass of 2 s at most."""
+    """100 chunks and more at 0.2 s: whole stems in time, or later by at most a pass of 2 s."""
     clock = Clock()
     separator = Separator(manifest, slowing(clock, 0.2, after, 10), chunk=16, overlap=4)
     mixture = noise(2, 100 * 12 * manifest.hop_length)
@@ -166,14 +174,14 @@ def test_a_network_that_becomes_ten_times_slower(manifest, limit, after):
     assert time_limit.passes.total() >= 100
     for stem in stems.values():
         assert stem.shape == mixture.shape
-        np.testing.assert_allclose(stem, mixture / 2, atol=1e-4)  # the cheap estimate has learnt the half
+        np.testing.assert_allclose(stem, mixture / 2, atol=1e-4)  # the cheap estimate has learnt the factor of a half
     if limit == 60 and after == 40:
         assert {0, 1, 2} <= set(time_limit.passes)
 
 
 @pytest.mark.parametrize("concurrency", [2, 3])
 def test_with_chunks_at_once_every_chunk_is_counted(manifest, concurrency):
-    """A clock that stands: all passes are made, whatever the threads do."""
+    """With a clock that stands still, all passes are made, in any order of the threads."""
 
     class Network:
         def __call__(self, planes, targets):
@@ -189,7 +197,7 @@ def test_with_chunks_at_once_every_chunk_is_counted(manifest, concurrency):
 
 
 def test_passes_are_turned_back(manifest):
-    """A network whose estimates do not depend on the changes gives the same by one pass and by all."""
+    """A network whose estimates turn with the mixture's phase gives the same with one pass and with all."""
     clock = Clock()
     seen = []
 
@@ -213,7 +221,7 @@ def test_passes_are_turned_back(manifest):
 
 
 def test_the_mean_of_passes_is_taken(manifest):
-    """A network that takes the real part for all that there is: over the phases, half of each."""
+    """A network that keeps the real part alone. The mean over the phases is half of the mixture."""
 
     def network(planes, targets):
         planes = planes * np.array([1, 1, 0, 0], np.float32)[:, np.newaxis, np.newaxis]
@@ -244,7 +252,7 @@ def test_without_any_time_the_mixture_is_shared(manifest):
 @pytest.mark.parametrize("sample_rate", [8000, 44100, 48000])
 @pytest.mark.parametrize("length", [1, 5000, 5001, 100_000])
 def test_chunks_are_as_many_as_were_expected(manifest, sample_rate, length):
-    """Else the last ones would get too little, or too much."""
+    """With another number, the last chunks would get too little time, or too much."""
     calls = []
 
     def network(planes, targets):

@@ -1,18 +1,19 @@
-"""Audio in and out: files and pipes read in blocks, stems written whole.
+"""Audio files: mixtures are read in blocks, stems are written as complete files or as a stream.
 
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
 from .files import PARTS, part_name, write_text
 from .reader import AudioReader
-from .stem_writer import CLIP_POLICIES, FORMATS, StemWriter, check_outputs, output_format
-from .wav_stream import WavStreamWriter, stream_subtype
+from .stem_writer import CLIP_POLICIES, FORMATS, OutputFormat, StemWriter, check_outputs, output_format
+from .wav_stream_writer import WavStreamWriter, stream_subtype
 
 __all__ = [
     "CLIP_POLICIES",
     "FORMATS",
     "PARTS",
     "AudioReader",
+    "OutputFormat",
     "StemWriter",
     "WavStreamWriter",
     "check_outputs",

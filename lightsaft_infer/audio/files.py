@@ -1,29 +1,43 @@
-"""Files that appear when they are whole: written under a temporary name beside their place, then renamed."""
+"""Files that appear only when they are complete: written under a temporary name in the same folder, then renamed."""
 
 import os
 import uuid
+from collections.abc import Iterable
+from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, reason
 
-PARTS = ".lightsaft-*.part"  # the temporary names, as a pattern
+PARTS = ".lightsaft-*.part"  # pattern of the temporary names
 
 
-def part_name():
-    """A temporary name that nobody else has."""
+def part_name() -> str:
+    """Return a new temporary file name that matches `PARTS`."""
     return PARTS.replace("*", uuid.uuid4().hex)
 
 
-def write_text(path, parts):
-    """Write pieces of text to a file, in UTF-8, replacing what is there. Raises OutputError, which names the file."""
+def write_text(path: Path, parts: Iterable[str]) -> None:
+    """Write a text file in UTF-8. An existing file is replaced when the new one is complete.
+
+    Parameters
+    ----------
+    path : Path
+    parts : iterable of str
+        The text in pieces. Bytes of file names that are not text are written as escapes.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     part = path.with_name(part_name())
     try:
-        with open(part, "x", encoding="utf-8", newline="\n") as file:
+        with open(part, "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             for text in parts:
                 file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}: {path}") from error
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)

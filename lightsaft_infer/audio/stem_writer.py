@@ -1,56 +1,120 @@
-"""Stems out: the files of one track, written together, that appear whole or not at all.
+"""Stems in files: all files of one track appear when they are complete, or none does.
 
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
 import contextlib
-import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import BLOCK_SAMPLES
-from ..errors import OutputError
-from .files import part_name
+from ..arrays import Audio
+from ..checks import AnyPath, to_path, whole_number
+from ..errors import ArgumentError, OutputError
+from .part_file import PartFile, naming
+from .wav_format import WAV_BYTES
 
-# Container and default subtype, in libsndfile's names, by a file's suffix.
-FORMATS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 CLIP_POLICIES = ("scale", "clamp", "error")
-WAV_BYTES = 2**32 - 2**16  # what a WAV file can count, less its header
+
+
+class OutputFormat(NamedTuple):
+    """The format of a sound file, in libsndfile's names: the container and the subtype of its samples."""
+
+    container: str
+    subtype: str
+
+
+# The default format by the suffix of a file.
+FORMATS = {
+    ".wav": OutputFormat("WAV", "FLOAT"),
+    ".flac": OutputFormat("FLAC", "PCM_24"),
+    ".ogg": OutputFormat("OGG", "VORBIS"),
+}
 
 
 class StemWriter:
-    """Writes the stems of one track, block by block; a context manager that discards what was not committed.
+    """Writes the stems of one track, block by block. Use it as a context manager.
+
+    The files have temporary names until `commit` renames them. If the block of the context ends without a commit, they
+    are removed.
 
     Parameters
     ----------
-    outputs : {target: path}; a path's suffix is .wav, .flac or .ogg
-    sample_rate, channels : of every stem; the rate in Hz
-    samples : samples per channel to come where that is known: a WAV file over 4 GiB becomes RF64
-    subtype : FLOAT, PCM_16, PCM_24 and so on, as libsndfile names them; default: float in WAV, 24 bit in FLAC
-    clip : what to do when samples beyond full scale go to a format that is not float: "scale" all stems by one
-        common gain, "clamp" them, or raise an "error"
-    overwrite : whether existing files are replaced
+    outputs : dict of str to path
+        The file of each target. Its suffix is .wav, .flac or .ogg.
+    sample_rate : int
+        Of all stems, in Hz.
+    channels : int
+        Of all stems.
+    samples : int, optional
+        Samples per channel that will be written, if known. A WAV file of more than 4 GiB is then written as RF64.
+    subtype : str, optional
+        libsndfile's name of the type of a sample: FLOAT, PCM_16, PCM_24 and others. Default: FLOAT in WAV, PCM_24 in
+        FLAC.
+    clip : str, optional
+        The treatment of samples beyond full scale in a format that is not FLOAT: "scale" scales all stems by one common
+        gain, "clamp" limits these samples, "error" raises an error.
+    overwrite : bool, optional
+        Replace existing files.
 
-    Attribute: `peaks`, {target: largest magnitude written so far}.
+    Attributes
+    ----------
+    peaks : dict of str to float
+        Largest magnitude written so far, by target.
 
-    Files are written under temporary names beside their place and renamed by `commit`.
+    Raises
+    ------
+    OutputError
+        If a file already exists, cannot be written, or has an unknown format, two targets have the same file, or the
+        disk is full.
+    ArgumentError
+        If `outputs` is empty, `clip` is not known, or another argument is wrong.
 
-    Raises OutputError, which names the file: a file or folder is in the way, it cannot be written, the format is not
-    known, or the disk is full. Raises ValueError for another value of `clip`.
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import soundfile
+    >>> from lightsaft_infer.audio import StemWriter
+    >>> block = {"drums": np.full((2, 1000), 0.5, np.float32), "bass": np.full((2, 1000), 2, np.float32)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     outputs = {target: f"{folder}/{target}.flac" for target in block}
+    ...     with StemWriter(outputs, sample_rate=44100, channels=2) as writer:
+    ...         writer.write(block)
+    ...         gain = writer.commit()
+    ...     drums, sample_rate = soundfile.read(outputs["drums"])
+    >>> writer.peaks, gain
+    ({'drums': 0.5, 'bass': 2.0}, 0.5)
+    >>> drums.shape, float(drums.max())
+    ((1000, 2), 0.25)
     """
 
-    def __init__(self, outputs, *, sample_rate, channels, samples=None, subtype=None, clip="scale", overwrite=False):
-        if clip not in CLIP_POLICIES:
-            raise ValueError(f"expected clip to be one of {', '.join(CLIP_POLICIES)}, got {clip!r}")
-        self._outputs = {target: Path(path) for target, path in outputs.items()}
+    def __init__(
+        self,
+        outputs: Mapping[str, AnyPath],
+        *,
+        sample_rate: int,
+        channels: int,
+        samples: int | None = None,
+        subtype: str | None = None,
+        clip: str = "scale",
+        overwrite: bool = False,
+    ) -> None:
+        check_clip(clip)
+        if not isinstance(outputs, Mapping) or not outputs:
+            raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
+        self._sample_rate = whole_number(sample_rate, "sample_rate")
+        self._channels = whole_number(channels, "channels")
+        self._outputs = {target: to_path(path, f"a path for {target}") for target, path in outputs.items()}
         self._formats = {
-            target: output_format(path, subtype, samples, channels) for target, path in self._outputs.items()
+            target: output_format(path, subtype, samples, self._channels) for target, path in self._outputs.items()
         }
-        self._params = {"samplerate": sample_rate, "channels": channels}
         self._clip = clip
         self.peaks = dict.fromkeys(self._outputs, 0.0)
         self._samples = 0
+        self._ended = False
         check_outputs(self._outputs.values(), overwrite=overwrite)
         self._discarding = contextlib.ExitStack()
         try:
@@ -59,192 +123,202 @@ class StemWriter:
             self._discarding.close()
             raise
 
-    def _stage(self, target):
-        """The file that takes a target's samples: the final one if it holds float, else one in float to be converted
-        when the peak is known."""
-        path = self._outputs[target]
-        self._make_folders(path.parent)
-        final = self._formats[target][1] == "FLOAT"
-        return self._create(path, *(self._formats[target] if final else ("W64", "FLOAT")))
+    def _stage(self, target: str) -> PartFile:
+        """Open the file that takes the samples of a target: the final one if its subtype is FLOAT. Otherwise one in
+        FLOAT, which is converted when the peak is known."""
+        _make_folders(self._outputs[target].parent, self._discarding)
+        final = self._formats[target].subtype == "FLOAT"
+        return self._create(target, self._formats[target] if final else OutputFormat("W64", "FLOAT"))
 
-    def _create(self, path, container, subtype):
-        return self._discarding.enter_context(_PartFile(path, format=container, subtype=subtype, **self._params))
+    def _create(self, target: str, form: OutputFormat) -> PartFile:
+        part = PartFile(
+            self._outputs[target],
+            container=form.container,
+            subtype=form.subtype,
+            sample_rate=self._sample_rate,
+            channels=self._channels,
+        )
+        return self._discarding.enter_context(part)
 
-    def _make_folders(self, folder):
-        missing = []
-        while not folder.exists():
-            missing.append(folder)
-            folder = folder.parent
-        for folder in reversed(missing):
-            with _naming(folder):
-                folder.mkdir(exist_ok=True)
-            self._discarding.callback(_remove_if_empty, folder)
+    def write(self, stems: Mapping[str, Audio]) -> None:
+        """Append a block.
 
-    def write(self, stems):
-        """Append a block {target: float32 (channels, samples)}."""
-        for target, part in self._staged.items():
-            part.write(stems[target])
-            self.peaks[target] = max(self.peaks[target], float(np.abs(stems[target]).max(initial=0)))
-        self._samples += next(iter(stems.values())).shape[1]
+        Parameters
+        ----------
+        stems : dict of str to float32 array, shape (channels, samples)
+            All targets of this writer, with the same number of samples. Other targets are ignored.
 
-    def commit(self):
-        """Finish the files and give them their names. Returns the common gain, 1.0 unless samples had to be scaled."""
-        converted = {target for target, (_, subtype) in self._formats.items() if subtype != "FLOAT"}
+        Raises
+        ------
+        OutputError
+            If a file cannot be written, or the writer is closed.
+        ArgumentError
+            If a target is missing, or an array has another shape or type.
+        """
+        self._check_open()
+        blocks = {target: check_stem(stems, target, self._channels) for target in self._staged}
+        lengths = {block.shape[1] for block in blocks.values()}
+        if len(lengths) > 1:
+            raise ArgumentError(f"expected stems of the same length in a block, got {sorted(lengths)} samples")
+        for target, block in blocks.items():
+            self._staged[target].write(block)
+            self.peaks[target] = max(self.peaks[target], float(np.abs(block).max(initial=0)))
+        self._samples += lengths.pop()
+
+    def commit(self) -> float:
+        """Complete the files and rename them. This can be done once.
+
+        Returns
+        -------
+        float
+            The gain that all stems were scaled by. It is 1.0 if nothing had to be scaled.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written, samples would clip and `clip` is "error", or the writer is closed.
+        """
+        self._check_open()
+        converted = [target for target, form in self._formats.items() if form.subtype != "FLOAT"]
         gain = self._gain(converted)
         if gain != 1:
-            converted = set(self._formats)  # float files too: stems keep their proportions
+            converted = list(self._formats)  # FLOAT files too: the proportions of the stems do not change
         parts = dict(self._staged)
         for target in converted:
-            parts[target] = self._create(self._outputs[target], *self._formats[target])
-            limit = np.inf if self._formats[target][1] == "FLOAT" else 1
-            for block in self._staged[target].reread():
+            parts[target] = self._create(target, self._formats[target])
+            limit = np.inf if self._formats[target].subtype == "FLOAT" else 1
+            for block in self._staged[target].read_back():
                 parts[target].write(np.clip(block * np.float32(gain), -limit, limit))
         for part in parts.values():
             part.finish(self._samples)
         for part in parts.values():
             part.rename()
+        self._ended = True
         return gain
 
-    def _gain(self, targets):
-        """The gain that fits these targets within full scale."""
-        peak = max((self.peaks[target] for target in targets), default=0.0)
-        if peak <= 1:
+    def _gain(self, targets: list[str]) -> float:
+        """Return the gain that brings these targets within full scale."""
+        loudest = max(targets, key=self.peaks.__getitem__, default=None)
+        if loudest is None or self.peaks[loudest] <= 1:
             return 1.0
+        peak = self.peaks[loudest]
         if self._clip == "error":
-            path = next(iter(self._outputs.values()))
-            raise OutputError(f"expected samples within full scale, got a peak of {peak:.3f}: {path}")
+            raise OutputError(f"expected samples within full scale, got a peak of {peak:.3f}: {self._outputs[loudest]}")
         return 1 / peak if self._clip == "scale" else 1.0
 
-    def __enter__(self):
+    def _check_open(self) -> None:
+        if self._ended:
+            raise OutputError(f"the stems are already committed or discarded: {next(iter(self._outputs.values()))}")
+
+    def __enter__(self) -> "StemWriter":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
+        self._ended = True
         self._discarding.close()
 
 
-class _PartFile:
-    """A sound file under a temporary name beside its place; removed on exit unless renamed."""
+def output_format(
+    path: AnyPath, subtype: str | None = None, samples: int | None = None, channels: int = 2
+) -> OutputFormat:
+    """Return the format of a file that is to be written.
 
-    def __init__(self, path, **params):
-        import soundfile
+    Parameters
+    ----------
+    path : path
+        Its suffix decides the container.
+    subtype : str, optional
+        In lower or upper case. Default: that of the suffix.
+    samples : int, optional
+        Samples per channel, if known. A WAV file of more than 4 GiB becomes RF64.
+    channels : int, optional
 
-        self._place = path
-        self._path = path.with_name(part_name())
-        with _naming(path):
-            # By descriptor: errors of the file system then come as they are, and fsync sees them all.
-            self._raw = open(self._path, "x+b", buffering=0)
-            try:
-                self._sound = soundfile.SoundFile(self._raw.fileno(), "w", closefd=False, **params)
-            except BaseException:
-                self._raw.close()
-                self._path.unlink()
-                raise
+    Returns
+    -------
+    OutputFormat
+        (container, subtype)
 
-    def write(self, block):
-        with _naming(self._place):
-            self._sound.write(np.ascontiguousarray(block.T))
-
-    def reread(self):
-        """Yield what was written, in blocks (channels, samples)."""
-        import soundfile
-
-        with _naming(self._place):
-            self._sound.close()
-            with soundfile.SoundFile(self._path) as sound:
-                for block in sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
-                    yield block.T
-
-    def finish(self, samples):
-        """Close the file, and make sure that it is on the disk with all its samples."""
-        import soundfile
-
-        with _naming(self._place):
-            self._sound.close()
-            _clear_time_stamp(self._raw)
-            os.fsync(self._raw.fileno())
-            got = soundfile.info(self._path).frames
-        if got != samples:
-            raise OutputError(f"expected to write {samples} samples, got {got}: {self._place}")
-
-    def rename(self):
-        self._raw.close()
-        with _naming(self._place):
-            os.replace(self._path, self._place)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        # Whatever closing still complains about, the file goes away.
-        with contextlib.suppress(Exception):
-            self._sound.close()
-        self._raw.close()
-        self._path.unlink(missing_ok=True)
-
-
-def _clear_time_stamp(file):
-    """Zero the time that libsndfile writes into the PEAK chunk of float WAV: the same stems are then the same bytes."""
-    file.seek(0)
-    name, place = file.read(4), 12
-    if name != b"RIFF":
-        return
-    while name not in (b"PEAK", b"data", b""):
-        file.seek(place)
-        name, size = file.read(4), int.from_bytes(file.read(4), "little")
-        if name == b"PEAK":
-            file.seek(place + 12)  # behind the chunk's name, size and version
-            file.write(bytes(4))
-        place += 8 + size + size % 2
-
-
-def output_format(path, subtype=None, samples=None, channels=2):
-    """Container and subtype, in libsndfile's names, of a file to be written.
-
-    Raises OutputError for a suffix other than .wav, .flac and .ogg, or a subtype that the container does not have.
+    Raises
+    ------
+    OutputError
+        If the suffix is not .wav, .flac or .ogg, or the container does not have the subtype.
+    ArgumentError
+        If an argument has the wrong type.
     """
     import soundfile
 
-    suffix = Path(path).suffix.lower()
+    suffix = to_path(path, "the path of an output").suffix.lower()
     if suffix not in FORMATS:
         raise OutputError(f"expected a file name that ends in {', '.join(FORMATS)}: {path}")
+    if not isinstance(subtype, (str, type(None))):
+        raise ArgumentError(f"expected the name of a subtype, such as PCM_16, got {subtype!r}")
     container, default = FORMATS[suffix]
     subtype = default if subtype is None else subtype.upper()
     if not soundfile.check_format(container, subtype):
         choices = ", ".join(soundfile.available_subtypes(container))
         raise OutputError(f"expected one of the subtypes {choices} of {container}, got {subtype}: {path}")
-    if container == "WAV" and (samples or 0) * channels * 4 > WAV_BYTES:
+    length = 0 if samples is None else whole_number(samples, "samples", least=0)
+    if container == "WAV" and length * channels * 4 > WAV_BYTES:
         container = "RF64"
-    return container, subtype
+    return OutputFormat(container, subtype)
 
 
-def check_outputs(paths, *, overwrite):
-    """Raises OutputError where two outputs share a name, or a file (unless it may be overwritten) or a folder is in
-    the way."""
+def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Check that files can be written to their paths.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    overwrite : bool
+        Accept existing files.
+
+    Raises
+    ------
+    OutputError
+        If two paths are the same, a file already exists, or a path is a folder.
+    """
     seen = set()
     for path in paths:
         if path in seen:
             raise OutputError(f"expected a file for each stem, got one name for two: {path}")
         seen.add(path)
         if path.is_dir():
-            raise OutputError(f"a folder is in the way: {path}")
+            raise OutputError(f"cannot write {path}: it is a folder")
         if path.exists() and not overwrite:
-            raise OutputError(f"the file exists and is kept: {path}")
+            raise OutputError(f"already exists: {path} (use overwrite=True or --force to replace it)")
 
 
-@contextlib.contextmanager
-def _naming(path):
-    """Errors of the file system and of libsndfile as OutputError with the file's name."""
-    import soundfile
-
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}: {path}") from error
-    except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all samples were written
-        reason = str(error) or "not all samples were taken"
-        raise OutputError(f"cannot write, the disk may be full ({reason}): {path}") from error
+def check_clip(clip: str) -> None:
+    """Raise ArgumentError unless a clip policy is known."""
+    if clip not in CLIP_POLICIES:
+        raise ArgumentError(f"expected clip to be one of {', '.join(CLIP_POLICIES)}, got {clip!r}")
 
 
-def _remove_if_empty(folder):
+def check_stem(stems: Mapping[str, Audio], target: str, channels: int) -> Audio:
+    """Return the samples of a target in a block. Raises ArgumentError if they are missing, or not floating-point
+    samples (channels, samples)."""
+    if not isinstance(stems, Mapping) or target not in stems:
+        found = ", ".join(map(str, stems)) if isinstance(stems, Mapping) else type(stems).__name__
+        raise ArgumentError(f"expected a block of stems with {target}, got {found or 'an empty one'}")
+    block = np.asarray(stems[target])
+    if block.ndim != 2 or block.shape[0] != channels or block.dtype.kind != "f":
+        expected = f"expected floating-point samples ({channels}, samples) of {target}"
+        raise ArgumentError(f"{expected}, got {block.dtype} {block.shape}")
+    return block if block.itemsize in (4, 8) else block.astype(np.float32)  # soundfile takes no other size
+
+
+def _make_folders(folder: Path, discarding: contextlib.ExitStack) -> None:
+    """Make missing folders. When `discarding` ends, those that are empty are removed."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        with naming(folder):
+            folder.mkdir(exist_ok=True)
+        discarding.callback(_remove_if_empty, folder)
+
+
+def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.rmdir()

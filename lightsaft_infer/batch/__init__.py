@@ -1,15 +1,18 @@
-"""A folder of tracks into a folder of stems: the plan, the workers that carry it out, and the journal."""
+"""Batches: all tracks of a folder are separated by workers, and a journal records the result for each track."""
 
 from .dask_workers import run_on_cluster
 from .discover import find_tracks, stem_folders
-from .journal import Journal, journal_path, read_journal
+from .journal import Entry, Journal, journal_path, read_journal
 from .local_workers import WorkerLost, follow_parent, run_in_workers
-from .run import check_cores, plan_batch, run_batch
+from .run import Engine, Planned, check_cores, plan_batch, run_batch
 from .storage import is_url
 from .task import Track, separate_track
 
 __all__ = [
+    "Engine",
+    "Entry",
     "Journal",
+    "Planned",
     "Track",
     "WorkerLost",
     "check_cores",

@@ -1,38 +1,59 @@
-"""A folder full of tracks: which files they are, and where the stems of each go. Paths are those below the folder,
-with "/"."""
+"""The tracks in a folder, and the folders for their stems. Paths are relative to the folder, with "/"."""
 
 import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from ..errors import AudioError
-from .journal import NAME
+from ..checks import AnyPath, to_path
+from ..errors import AudioError, reason
+from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place
 
-# What libsndfile or ffmpeg read; with a suffix that says nothing a file is no track.
+# Formats that libsndfile or ffmpeg read. A file with another suffix, or none, is not a track.
 SUFFIXES = (
     *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc"),
     *(".au", ".snd", ".caf", ".m4a", ".aac", ".alac", ".wma", ".wv", ".ape", ".mka", ".weba"),
 )
 
 
-def find_tracks(root, *, leave_out, on_error):
-    """Paths of the audio files below a folder, sorted.
+def find_tracks(root: AnyPath, *, leave_out: AnyPath, on_error: Callable[[AudioError], object]) -> list[str]:
+    """Find the audio files below a folder.
 
-    Hidden files and folders are left out, as is the folder `leave_out`. Links are followed; a folder that can be
-    reached in two ways, by a loop for instance, is searched once, and by its own path if that is below the root.
+    Hidden files and folders are left out. Links are followed. A folder that can be reached by several paths, for
+    example by a loop, is searched once, by its own path if that is below `root`.
 
-    `on_error` is called with an AudioError for each folder that cannot be read; the others are gone through.
-    `root` and `leave_out` may be URLs; which links are followed and folders left out is then the storage's affair.
+    Parameters
+    ----------
+    root : path or URL
+        At a URL, the storage decides about links.
+    leave_out : path or URL
+        A folder that is not searched, such as that of the stems.
+    on_error : callable
+        Called with an AudioError for each folder below `root` that cannot be read. The search then continues.
 
-    Raises AudioError where `root` itself cannot be read, or lies within `leave_out`.
+    Returns
+    -------
+    list of str
+        Paths below `root`, with "/", sorted.
+
+    Raises
+    ------
+    AudioError
+        If `root` cannot be read, or lies within `leave_out`.
+    ClusterError
+        If a package for the protocol of a URL is missing.
+    ArgumentError
+        If a place is neither a path nor a URL.
     """
     if is_url(root):
-        return _find_tracks_at(root, leave_out)
-    # What is elsewhere is in nobody's way.
-    root, out = Path(root), Path(os.path.realpath(local_place(leave_out) or os.devnull))
+        return _find_tracks_at(str(root), leave_out)
+    # If `leave_out` is on another machine, no folder is left out.
+    root, out = to_path(root, "a folder"), Path(os.path.realpath(local_place(leave_out) or os.devnull))
     if Path(os.path.realpath(root)).is_relative_to(out):
-        raise AudioError(f"expected a folder for the stems that does not hold the tracks, got {leave_out}: {root}")
-    seen, tracks, links = {str(out)}, [], [root]
+        raise _overlap(root, leave_out)
+    seen: set[str] = {str(out)}
+    tracks: list[str] = []
+    links = [root]
     while links:
         folders = [links.pop(0)]
         while folders:
@@ -56,14 +77,14 @@ def find_tracks(root, *, leave_out, on_error):
     return sorted(tracks)
 
 
-def _find_tracks_at(root, leave_out):
+def _find_tracks_at(root: str, leave_out: AnyPath) -> list[str]:
     inside = _inside(root, leave_out)
     if inside == ".":
-        raise AudioError(f"expected a folder for the stems that does not hold the tracks, got {leave_out}: {root}")
+        raise _overlap(root, leave_out)
     try:
         files = list_files(root)
     except OSError as error:
-        raise AudioError(f"cannot read the folder: {error.strerror}: {error.filename}") from error
+        raise AudioError(f"cannot read the folder {error.filename}: {reason(error)}") from error
     names = [PurePosixPath(name) for name in files]
     return sorted(
         str(name)
@@ -74,40 +95,61 @@ def _find_tracks_at(root, leave_out):
     )
 
 
-def _inside(root, place):
-    """Path of a place below a URL, None where it is elsewhere, "." where it holds or is the URL."""
-    if local_place(root) is not None and local_place(place) is not None:
-        root, place = (os.path.realpath(local_place(path)) for path in (root, place))
-    root, place = PurePosixPath(absolute(root)), PurePosixPath(absolute(place))
-    if root.is_relative_to(place):
+def _overlap(root: AnyPath, leave_out: AnyPath) -> AudioError:
+    return AudioError(f"expected a folder for the stems that does not hold the tracks, got {leave_out}: {root}")
+
+
+def _inside(root: str, place: AnyPath) -> str | None:
+    """Return the path of a place below a URL. None if it is elsewhere, "." if it is the URL or a folder above it."""
+    local_root, local = local_place(root), local_place(place)
+    if local_root is not None and local is not None:
+        outer, inner = os.path.realpath(local_root), os.path.realpath(local)
+    else:
+        outer, inner = root, os.fspath(place)
+    base, path = PurePosixPath(absolute(outer)), PurePosixPath(absolute(inner))
+    if base.is_relative_to(path):
         return "."
-    return str(place.relative_to(root)) if place.is_relative_to(root) else None
+    return str(path.relative_to(base)) if path.is_relative_to(base) else None
 
 
-def _visible(folder):
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder that are not hidden, sorted. Raises AudioError if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
-        raise AudioError(f"cannot read the folder: {error.strerror}: {folder}") from error
+        raise AudioError(f"cannot read the folder {folder}: {reason(error)}") from error
 
 
-def _is_track(entry):
-    """A link that leads nowhere counts: it is to fail by its name, not to be passed over."""
+def _is_track(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a track. A broken link with a suffix is one too, so that an error reports it."""
     regular = entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
     return regular and PurePosixPath(entry.name).suffix.lower() in SUFFIXES
 
 
-def stem_folders(tracks, entries):
-    """{track: folder of its stems}: the track's path without the suffix, or with it where that is taken.
+def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry]) -> dict[str, str]:
+    """Choose a folder for the stems of each track.
 
-    `entries` are the journal's last ones, {track: entry}: what it says is done stays where it is, and no other track
-    gets a folder that holds the stems of one that is no longer there.
+    It is the path of the track without its suffix, or with the suffix if that folder is taken. Finished tracks keep
+    their folders. No other track gets the folder of a finished track, even if the track itself no longer exists.
+
+    Parameters
+    ----------
+    tracks : iterable of str
+        Paths below the input folder.
+    entries : dict of str to dict
+        The last entry of each track in the journal (see `read_journal`).
+
+    Returns
+    -------
+    dict of str to str
+        The folder of each track, a path below the output folder.
     """
-    folders = {track: _journaled_folder(entry) for track, entry in entries.items()}
-    folders = {track: folder for track, folder in folders.items() if folder is not None}
-    # Upper and lower case are one on some file systems.
+    journaled = {track: _journaled_folder(entry) for track, entry in entries.items()}
+    folders = {track: folder for track, folder in journaled.items() if folder is not None}
+    # Some file systems do not distinguish upper and lower case.
     taken = {folder.casefold() for folder in folders.values()} | {NAME}
+    tracks = list(tracks)
     for track in tracks:
         if track not in folders:
             folders[track] = next(name for name in _candidates(track) if name.casefold() not in taken)
@@ -115,7 +157,7 @@ def stem_folders(tracks, entries):
     return {track: folders[track] for track in tracks}
 
 
-def _candidates(track):
+def _candidates(track: str) -> Iterator[str]:
     yield str(PurePosixPath(track).with_suffix(""))
     name = track
     while True:
@@ -123,6 +165,6 @@ def _candidates(track):
         name += "_"
 
 
-def _journaled_folder(entry):
+def _journaled_folder(entry: Entry) -> str | None:
     outputs = entry.get("outputs") or {}
     return next((str(PurePosixPath(output["file"]).parent) for output in outputs.values()), None)

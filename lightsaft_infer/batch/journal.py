@@ -1,63 +1,133 @@
-"""The journal of a batch: a file of JSON lines, one for each track that was finished or has failed.
+"""The journal of a batch: a file with a line of JSON for each track that was finished or has failed.
 
-It only grows; the last line of a track counts. Before the stems of a finished track are replaced, a line of status
-"again" says so: were the run to end between the new stems and their line, the old line would tell of files that are
-no longer there.
+Lines are only added. The last line of a track is the valid one. Before the stems of a finished track are replaced, a
+line with the status "again" is added. If the run then ends before the line of the new stems is written, the line of the
+old stems is not valid.
 """
 
 import contextlib
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO, TypeGuard
 
-from ..errors import OutputError
+from ..checks import AnyPath, to_path
+from ..errors import OutputError, reason
 from .storage import is_url
 
 NAME = "journal.jsonl"
 
+Entry = dict[str, Any]
+"""A line of the journal, a JSON object. All entries have "track", "status", "model" and "options"."""
 
-def journal_path(out_dir, journal=None):
-    """Path of the journal of an output folder: the one given, else a file in the folder.
 
-    Raises OutputError where neither is a path: lines are added and locked, which shared storage does not offer.
+def journal_path(out_dir: AnyPath, journal: AnyPath | None = None) -> Path:
+    """Return the path of the journal of an output folder.
+
+    Parameters
+    ----------
+    out_dir : path or URL
+    journal : path, optional
+        Default: ``journal.jsonl`` in the output folder.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OutputError
+        If the journal would be at a URL: shared storage can neither add lines nor lock a file.
+    ArgumentError
+        If an argument is neither a path nor a URL.
     """
-    if journal is None and is_url(out_dir):
-        raise OutputError(f"expected the path of a journal (--journal), as stems go to a URL, got none: {out_dir}")
-    if journal is not None and is_url(journal):
-        raise OutputError(f"expected the path of a journal on this machine, got a URL: {journal}")
-    return Path(out_dir, NAME) if journal is None else Path(journal)
+    if journal is not None:
+        if is_url(journal):
+            raise OutputError(f"expected the path of a journal on this machine, got a URL: {journal}")
+        return to_path(journal, "the path of a journal")
+    if is_url(out_dir):
+        raise OutputError(
+            f"expected the path of a journal (journal=PATH or --journal) because the stems go to a URL: {out_dir}"
+        )
+    return Path(out_dir, NAME)
 
 
-def read_journal(path):
-    """The last entry of each track, {track: dict}; empty where there is no journal.
+def read_journal(path: AnyPath) -> dict[str, Entry]:
+    """Read the last entry of each track.
 
-    A line that is no entry, torn by the end of a run or of the machine, is as good as none: its track is done again.
+    Lines that are not entries are ignored, for example a line that was cut when the machine went down. Their tracks are
+    separated again.
 
-    Raises OutputError where the file cannot be read.
+    Parameters
+    ----------
+    path : path
+        The journal. It may be missing.
+
+    Returns
+    -------
+    dict of str to dict
+        The entry by the path of the track.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read.
     """
-    entries = {}
+    entries: dict[str, Entry] = {}
     try:
-        with open(path, "rb") as lines:
+        with open(to_path(path, "the path of a journal"), "rb") as lines:
             for line in lines:
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(ValueError, RecursionError):
                     entry = json.loads(line)
-                    if isinstance(entry, dict) and isinstance(entry.get("track"), str):
+                    if _is_entry(entry):
                         entries[entry["track"]] = entry
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise OutputError(f"cannot read the journal: {error.strerror}: {path}") from error
+        raise OutputError(f"cannot read the journal {path}: {reason(error)}") from error
     return entries
 
 
-class Journal:
-    """A journal that entries can be added to, by one run at a time (where the system has flock); a context manager.
+def _is_entry(value: object) -> TypeGuard[Entry]:
+    """Whether a JSON value is an entry. One of a finished track needs the facts that decide if it is still valid."""
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in ("track", "status")):
+        return False
+    outputs = value.get("outputs") or {}
+    if not isinstance(outputs, dict) or not all(_is_output(output) for output in outputs.values()):
+        return False
+    facts = isinstance(value.get("input"), dict) and "model" in value and "options" in value
+    return value["status"] != "done" or facts
 
-    Raises OutputError where another run holds it, or it cannot be written.
+
+def _is_output(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("file"), str)
+
+
+class Journal:
+    """A journal that one run at a time adds entries to. Use it as a context manager.
+
+    On systems without `flock`, a second run is not noticed.
+
+    Parameters
+    ----------
+    path : path
+        The file is made if it is missing, and its folders.
+
+    Attributes
+    ----------
+    path : Path
+
+    Raises
+    ------
+    OutputError
+        If another run uses the journal, or it cannot be written.
+    ArgumentError
+        If `path` is not a path.
     """
 
-    def __init__(self, path):
-        self.path = Path(path)
+    def __init__(self, path: AnyPath) -> None:
+        self.path = to_path(path, "the path of a journal")
         with self._naming():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b", buffering=0)
@@ -68,36 +138,48 @@ class Journal:
                 self._file.close()
                 raise
 
-    def _end_torn_line(self):
+    def _end_torn_line(self) -> None:
         if self._file.seek(0, os.SEEK_END):
             self._file.seek(-1, os.SEEK_END)
             if self._file.read(1) != b"\n":
                 self._file.write(b"\n")
 
-    def append(self, entry):
-        """Add an entry, a dict with a `track`; it is on the disk when this returns."""
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add an entry. It is on the disk when this method returns.
+
+        Parameters
+        ----------
+        entry : dict
+            JSON with a "track".
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
         line = json.dumps(entry).encode() + b"\n"
         with self._naming():
             if self._file.write(line) != len(line):
-                raise OutputError(f"cannot write, the disk may be full: {self.path}")
+                raise OutputError(f"cannot write {self.path}: the disk may be full")
             os.fsync(self._file.fileno())
 
     @contextlib.contextmanager
-    def _naming(self):
+    def _naming(self) -> Iterator[None]:
+        """Add the name of the file to errors."""
         try:
             yield
         except OSError as error:
-            raise OutputError(f"cannot write: {error.strerror}: {self.path}") from error
+            raise OutputError(f"cannot write {self.path}: {reason(error)}") from error
 
-    def __enter__(self):
+    def __enter__(self) -> "Journal":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self._file.close()
 
 
-def _lock(file, path):
-    """Keep other runs off as long as the file is open, whatever ends this process."""
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Keep other runs from the file until it is closed or this process ends in any way."""
     try:
         import fcntl
     except ImportError:  # not a POSIX system

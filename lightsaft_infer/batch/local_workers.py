@@ -1,4 +1,4 @@
-"""Worker processes under a small supervision: the death of one costs nothing but what it was doing."""
+"""Worker processes on this machine. If one dies, only the task that it was working on is started again."""
 
 import collections
 import contextlib
@@ -9,71 +9,109 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from multiprocessing.connection import Connection
+from typing import Generic, TypeVar
+
+from ..checks import whole_number
 
 ATTEMPTS = 2
-PATIENCE = 30  # seconds that a worker has to remove its half files
+PATIENCE = 30  # seconds in which a worker must remove its temporary files
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
 class WorkerLost:
-    """In place of a result: the processes that worked on it ended. `reason` tells of the last one."""
+    """Takes the place of a result if all processes that worked on a task have died.
+
+    Attributes
+    ----------
+    reason : str
+        The end of the last one, such as "signal 9".
+    """
 
     reason: str
 
 
-def run_in_workers(function, tasks, *, workers):
-    """Call a function for every task in worker processes; yield (task, result) as results come.
+@dataclasses.dataclass(frozen=True)
+class _Job(Generic[Task]):
+    """A task, and the number of the attempt to do it, from 1."""
+
+    task: Task
+    attempt: int
+
+
+def run_in_workers(
+    function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int
+) -> Generator[tuple[Task, Result | WorkerLost], None, None]:
+    """Call a function for each task in worker processes.
+
+    If a worker dies before it has a result, a new worker takes its place and the task is tried once more. If that
+    fails too, the result is a WorkerLost. Close the generator to end all workers. They remove their temporary files
+    first. Workers also end when this process ends, in any way.
 
     Parameters
     ----------
-    function : callable of a module, so that it can be sent to another process; it does not raise
-    tasks : iterable of what can be pickled; the next one is taken when a worker is free for it
-    workers : number of processes; they are started as they are needed
+    function : callable
+        Defined in a module, so that it can be sent to another process. It must not raise an error.
+    tasks : iterable
+        Tasks that can be pickled. The next one is taken when a worker is free.
+    workers : int
+        Largest number of processes. Each is started when it is needed.
 
-    A task whose worker ends before it has a result, killed for instance, is tried once more; then its result is
-    WorkerLost. A new worker takes the place of the old one. Close the generator to end all workers: they remove half
-    files first. Workers end, too, when this process does, in whatever way.
+    Yields
+    ------
+    tuple of (task, result or WorkerLost)
+        In the order in which results arrive.
+
+    Raises
+    ------
+    ArgumentError
+        If `workers` is not a whole number of 1 or more.
     """
-    tasks = ((task, 1) for task in tasks)
-    lost, idle, busy = collections.deque(), [], {}
-    results = []
+    workers = whole_number(workers, "workers")
+    jobs = (_Job(task, 1) for task in tasks)
+    lost: collections.deque[_Job[Task]] = collections.deque()
+    idle: list[_Worker[Task, Result]] = []
+    busy: dict[object, _Worker[Task, Result]] = {}  # by their pipes
+    results: list[tuple[Task, Result | WorkerLost]] = []
     try:
         while True:
-            while len(busy) < workers and (job := lost.popleft() if lost else next(tasks, None)):
+            while len(busy) < workers and (job := lost.popleft() if lost else next(jobs, None)):
                 worker = idle.pop() if idle else _Worker(function)
                 busy[worker.pipe] = worker
-                worker.give(*job)
+                worker.give(job)
             yield from results
             if not busy:
                 return
             results = []
-            for pipe in multiprocessing.connection.wait(list(busy)):
+            for pipe in multiprocessing.connection.wait([worker.pipe for worker in busy.values()]):
                 worker = busy.pop(pipe)
                 try:
-                    results.append((worker.task, pipe.recv()))
+                    results.append((worker.job.task, worker.pipe.recv()))
                     idle.append(worker)
                 except (EOFError, OSError):
                     reason = worker.end()
-                    if worker.attempt < ATTEMPTS:
-                        lost.append((worker.task, worker.attempt + 1))
+                    if worker.job.attempt < ATTEMPTS:
+                        lost.append(_Job(worker.job.task, worker.job.attempt + 1))
                     else:
-                        results.append((worker.task, WorkerLost(reason)))
+                        results.append((worker.job.task, WorkerLost(reason)))
     finally:
-        _end_all(idle, busy.values())
+        for worker in busy.values():
+            worker.process.terminate()
+        for worker in (*idle, *busy.values()):
+            worker.end()
 
 
-def _end_all(idle, busy):
-    for worker in busy:
-        worker.process.terminate()
-    for worker in (*idle, *busy):
-        worker.end()
+class _Worker(Generic[Task, Result]):
+    """A process, and this process's end of the pipe to it."""
 
+    job: _Job[Task]
 
-class _Worker:
-    """A process and our end of the pipe to it."""
-
-    def __init__(self, function):
-        # Not forked: threads of this process, such as ONNX Runtime's, do not survive that.
+    def __init__(self, function: Callable[[Task], Result]) -> None:
+        # Not forked: threads of this process, such as those of ONNX Runtime, do not exist after a fork.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, function), daemon=True)
@@ -81,25 +119,26 @@ class _Worker:
             self.process.start()
         theirs.close()
 
-    def give(self, task, attempt):
-        self.task, self.attempt = task, attempt
-        with contextlib.suppress(OSError):  # it has ended: its pipe will say so
-            self.pipe.send(task)
+    def give(self, job: _Job[Task]) -> None:
+        self.job = job
+        with contextlib.suppress(OSError):  # if it has ended, reading from its pipe reports that
+            self.pipe.send(job.task)
 
-    def end(self):
-        """Let the process end, which it does when its pipe does. Returns how it ended."""
+    def end(self) -> str:
+        """Close the pipe, which ends the process, and wait for that. Returns how it ended."""
         self.pipe.close()
         self.process.join(PATIENCE)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        code = self.process.exitcode
+        code = self.process.exitcode or 0
         return f"signal {-code}" if code < 0 else f"status {code}"
 
 
 @contextlib.contextmanager
-def _interrupts_held():
-    """A process started meanwhile has interrupts blocked: Ctrl-C reaches all processes, and is for this one."""
+def _interrupts_held() -> Iterator[None]:
+    """Block interrupts in processes that are started in the context: Ctrl-C reaches all processes, and this process
+    handles it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -110,7 +149,7 @@ def _interrupts_held():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe, function):
+def _work(pipe: Connection, function: Callable[[Task], Result]) -> None:
     """The main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
@@ -121,16 +160,22 @@ def _work(pipe, function):
             pipe.send(function(task))
 
 
-def _leave(*_):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one is not to disturb the tidying up
+def _leave(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the removal of files
     sys.exit(143)
 
 
-def follow_parent():
-    """Have this process, a worker's, terminated when the one that started it has ended, however it did."""
+def follow_parent() -> None:
+    """Terminate this process when the process that started it has ended, in any way.
 
-    def follow():
-        multiprocessing.parent_process().join()
+    A thread waits for that end. Nothing happens in a process that multiprocessing has not started.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def follow() -> None:
+        parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=follow, daemon=True).start()

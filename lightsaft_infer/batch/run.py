@@ -1,57 +1,113 @@
-"""A whole catalogue: what is to be done, and the doing of it with a journal."""
+"""A batch of tracks: the plan of the work, and the work itself, recorded in a journal."""
 
 import contextlib
 import dataclasses
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import Any
 
-from ..errors import LightSAFTError
+from ..checks import AnyPath, whole_number
+from ..errors import ArgumentError, reason
+from ..manifest import Manifest
 from .discover import stem_folders
-from .journal import journal_path, read_journal
+from .journal import Entry, Journal, journal_path, read_journal
 from .local_workers import WorkerLost
 from .storage import absolute, below, file_state
-from .task import Track, again_entry, failed_entry, file_digest, remove_parts, separate_track
+from .task import OPTIONS, Track, again_entry, failed_entry, file_digest, remove_parts, separate_track
+
+Engine = Callable[[Callable[..., Entry], Iterable[Track]], Generator[tuple[Track, Entry | WorkerLost], None, None]]
+"""A function that calls `separate_track`, its first argument, for tracks (see `run_batch`)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Planned:
-    """A track, why it is to be done (None: it is not), and whether its stems are there from an earlier run."""
+    """The plan for one track.
+
+    Attributes
+    ----------
+    track : Track
+    reason : str or None
+        Why it will be separated. None if it will not.
+    finished : bool
+        Whether an earlier run has separated it.
+    """
 
     track: Track
     reason: str | None
     finished: bool
 
 
-def plan_batch(tracks, in_dir, out_dir, manifest, *, options, threads=1, check_digests=False, journal=None):
-    """What a run would do, list of Planned, by the tracks as they are and the journal; nothing is written.
+def plan_batch(
+    tracks: Iterable[str],
+    in_dir: AnyPath,
+    out_dir: AnyPath,
+    manifest: Manifest,
+    *,
+    options: dict[str, Any],
+    threads: int = 1,
+    check_digests: bool = False,
+    journal: AnyPath | None = None,
+) -> list[Planned]:
+    """Plan a run by the state of the tracks and the journal. Nothing is written.
+
+    A track is skipped only if its last entry in the journal has the status "done", this model and these options, its
+    file has not changed, and all its stems exist with their sizes.
 
     Parameters
     ----------
-    tracks : paths below `in_dir` (see `find_tracks`)
-    in_dir, out_dir : folder of the tracks and of their stems, `out_dir`/<track>/<target>.<format>; paths or URLs
-    manifest : Manifest of the model
-    options : see `Track`
-    threads : of the network, for each track
-    check_digests : let the digest of a track decide too whether it has changed, beside its size and time
-    journal : path of the journal (default: in `out_dir`, which then is no URL)
+    tracks : iterable of str
+        Paths below `in_dir` (see `find_tracks`).
+    in_dir, out_dir : path or URL
+        The folders of the tracks and of the stems, which are ``out_dir/<track>/<target>.<format>``.
+    manifest : Manifest
+        Of the model.
+    options : dict
+        See `Track`.
+    threads : int, optional
+        Threads of the network for each track.
+    check_digests : bool, optional
+        Compare the digests of the tracks too, not only sizes and times.
+    journal : path, optional
+        Default: in `out_dir`, which then must not be a URL.
 
-    A track is skipped only where the journal's last word on it is done, with this model and these options, its file has
-    not changed, and all of its stems are there with their sizes.
+    Returns
+    -------
+    list of Planned
 
-    Raises OutputError for a journal that cannot be read, or for a URL without one.
+    Raises
+    ------
+    OutputError
+        If the journal cannot be read, or would be at a URL.
+    ArgumentError
+        If an option is missing, or another argument is wrong.
     """
+    missing = [name for name in OPTIONS if name not in options] if isinstance(options, Mapping) else OPTIONS
+    if missing:
+        raise ArgumentError(f"expected options with {', '.join(missing)}, got {options!r}")
+    if not isinstance(manifest, Manifest):
+        raise ArgumentError(f"expected a Manifest, got {manifest!r}")
+    threads = whole_number(threads, "threads")
     entries = read_journal(journal_path(out_dir, journal))
-    in_dir, out_dir = absolute(in_dir), absolute(out_dir)
-    common = {"out": out_dir, "model": str(manifest.path.absolute()), "model_sha256": manifest.onnx.sha256}
+    source, out = absolute(in_dir), absolute(out_dir)
     planned = []
     for name, folder in stem_folders(tracks, entries).items():
-        track = Track(name, source=below(in_dir, name), folder=folder, threads=threads, options=options, **common)
+        track = Track(
+            track=name,
+            source=below(source, name),
+            folder=folder,
+            out=out,
+            model=str(manifest.path.absolute()),
+            model_sha256=manifest.onnx.sha256,
+            threads=threads,
+            options=options,
+        )
         entry = entries.get(name, {})
-        reason = reason_to_process(track, entry, check_digests=check_digests)
-        planned.append(Planned(track, reason, entry.get("status") == "done"))
+        why = reason_to_process(track, entry, check_digests=check_digests)
+        planned.append(Planned(track, why, entry.get("status") == "done"))
     return planned
 
 
-def reason_to_process(track, entry, *, check_digests=False):
-    """Why a track is to be done, or None, by its last entry in the journal ({}: none)."""
+def reason_to_process(track: Track, entry: Entry, *, check_digests: bool = False) -> str | None:
+    """Return why a track will be separated, None if it will not, by its last entry in the journal ({} if none)."""
     if entry.get("status") != "done":
         reasons = {None: "new", "failed": "failed before", "again": "not finished"}
         return reasons.get(entry.get("status"), "not finished")
@@ -59,64 +115,79 @@ def reason_to_process(track, entry, *, check_digests=False):
         return "the model changed"
     if entry["options"] != track.options:
         return "the options changed"
-    return _changed_input(track, entry["input"], check_digests) or _changed_output(track, entry["outputs"])
+    return _changed_input(track, entry["input"], check_digests) or _changed_output(track, entry.get("outputs") or {})
 
 
-def _changed_input(track, known, check_digests):
+def _changed_input(track: Track, known: Mapping[str, Any], check_digests: bool) -> str | None:
     try:
         state = file_state(track.source)
-        if state.bytes != known["bytes"]:
+        if state.bytes != known.get("bytes"):
             return "its size changed"
-        if state.mtime_ns != known["mtime_ns"]:
+        if state.mtime_ns != known.get("mtime_ns"):
             return "its time changed"
-        if check_digests and file_digest(track.source) != known["sha256"]:
+        if check_digests and file_digest(track.source) != known.get("sha256"):
             return "its digest changed"
     except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+        return f"it cannot be read: {reason(error)}"
     return None
 
 
-def _changed_output(track, known):
+def _changed_output(track: Track, known: Mapping[str, Mapping[str, Any]]) -> str | None:
     for name, path in track.outputs.items():
         try:
-            if file_state(below(track.out, path)).bytes != known[name]["bytes"]:
+            if file_state(below(track.out, path)).bytes != known.get(name, {}).get("bytes"):
                 return f"{path} has another size"
         except OSError:
             return f"{path} is missing"
     return None
 
 
-def run_batch(planned, journal, engine):
-    """Do what is planned; yield the journal's entries, done or failed, as tracks are finished and journaled.
+def run_batch(planned: Iterable[Planned], journal: Journal, engine: Engine) -> Generator[Entry, None, None]:
+    """Carry out a plan.
 
     Parameters
     ----------
-    planned : list of Planned; those without a reason are passed over
-    journal : Journal of the output folder
-    engine : callable(function, tracks) that yields (track, function(track) or WorkerLost) in any order, and takes a
-        track from the iterable no sooner than it can start it, such as `run_in_workers` with its workers given
+    planned : iterable of Planned
+        Tracks without a reason are skipped.
+    journal : Journal
+        Of the output folder.
+    engine : callable
+        ``engine(function, tracks)`` calls the function for each track, and yields pairs of the track and the result, or
+        WorkerLost, in any order. It takes the next track only when it can start it. `run_in_workers` with its `workers`
+        bound is such an engine.
 
-    Raises OutputError where the journal cannot be written.
+    Yields
+    ------
+    dict
+        The entry of a track, with the status "done" or "failed", when it is in the journal.
+
+    Raises
+    ------
+    OutputError
+        If the journal cannot be written.
     """
-    under_way = {}
+    under_way: dict[str, Track] = {}
     try:
         with contextlib.closing(engine(separate_track, _announced(planned, journal, under_way))) as results:
-            for track, entry in results:
-                if isinstance(entry, WorkerLost):
+            for track, result in results:
+                if isinstance(result, WorkerLost):
                     remove_parts(track)
-                    reason = f"the process that separated it ended twice ({entry.reason})"
-                    entry = failed_entry(track, f"{reason}: {track.source}")
+                    end = f"the process that separated it ended twice ({result.reason})"
+                    entry = failed_entry(track, f"{end}: {track.source}")
+                else:
+                    entry = result
                 journal.append(entry)
                 del under_way[track.track]
                 yield entry
     finally:
-        # A process that is ended while it makes a file may not know of it yet.
+        # A process that is ended while it creates a file may not remove that file.
         for track in under_way.values():
             remove_parts(track)
 
 
-def _announced(planned, journal, under_way):
-    """Yield the tracks to do, noted as under way; of those whose stems are to be replaced the journal is told first."""
+def _announced(planned: Iterable[Planned], journal: Journal, under_way: dict[str, Track]) -> Iterator[Track]:
+    """Yield the tracks to separate, and note them in `under_way`. If finished stems will be replaced, an entry in the
+    journal says so first."""
     for item in planned:
         if item.reason is not None:
             if item.finished:
@@ -125,13 +196,29 @@ def _announced(planned, journal, under_way):
             yield item.track
 
 
-def check_cores(workers, threads, cores):
-    """The number of workers, by default as many as there are cores for.
+def check_cores(workers: int | None, threads: int, cores: int) -> int:
+    """Return the number of workers.
 
-    Raises LightSAFTError where workers and threads need more than the cores given.
+    Parameters
+    ----------
+    workers : int or None
+        None: as many as there are cores for.
+    threads : int
+        Threads of each worker.
+    cores : int
+        Cores that all workers may use together.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ArgumentError
+        If the workers need more than the given cores, or a number is less than 1.
     """
-    if workers is None:
-        workers = max(1, cores // threads)
+    threads, cores = whole_number(threads, "threads"), whole_number(cores, "cores")
+    workers = max(1, cores // threads) if workers is None else whole_number(workers, "workers")
     if workers * threads > cores:
-        raise LightSAFTError(f"expected {cores} cores to be enough, got {workers} workers of {threads} threads each")
+        raise ArgumentError(f"expected {cores} cores to be enough, got {workers} workers of {threads} threads each")
     return workers

@@ -1,29 +1,44 @@
-"""A track on shared storage that is no file system of this machine: copied here, separated, its stems copied back."""
+"""Tracks on shared storage: copied to this machine, separated, and the stems copied back."""
 
 import contextlib
 import dataclasses
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ..errors import AudioError, OutputError
+from ..checks import AnyPath
+from ..errors import AudioError, OutputError, reason
+from .journal import Entry
 from .storage import below, download, is_url, remove_parts_of, upload
+from .task import Track
 
 
-def separate_staged(track, separate_local, *, scratch=None):
+def separate_staged(track: Track, separate_local: Callable[[Track], Entry], *, scratch: AnyPath | None = None) -> Entry:
     """Separate a track whose `source`, `out` or both are URLs.
 
     Parameters
     ----------
     track : Track
-    separate_local : callable(track) that separates a track of paths and returns what it did, see `separate_track`
-    scratch : folder for temporary files, which hold one track and its stems (default: the system's)
+    separate_local : callable
+        Separates a track of paths and returns the facts for its entry in the journal.
+    scratch : path, optional
+        The folder for temporary files: one track and its stems. Default: the system's.
 
-    Returns what `separate_local` did, with the track's state on its storage.
+    Returns
+    -------
+    dict
+        The result of `separate_local`, with the size and time that the track has on its storage.
 
-    Raises AudioError or OutputError, which name the URL, and what `separate_local` raises.
+    Raises
+    ------
+    AudioError, OutputError
+        If the track cannot be read or the stems cannot be written. The errors name URLs. Other errors are those of
+        `separate_local`.
     """
     with tempfile.TemporaryDirectory(prefix="lightsaft-", dir=scratch) as folder:
-        local, state = track, {}
+        local = track
+        state: dict[str, Any] = {}
         if is_url(track.source):
             source = Path(folder, f"source{PurePosixPath(track.track).suffix}")
             with _naming(AudioError, "read"):
@@ -45,8 +60,9 @@ def separate_staged(track, separate_local, *, scratch=None):
 
 
 @contextlib.contextmanager
-def _naming(kind, what):
+def _naming(kind: type[AudioError | OutputError], action: str) -> Iterator[None]:
+    """Raise errors of the storage as errors of this package."""
     try:
         yield
     except OSError as error:
-        raise kind(f"cannot {what}: {error.strerror}: {error.filename}") from error
+        raise kind(f"cannot {action} {error.filename}: {reason(error)}") from error

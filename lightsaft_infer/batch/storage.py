@@ -1,7 +1,7 @@
-"""Where tracks and stems are: paths, or URLs of shared storage (file://, s3://, gs://, sftp://, ...) through fsspec.
+"""The places of tracks and stems: paths, or URLs of shared storage (file://, s3://, gs://, sftp://, ...) by fsspec.
 
-A URL is `protocol://path` as fsspec has it: nothing in it is percent-encoded. The only module that imports fsspec; for
-paths it is not imported. What fsspec raises comes as OSError whose `strerror` says what and `filename` where.
+A URL is `protocol://path` as fsspec takes it, without percent-encoding. Only this module imports fsspec, and only for
+URLs. Errors of fsspec are raised as OSError with the reason in `strerror` and the place in `filename`.
 """
 
 import contextlib
@@ -9,67 +9,81 @@ import datetime
 import errno
 import fnmatch
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from ..audio import PARTS, part_name
+from ..checks import AnyPath, to_path
 from ..errors import ClusterError
 
-# Here a file appears whole when all of it has been put, and a rename would be a copy.
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+# On these a file appears when all of it is stored, and a rename would copy it.
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"}
 
 
 class FileState(NamedTuple):
-    """Size in bytes and time of the last change in nanoseconds, None where the storage does not tell it."""
+    """The size of a file in bytes, and the time of its last change in nanoseconds, None if the storage has no time."""
 
     bytes: int
     mtime_ns: int | None
 
 
-def is_url(place):
-    """Whether a place is a URL, not a path."""
-    return "://" in str(place)
+def is_url(place: AnyPath) -> bool:
+    """Return whether a place is a URL, not a path.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither.
+    """
+    return "://" in str(to_path(place, "a path or URL") if not isinstance(place, str) else place)
 
 
-def absolute(place):
-    """A place as text that means the same in another process: a URL without "/" at its end or an absolute path."""
-    return str(place).rstrip("/") if is_url(place) else str(Path(place).absolute())
+def absolute(place: AnyPath) -> str:
+    """Return a place as text for other processes: a URL without "/" at its end, or an absolute path."""
+    return str(place).rstrip("/") if is_url(place) else str(to_path(place, "a path or URL").absolute())
 
 
-def below(place, name):
-    """The place of a file, by the place of a folder and the path below it with "/"."""
+def below(place: AnyPath, name: str) -> str:
+    """Return the place of a file in a folder. `name` is the path below the folder, with "/"."""
     return f"{place}/{name}" if is_url(place) else str(Path(place, name))
 
 
-def local_place(place):
-    """The path of a place that this machine's file system has, None for any other."""
+def local_place(place: AnyPath) -> Path | None:
+    """Return the path of a place in this machine's file system, None if the place is elsewhere."""
     if not is_url(place):
         return Path(place)
     return Path(str(place).partition("://")[2]) if str(place).startswith(("file://", "local://")) else None
 
 
-def file_state(place):
-    """FileState of a file. Raises OSError."""
+def file_state(place: AnyPath) -> FileState:
+    """Return the size and time of a file. Raises OSError if it cannot be read."""
     if not is_url(place):
         state = os.stat(place)
         return FileState(state.st_size, state.st_mtime_ns)
-    with _opened(place) as (filesystem, path):
+    with _opened(str(place)) as (filesystem, path):
         return _state(filesystem.info(path))
 
 
 @contextlib.contextmanager
-def opened(place):
-    """A file opened for reading, binary. Raises OSError."""
+def opened(place: AnyPath) -> Iterator[BinaryIO]:
+    """Open a file for reading, in binary form. Raises OSError if it cannot be read."""
     if not is_url(place):
         with open(place, "rb") as file:
             yield file
         return
-    with _opened(place) as (filesystem, path), filesystem.open(path, "rb") as file:
-        yield file
+    with _opened(str(place)) as (filesystem, path), filesystem.open(path, "rb") as remote:
+        yield remote
 
 
-def list_files(url):
-    """{path below the URL: FileState} of all files below it; empty where there is nothing. Raises OSError."""
+def list_files(url: str) -> dict[str, FileState]:
+    """Return the state of all files below a URL, by their path below it. It is empty if there are none.
+
+    Raises OSError if the storage cannot be read.
+    """
     with _opened(url) as (filesystem, root):
         filesystem.invalidate_cache()
         root = root.rstrip("/")
@@ -77,8 +91,8 @@ def list_files(url):
         return {path[len(root) + 1 :]: _state(info) for path, info in found.items() if path != root}
 
 
-def download(url, path):
-    """Copy a file to a path. Returns its FileState from before the first byte was read. Raises OSError."""
+def download(url: str, path: Path) -> FileState:
+    """Copy a file to a path. Returns its state before the copy. Raises OSError if it cannot be copied."""
     with _opened(url) as (filesystem, source):
         filesystem.invalidate_cache()
         state = _state(filesystem.info(source))
@@ -87,12 +101,21 @@ def download(url, path):
     return state
 
 
-def upload(files):
-    """Copy files, {path: URL}, replacing what is there; none has its name before all are there.
+def upload(files: Mapping[Path, str]) -> None:
+    """Copy files to URLs. Existing files are replaced.
 
-    On an object store, where a file appears when all of it has been put, each is put under its name.
+    All files are stored under temporary names, then all are renamed. On an object store each file is stored under its
+    own name, as it appears there when all of it is stored.
 
-    Raises OSError; what was put under temporary names is then removed.
+    Parameters
+    ----------
+    files : dict of Path to str
+        The URL of each file.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be copied. The files with temporary names are then removed.
     """
     parts = {}
     try:
@@ -115,8 +138,8 @@ def upload(files):
         raise
 
 
-def remove_parts_of(folder):
-    """Remove what a run that was killed has left in a folder, a URL, under temporary names."""
+def remove_parts_of(folder: str) -> None:
+    """Remove the files with temporary names that a killed run has left in a folder, a URL."""
     with contextlib.suppress(OSError), _opened(folder) as (filesystem, root):
         filesystem.invalidate_cache()
         for path in filesystem.ls(root, detail=False):
@@ -124,18 +147,19 @@ def remove_parts_of(folder):
                 filesystem.rm_file(path)
 
 
-def _part_of(url):
+def _part_of(url: str) -> str:
+    """Return the URL that a file is first stored at."""
     if url.partition("://")[0] in OBJECT_STORES:
         return url
     return f"{url.rpartition('/')[0]}/{part_name()}"
 
 
 @contextlib.contextmanager
-def _opened(url):
-    """The file system and the path that a URL stands for.
+def _opened(url: str) -> "Iterator[tuple[AbstractFileSystem, str]]":
+    """The file system of a URL, and the path in it.
 
-    Raises ClusterError where fsspec, or what it needs for the protocol, is missing; and what is raised in the block
-    as OSError.
+    Raises ClusterError if fsspec, or a package that it needs for the protocol, is missing. Errors within the context
+    are raised as OSError.
     """
     try:
         from fsspec.core import url_to_fs
@@ -144,22 +168,23 @@ def _opened(url):
     try:
         pair = url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise ClusterError(f"expected a URL that fsspec can open here: {error}: {url}") from error
+        raise ClusterError(f"expected a URL that fsspec can open on this machine ({error}): {url}") from error
     try:
         yield pair
     except FileNotFoundError as error:
         raise FileNotFoundError(errno.ENOENT, "No such file", url) from error
-    except Exception as error:  # each kind of storage has errors of its own
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        raise OSError(getattr(error, "errno", None) or errno.EIO, reason, url) from error
+    except Exception as error:  # each kind of storage has its own errors
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise OSError(getattr(error, "errno", None) or errno.EIO, why, url) from error
 
 
-def _check_size(place, got, expected):
+def _check_size(place: AnyPath, got: int, expected: int) -> None:
     if got != expected:
         raise OSError(errno.EIO, f"expected {expected} bytes, got {got}", str(place))
 
 
-def _state(info):
+def _state(info: Mapping[str, Any]) -> FileState:
+    """Return the state of a file by fsspec's description of it. Kinds of storage have different names for the time."""
     time = next((info[name] for name in ("mtime", "LastModified", "last_modified", "updated") if info.get(name)), None)
     if isinstance(time, str):
         time = datetime.datetime.fromisoformat(time.replace("Z", "+00:00"))

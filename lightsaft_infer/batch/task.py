@@ -1,5 +1,4 @@
-"""One track of a batch: what is to be done, and the function that does it, here, in another process or on another
-machine."""
+"""One track of a batch, and the function that separates it, in this process, another process or on another machine."""
 
 import contextlib
 import dataclasses
@@ -8,21 +7,45 @@ import functools
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..audio import PARTS
+from ..checks import AnyPath
+from ..errors import AudioError, reason
+from .journal import Entry
 from .storage import below, is_url, opened, remove_parts_of
+
+if TYPE_CHECKING:
+    from ..separator import Separator
+
+OPTIONS = ("targets", "residual", "consistency", "format", "subtype", "clip")
 
 
 @dataclasses.dataclass(frozen=True)
 class Track:
-    """A track to separate, in plain values.
+    """A track to separate, in plain values that can be sent to another process.
 
-    `track` is its path below the batch's input folder and `folder` that of its stems below the output folder, both with
-    "/"; `source` and `out` are the paths or URLs of the track and of the output folder, `model` the manifest's path.
-    `options` are targets (list), residual (name or None), consistency, format (suffix), subtype and clip, as
-    `separate_file` knows them.
+    Attributes
+    ----------
+    track : str
+        Its path below the input folder of the batch, with "/".
+    source : str
+        Its path or URL.
+    folder : str
+        The folder of its stems below the output folder, with "/".
+    out : str
+        Path or URL of the output folder.
+    model : str
+        Path of the manifest.
+    model_sha256 : str
+        SHA-256 of the model's ONNX file.
+    threads : int
+        Threads of the network.
+    options : dict
+        "targets" (list of str), "residual" (str or None), "consistency" (bool), "format" (a suffix without the dot),
+        "subtype" and "clip", with the meaning that they have in `separate_file`.
     """
 
     track: str
@@ -35,47 +58,56 @@ class Track:
     options: dict[str, Any]
 
     @property
-    def outputs(self):
-        """{target: path below the output folder} of its files."""
+    def outputs(self) -> dict[str, str]:
+        """The path of each stem's file below the output folder, by target."""
         names = [*self.options["targets"], *filter(None, [self.options["residual"]])]
         return {name: f"{self.folder}/{name}.{self.options['format']}" for name in names}
 
 
-def separate_track(track, *, scratch=None):
-    """Separate a track, replacing its stems, and return its entry for the journal, a dict for JSON.
+def separate_track(track: Track, *, scratch: AnyPath | None = None) -> Entry:
+    """Separate a track. Existing stems are replaced.
 
-    The entry has status "done" or "failed"; this function raises no Exception. The model is loaded once in a process.
-    `scratch` is the folder for copies of what is at a URL (default: the system's).
+    A process loads the model once, for all tracks.
+
+    Parameters
+    ----------
+    track : Track
+    scratch : path, optional
+        The folder for copies of files at URLs. Default: the system's folder for temporary files.
+
+    Returns
+    -------
+    dict
+        The entry for the journal. The status is "done" or "failed": no Exception is raised.
     """
     start = time.perf_counter()
     try:
-        separate_local = functools.partial(
-            _separate_local, separator=_separator(track.model, track.model_sha256, track.threads)
-        )
+        separator = _separator(track.model, track.model_sha256, track.threads)
+        separate_local = functools.partial(_separate_local, separator=separator)
         if is_url(track.source) or is_url(track.out):
             from .staging import separate_staged
 
             done = separate_staged(track, separate_local, scratch=scratch)
         else:
             done = separate_local(track)
-    except Exception as error:  # whatever it is, it must not cost the other tracks of a long run
+    except Exception as error:  # no error must stop the other tracks of a long run
         return failed_entry(track, _text(error, track))
     wall = time.perf_counter() - start
     return _entry(track, "done") | done | {"wall_seconds": wall, "rtf": wall / done["seconds"], "finished": _now()}
 
 
-def failed_entry(track, text):
-    """The journal's entry of a track that failed with an error."""
+def failed_entry(track: Track, text: str) -> Entry:
+    """Return the entry of a track that failed with an error."""
     return _entry(track, "failed") | {"error": text, "finished": _now()}
 
 
-def again_entry(track, reason):
-    """The journal's entry of a finished track whose stems are about to be replaced."""
-    return _entry(track, "again") | {"reason": reason, "finished": _now()}
+def again_entry(track: Track, why: str) -> Entry:
+    """Return the entry of a finished track whose stems will be replaced."""
+    return _entry(track, "again") | {"reason": why, "finished": _now()}
 
 
-def remove_parts(track):
-    """Remove what a run that was killed has left of the track's stems."""
+def remove_parts(track: Track) -> None:
+    """Remove the files with temporary names that a killed run has left beside the track's stems."""
     if is_url(track.out):
         remove_parts_of(below(track.out, track.folder))
         return
@@ -83,8 +115,8 @@ def remove_parts(track):
         part.unlink(missing_ok=True)
 
 
-def file_digest(path):
-    """SHA-256 of a file, a path or URL, in hexadecimal digits."""
+def file_digest(path: AnyPath) -> str:
+    """Return the SHA-256 of a file, at a path or URL, in hexadecimal digits. Raises OSError if it cannot be read."""
     digest = hashlib.sha256()
     with opened(path) as file:
         while block := file.read(2**20):
@@ -93,8 +125,8 @@ def file_digest(path):
 
 
 @functools.lru_cache(maxsize=1)
-def _separator(model, sha256, threads):
-    """The digest tells models apart that one path had in the life of a process."""
+def _separator(model: str, sha256: str, threads: int) -> "Separator":
+    """Load a model. The digest is an argument because the file at the path may change while the process runs."""
     from ..errors import ModelError
     from ..separator import Separator
 
@@ -104,13 +136,15 @@ def _separator(model, sha256, threads):
     return separator
 
 
-def _separate_local(track, separator):
+def _separate_local(track: Track, separator: "Separator") -> Entry:
+    """Separate a track of paths. Returns the facts for its entry."""
     from ..separate_file import separate_file
 
     remove_parts(track)
-    # Taken before the samples are: a file that changes meanwhile is a changed file to the next run.
-    state = os.stat(track.source)
-    digest = file_digest(track.source)
+    # Before the samples are read: if the file changes during the separation, the next run sees a changed file.
+    with _reading(track.source):
+        state = os.stat(track.source)
+        digest = file_digest(track.source)
     options = {name: value for name, value in track.options.items() if name not in ("targets", "format")}
     outputs = {name: Path(track.out, path) for name, path in track.outputs.items()}
     result = separate_file(separator, track.source, outputs, overwrite=True, **options)
@@ -127,21 +161,30 @@ def _separate_local(track, separator):
     }
 
 
-def _entry(track, status):
+@contextlib.contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise AudioError(f"cannot read {path}: {reason(error)}") from error
+
+
+def _entry(track: Track, status: str) -> Entry:
     return {"track": track.track, "status": status, "model": track.model_sha256, "options": track.options}
 
 
-def _text(error, track):
+def _text(error: Exception, track: Track) -> str:
+    """Return the message of an error, with the name of a file."""
     from ..errors import LightSAFTError
 
     if isinstance(error, LightSAFTError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename or track.source}"
+        return f"cannot read or write {error.filename or track.source}: {reason(error)}"
     with contextlib.suppress(Exception):
         return f"{type(error).__name__}: {error}: {track.source}"
     return f"{type(error).__name__}: {track.source}"
 
 
-def _now():
+def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -92,7 +92,7 @@ def _batch(args: argparse.Namespace) -> int:
 def _engine(args: argparse.Namespace, manifest: Manifest) -> Engine:
     """The function that separates the tracks: in processes of this machine, or on a cluster."""
     from ..batch import check_cores, run_in_workers, run_on_cluster
-    from ..network import available_cores
+    from ..cores import available_cores
 
     if args.cluster is None:
         workers = check_cores(args.workers, args.threads, args.cores or available_cores())

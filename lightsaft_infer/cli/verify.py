@@ -14,10 +14,10 @@ def add_verify(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) 
 
 def _verify(args: argparse.Namespace) -> int:
     from ..separator import Separator
-    from ..verify import agrees, selftest
+    from ..verify import selftest
 
     results = selftest(Separator.from_file(args.model, threads=args.threads))
-    for target, (expected, value) in results.items():
-        verdict = "ok" if agrees(expected, value) else "DIFFERS"
-        print(f"{target:12} expected RMS {expected:.6g}, got {value:.6g}  {verdict}")
-    return 0 if all(agrees(*pair) for pair in results.values()) else 1
+    for target, check in results.items():
+        verdict = "ok" if check.agrees else "DIFFERS"
+        print(f"{target:12} expected RMS {check.expected:.6g}, got {check.computed:.6g}  {verdict}")
+    return 0 if all(check.agrees for check in results.values()) else 1

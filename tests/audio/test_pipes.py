@@ -1,4 +1,4 @@
-"""AudioReader on pipes: every format that can be had out of one, at lengths that no header tells."""
+"""AudioReader on pipes: every format that a pipe can carry, with lengths that no header gives."""
 
 import os
 import struct
@@ -13,7 +13,7 @@ from lightsaft_infer import AudioError, AudioReader
 
 
 def read_piped(content, size=65536):
-    """What AudioReader makes of bytes that come out of a pipe."""
+    """Return the audio that AudioReader reads from bytes in a pipe."""
     reading, writing = os.pipe()
 
     def feed():
@@ -76,7 +76,7 @@ def test_flac_through_ffmpeg(tmp_path, subtype, known):
 
 def test_flac_without_ffmpeg(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(AudioError, match=r"from a pipe; ffmpeg, .* is not installed"):
+    with pytest.raises(AudioError, match=r"from a pipe; install ffmpeg to read m4a and other formats"):
         read_piped(encoded(tmp_path, container="FLAC", subtype="PCM_16"))
 
 
@@ -93,7 +93,7 @@ def wav_header(*form):
         (b"RIFF\0\0\0\0WAVEdata\0\0\0\0", "expected a fmt chunk"),
         (b"RIFF\0\0\0\0WAVEfmt \xff\xff\xff\xff", "got a chunk"),
         (wav_header(2, 2, 44100, 0, 1, 4), "got format 2 of 4 bits"),
-        (wav_header(1, 2, 44100, 0, 1, 16), "2 channels of 16 bits in 1 bytes"),
+        (wav_header(1, 2, 44100, 0, 1, 16), "2 channels of 16 bits in frames of 1 bytes"),
         (wav_header(1, 0, 44100, 0, 0, 16), "0 channels"),
         (wav_header(1, 6, 44100, 0, 12, 16), "expected 1 or 2 channels, got 6"),
         (wav_header(1, 2, 44100, 0, 4, 16), "got 0 samples"),

@@ -1,4 +1,4 @@
-"""Files in: every format, and a clear error that names the file for everything that is not right."""
+"""Input files: every format, and for every fault a clear error that names the file."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def read(path, size=65536):
 @pytest.mark.parametrize(("container", "subtype"), LOSSLESS)
 def test_lossless_formats(tmp_path, container, subtype, channels):
     audio = noise(channels, 10_001) * np.float32(0.9)
-    # No extension, or one that says nothing or the wrong thing: the content decides.
+    # No extension, an unknown one or a wrong one: the content decides.
     for name in ("sound", "sound.raw", "sound.mp3"):
         path = write(tmp_path / name, audio, 48000, container, subtype)
         got, sample_rate = read(path, size=4096)
@@ -87,7 +87,7 @@ def expect_error(path, message):
 
 
 def test_what_is_no_file(tmp_path):
-    expect_error(tmp_path / "missing.wav", "No such file")
+    expect_error(tmp_path / "missing.wav", "no such file")
     expect_error(tmp_path, "directory")
     (tmp_path / "empty.wav").touch()
     expect_error(tmp_path / "empty.wav", "empty file")
@@ -120,7 +120,7 @@ def test_truncated_files(tmp_path, container, subtype, kept):
     path = write(tmp_path / "cut", noise(2, 100_000) * np.float32(0.5), 48000, container, subtype)
     size = path.stat().st_size
     os.truncate(path, int(size * kept))
-    # CAF keeps its description behind the samples: half a file is no CAF at all.
+    # CAF has its description after the samples: half a file is not CAF.
     expect_error(path, "truncated|not a format that libsndfile reads|cannot decode")
 
 
@@ -143,7 +143,7 @@ def test_wav_of_unknown_length_from_a_pipe_is_whole(tmp_path):
 
 @pytest.mark.parametrize("kept", [1, 0.5])
 def test_mp3_without_a_header_that_tells_its_length(tmp_path, kept):
-    """Noise that follows on silence: the first frame's bit rate says nothing of the others'."""
+    """Noise after silence: the bit rate of the first frame does not give that of the others."""
     audio = noise(2, 200_000) * np.float32(0.5)
     audio[:, :50_000] = 0
     path = tmp_path / "vbr.mp3"
@@ -155,7 +155,7 @@ def test_mp3_without_a_header_that_tells_its_length(tmp_path, kept):
     if kept < 1:
         expect_error(path, "damaged or truncated after")
     else:
-        # Whole MP3 frames come out; what the encoder padded was in the header.
+        # Whole MP3 frames are decoded; the header had the length of the encoder's padding.
         assert 200_000 <= read(path)[0].shape[1] < 200_000 + 3 * 1152
 
 
@@ -173,7 +173,7 @@ def test_flac_that_does_not_tell_its_length(tmp_path):
 def test_text_without_ffmpeg(tmp_path, monkeypatch):
     (tmp_path / "song.wav").write_text("This is a text about a song.\n" * 100)
     monkeypatch.setenv("PATH", str(tmp_path))
-    expect_error(tmp_path / "song.wav", "ffmpeg, which reads m4a and more, is not installed")
+    expect_error(tmp_path / "song.wav", "install ffmpeg to read m4a and other formats")
 
 
 @needs_ffmpeg
@@ -195,7 +195,7 @@ def test_m4a_through_ffmpeg(tmp_path, sample_rate):
     inner = slice(5000, audio.shape[1] - 5000)
     np.testing.assert_allclose(got[:, inner], audio[:, inner], atol=0.02)
     assert audio.shape[1] <= got.shape[1] < audio.shape[1] + 2048
-    # Cut short, the file has lost its index, which m4a keeps at its end.
+    # m4a has its index at the end: a file that is cut short has lost it.
     os.truncate(path, path.stat().st_size // 2)
     expect_error(path, "ffmpeg cannot decode it to the end")
 

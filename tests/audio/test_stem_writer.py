@@ -1,4 +1,4 @@
-"""Files out: whole or not at all, nothing overwritten, one common gain where an integer format would clip."""
+"""Output files: complete or missing, nothing overwritten, one common gain if an integer format would clip."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ from conftest import noise, split
 
 from lightsaft_infer import OutputError
 from lightsaft_infer.audio.stem_writer import WAV_BYTES, StemWriter, output_format
+from lightsaft_infer.errors import ArgumentError
 
 FORM = {"sample_rate": 44100, "channels": 2}
 
@@ -120,7 +121,9 @@ def test_every_form(tmp_path, suffix, sample_rate, channels):
 def test_existing_files_are_kept_unless_forced(tmp_path, stems):
     path = tmp_path / "soft.wav"
     path.write_text("mine")
-    with pytest.raises(OutputError, match=r"the file exists and is kept: .*soft\.wav"):
+    with pytest.raises(
+        OutputError, match=r"already exists: .*soft\.wav \(use overwrite=True or --force to replace it\)"
+    ):
         save({"loud": tmp_path / "loud.wav", "soft": path}, stems)
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
@@ -140,7 +143,7 @@ def test_without_commit_nothing_appears_and_old_files_stay(tmp_path, stems):
 
 def test_what_is_in_the_way(tmp_path, stems):
     (tmp_path / "loud.wav").mkdir()
-    with pytest.raises(OutputError, match="a folder is in the way"):
+    with pytest.raises(OutputError, match=r"cannot write .*loud\.wav: it is a folder"):
         save({"loud": tmp_path / "loud.wav"}, stems, overwrite=True)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"cannot write.*file"):
@@ -154,7 +157,7 @@ def test_formats_that_are_not_there(tmp_path):
         output_format("stem.mp3")
     with pytest.raises(OutputError, match="expected one of the subtypes PCM_S8, PCM_16, PCM_24 of FLAC, got FLOAT"):
         output_format("stem.flac", "FLOAT")
-    with pytest.raises(ValueError, match="scale, clamp, error"):
+    with pytest.raises(ArgumentError, match="scale, clamp, error"):
         StemWriter({}, **FORM, clip="crop")
 
 
@@ -191,6 +194,6 @@ def test_a_full_disk_leaves_nothing(tmp_path, suffix, blocks):
     path = tmp_path / f"stem{suffix}"
     command = [sys.executable, "-c", FULL_DISK, str(path), str(blocks)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "cannot write, the disk may be full" in run.stdout
+    assert f"cannot write {path}: the disk may be full" in run.stdout
     assert str(path) in run.stdout
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""A batch on a Dask cluster of processes on this machine: a scheduler and two workers, that are killed."""
+"""A batch on a Dask cluster of processes on this machine: a scheduler and two workers, which are killed."""
 
 import collections
 import concurrent.futures
@@ -31,7 +31,7 @@ TRACKS = 12
 
 
 class Cluster:
-    """A scheduler and workers of one thread each, without nannies: what is killed stays dead."""
+    """A scheduler and workers of one thread each, without nannies: a killed worker is not started again."""
 
     def __init__(self, folder):
         self.folder, self.file, self.processes = folder, folder / "scheduler.json", []
@@ -112,14 +112,14 @@ def test_a_worker_is_killed_half_way_and_every_track_is_there_once_and_whole(clu
     workers[0].kill()
     output, errors = process.communicate()
     assert (process.returncode, output) == (0, f"{TRACKS} done, 0 skipped, 0 failed\n")
-    # Dask tells of results that died with their worker before they were fetched; we have nothing to say.
+    # Dask logs results that were lost with their worker before they were fetched; this package logs nothing.
     assert [line for line in errors.splitlines() if "distributed.client - WARNING" not in line] == []
     check_whole(out)
     names = [path.relative_to(tmp_path / "in").as_posix() for path in (tmp_path / "in").rglob("*.wav")]
     assert collections.Counter(entry["track"] for entry in journal(out)) == dict.fromkeys(names, 1)
     assert len(list(out.rglob("[!.]*.wav"))) == TRACKS * len(GAINS)
     assert not list(out.rglob("*.part"))
-    # Run again, nothing is done; one that changed is.
+    # A second run processes nothing, or only the track that has changed.
     assert start("--dry-run", *form, **places).communicate()[0] == f"0 to do, {TRACKS} done already\n"
     os.utime(tmp_path / "in" / names[0], (1, 1))
     (out / names[1].removesuffix(".wav") / "bass.wav").unlink()
@@ -156,7 +156,7 @@ def test_tracks_are_taken_when_there_is_a_thread_and_taken_back_at_the_end(clust
         assert len(taken) == 2
     with distributed.Client(cluster.address, set_as_default=False) as client:
         wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 0)
-        # What was noted of the tracks is forgotten with them.
+        # The notes about tracks are removed with the tracks.
         assert client.run_on_scheduler(lambda dask_scheduler: dict(dask_scheduler.task_metadata)) == {}
 
 
@@ -173,7 +173,7 @@ def test_a_run_waits_for_what_the_one_before_has_left(cluster, manifest, tmp_pat
     with concurrent.futures.ThreadPoolExecutor() as pool:
         # In this order Dask gives the slow one to the worker that is free.
         second = pool.submit(list, engine(cluster, cluster_tasks.alone, tracks[::-1], manifest, tmp_path))
-        time.sleep(2)  # the second run has time to do what it must not
+        time.sleep(2)  # the second run has time for a mistake
         (tmp_path / "go").touch()
         assert {result for _, result in second.result()} == {"slow", "fast"}
 
@@ -211,7 +211,7 @@ def test_nobody_answers(manifest, tmp_path, cluster):
         run("tcp://127.0.0.1:1")
     with pytest.raises(LightSAFTError, match=r"expected one worker or more within 1 s, got none"):
         run(cluster.address)
-    with pytest.raises(LightSAFTError, match=r"cannot be read: No such file or directory: .*none\.json"):
+    with pytest.raises(LightSAFTError, match=r"cannot read .*none\.json: no such file or directory"):
         run(str(tmp_path / "none.json"))
     (tmp_path / "text.json").write_text("[1]")
     with pytest.raises(LightSAFTError, match="expected a scheduler file, JSON with an address"):
@@ -224,6 +224,6 @@ def test_usage(tmp_path, capsys):
         return capsys.readouterr().err
 
     assert "expected neither --workers nor --cores" in error("in", "out", "--cluster", "tcp://a:1", "--workers", "2")
-    assert "expected the path of a journal (--journal)" in error("in", f"file://{tmp_path}/out")
+    assert "expected the path of a journal (journal=PATH or --journal)" in error("in", f"file://{tmp_path}/out")
     assert "that does not hold the tracks" in error(f"file://{tmp_path}/a", f"file://{tmp_path}", "--journal", "j")
     assert "nosuch" in error("nosuch://a/b", "out")

@@ -1,4 +1,4 @@
-"""Worker processes: bounded in number, replaced when they die, gone when the run is."""
+"""Worker processes: limited in number, replaced when they die, ended with the run."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""A catalogue: which tracks are done, which again, and what the journal says. In this process; `test_batch_command`
+"""A catalogue: the tracks that are processed once or again, and the journal. In this process; `test_batch_command`
 starts the command."""
 
 import json
@@ -20,7 +20,7 @@ from lightsaft_infer.batch.task import file_digest
 
 
 class Batch:
-    """One folder of tracks and one of stems, with the tiny model."""
+    """A folder of tracks and a folder of stems, with the tiny model."""
 
     def __init__(self, folder, manifest):
         self.tracks, self.out, self.manifest = folder / "in", folder / "out", manifest
@@ -40,12 +40,12 @@ class Batch:
         )
 
     def reasons(self, check_digests=False, **changes):
-        """{track: why it would be done}, without those that would not."""
+        """Return {track: reason to process it} of the tracks that have a reason."""
         plan = self.plan(check_digests, **changes)
         return {item.track.track: item.reason for item in plan if item.reason is not None}
 
     def run(self, engine=inline, **changes):
-        """{track: status} of what was done."""
+        """Run the batch and return {track: status} of the processed tracks."""
         with Journal(self.out / NAME) as journal:
             return {entry["track"]: entry["status"] for entry in run_batch(self.plan(**changes), journal, engine)}
 
@@ -107,7 +107,7 @@ def change_time(batch):
 
 
 def change_content(batch):
-    """And neither size nor time."""
+    """Change the content of a track, but neither its size nor its time."""
     path = batch.tracks / "a.wav"
     before = path.stat()
     content = bytearray(path.read_bytes())
@@ -179,7 +179,7 @@ def test_a_bad_track_is_journaled_and_tried_again(batch):
         **dict.fromkeys(("b.wav", "gone.wav"), "failed"),
     }
     assert str(bad) in batch.entries()["b.wav"]["error"]
-    assert "No such file" in batch.entries()["gone.wav"]["error"]
+    assert "no such file" in batch.entries()["gone.wav"]["error"]
     assert batch.reasons() == dict.fromkeys(("b.wav", "gone.wav"), "failed before")
     bad.unlink()
     soundfile.write(bad, noise(2, 100).T, 44100)
@@ -210,7 +210,7 @@ def test_a_track_whose_process_dies_twice_has_failed(batch):
 
 
 def test_stems_that_were_replaced_without_a_word_in_the_journal_do_not_count(batch):
-    """A run with other options ends between a track's new stems and their line; their sizes are the old ones."""
+    """A run with other options ends after a track's new stems, before their line; the stems have the old sizes."""
 
     def killed(function, tracks):
         function(next(tracks))

@@ -1,4 +1,4 @@
-"""URLs, by fsspec's file system in memory, in this process; `test_cluster` has them between processes."""
+"""URLs, by fsspec's file system in memory, in this process; `test_dask_workers` has them between processes."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def memory():
 
 @pytest.fixture
 def batch(memory, tmp_path, manifest):
-    """Run the batch from one URL to another; {track: status} of what was done."""
+    """Run the batch from one URL to another and return {track: status} of the processed tracks."""
     for number, name in enumerate(("a.wav", "deep/é #1.flac", ".hidden/b.wav", "deep/text.txt", "out/old/bass.wav")):
         soundfile.write(tmp_path / "song", noise(2, 3000, seed=number).T * 0.9, 44100, format="WAV", subtype="FLOAT")
         memory.makedirs(f"/music/{name}".rpartition("/")[0], exist_ok=True)
@@ -132,7 +132,7 @@ def test_half_files_are_removed_and_nothing_else(memory):
 
 
 def test_times_as_kinds_of_storage_tell_them():
-    """All the same moment: of files, of s3fs and of gcsfs."""
+    """The same moment, in the forms of files, of s3fs and of gcsfs."""
     pytest.importorskip("fsspec")
     import datetime
 
@@ -145,7 +145,7 @@ def test_times_as_kinds_of_storage_tell_them():
 def test_a_journal_is_a_file_of_this_machine(tmp_path):
     assert journal_path(tmp_path) == tmp_path / "journal.jsonl"
     assert journal_path("s3://out", tmp_path / "j") == tmp_path / "j"
-    with pytest.raises(OutputError, match=r"expected the path of a journal \(--journal\).*: s3://out"):
+    with pytest.raises(OutputError, match=r"expected the path of a journal \(journal=PATH or --journal\).*: s3://out"):
         journal_path("s3://out")
     with pytest.raises(OutputError, match="got a URL: s3://j"):
         journal_path(tmp_path, "s3://j")

@@ -23,7 +23,7 @@ TRACKS = 24
 
 @pytest.fixture
 def catalogue(tmp_path):
-    """Folder of TRACKS tracks."""
+    """A folder of TRACKS tracks."""
     for number in range(TRACKS):
         path = tmp_path / "in" / f"album {number % 3}" / f"{number}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def start(tmp_path, model_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell's background job, such as this test run may be, has interrupts ignored.
+            # Interrupts are ignored in a shell's background job, which this test run may be.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
@@ -50,7 +50,7 @@ def start(tmp_path, model_path):
 
 
 def children(pid):
-    """The worker processes of a run."""
+    """Return the worker processes of a run."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
     pids = [int(child) for child in path.read_text().split()] if path.exists() else []
     return [pid for pid in pids if b"multiprocessing.spawn" in command_line(pid)]
@@ -89,7 +89,7 @@ def test_kills_at_random_moments_leave_whole_files_and_every_track_is_done_once(
             time.sleep(chance.uniform(0, 0.4))
             workers += children(process.pid)
         process.kill()
-        if turn % 3 == 2:  # all at once, as when the machine goes down
+        if turn % 3 == 2:  # all at once, as when the machine loses power
             kill(workers)
         process.communicate()
         wait_for(lambda workers=workers: not any(map(is_alive, workers)))

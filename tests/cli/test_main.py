@@ -1,4 +1,4 @@
-"""The command line, and `separate_file` under it: what users type, and what is left when it fails."""
+"""The command line, and `separate_file` under it: arguments of users, and the files after a failure."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def song(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, model_path, monkeypatch):
-    """The command `separate` with the tiny model, in a folder of its own."""
+    """Run the command `separate` with the tiny model, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
     def separate(*arguments):
@@ -59,7 +59,7 @@ def test_separate_writes_stems_and_is_quiet(run, song, tmp_path, capfd):
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
 def test_the_same_bytes_every_time(song, tmp_path, suffix):
-    """With the packaged model; and nearly the same samples with another number of threads."""
+    """With the packaged model. Another number of threads gives nearly the same samples."""
     common = ["separate", str(song), "--format", suffix, "--clip", "clamp"]
     for out, threads in (("a", 2), ("b", 2), ("c", 1)):
         assert main([*common, "--threads", str(threads), "-o", str(tmp_path / out)]) == 0
@@ -96,7 +96,7 @@ def test_the_packaged_model_on_the_example(tmp_path):
     np.testing.assert_allclose(sum(stems.values()), mixture, atol=1e-6)
 
     def below(audio, hertz):
-        """Share of the energy below a frequency."""
+        """Return the share of the energy below a frequency."""
         power = np.abs(np.fft.rfft(audio.mean(axis=0))) ** 2
         return power[: int(hertz * audio.shape[1] / 44100)].sum() / power.sum()
 
@@ -149,7 +149,7 @@ def test_existing_stems_are_kept_unless_forced(run, song, tmp_path, capsys):
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     assert run(song, "-o", "out") == 1
-    assert "exists and is kept" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert mine.read_text() == "mine"
     assert files(tmp_path / "out") == ["l'été 1/drums.wav"]
     assert run(song, "-o", "out", "--force") == 0
@@ -215,7 +215,7 @@ def test_an_interrupted_run_leaves_no_half_file(tmp_path, number, status):
         [sys.executable, "-m", "lightsaft_infer", "separate", str(mixture), "-o", str(out)],
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background job, such as this test run may be, has interrupts ignored.
+        # Interrupts are ignored in a shell's background job, which this test run may be.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not any(path.stat().st_size > 1e6 for path in out.rglob("*.part")):
@@ -230,7 +230,7 @@ def test_an_interrupted_run_leaves_no_half_file(tmp_path, number, status):
 
 @posix
 def test_a_bar_on_a_terminal(song, tmp_path):
-    """In a pseudo terminal, as a person would see it."""
+    """In a pseudo terminal, as a user sees it."""
     import fcntl
     import pty
     import termios
@@ -252,7 +252,7 @@ def test_separate_file_tells_what_it_did(model_path, song, tmp_path):
     assert export.outputs == {"drums": tmp_path / "d.wav", "rest": tmp_path / "r.wav"}
     assert (export.samples, export.sample_rate, export.channels, export.gain) == (30_000, 44100, 2, 1)
     assert seen[-1] == (30_000 / 44100, 30_000 / 44100)
-    with pytest.raises(OutputError, match=r"exists and is kept: .*d\.wav"):
+    with pytest.raises(OutputError, match=r"already exists: .*d\.wav"):
         separate_file(separator, song, outputs, residual="rest")
 
 

@@ -20,7 +20,7 @@ UNKNOWN = struct.pack("<I", 0xFFFFFFFF)
 
 @pytest.fixture
 def separate(model_path):
-    """Run the command with bytes as its standard input. Returns (status, bytes of standard output, errors)."""
+    """Run the command with bytes as its standard input. Return (status, bytes of standard output, errors)."""
 
     def run(*arguments, content=b"", model=model_path):
         command = [sys.executable, "-m", "lightsaft_infer", "separate", "--model", model, "--threads", "1", *arguments]
@@ -127,7 +127,7 @@ def feed(pipe, content):
 
 
 def test_standard_input_that_is_a_file(tmp_path, model_path):
-    """It can seek, so that formats that need it are read without ffmpeg."""
+    """A file can seek, so formats that need it are read without ffmpeg."""
     encoded(tmp_path, container="FLAC", subtype="PCM_24")
     command = [sys.executable, "-m", "lightsaft_infer", "separate", "-", "--model", model_path, "--targets", "vocals"]
     with open(tmp_path / "encoded", "rb") as source, open(tmp_path / "vocals.wav", "wb") as vocals:

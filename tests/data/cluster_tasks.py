@@ -1,4 +1,4 @@
-"""Functions for workers of a cluster, in place of `separate_track`; `track.options` say what to do."""
+"""Functions for workers of a cluster, in place of `separate_track`. `track.options` control them."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def note_and_die(track, *, scratch):
-    """Note the process in `track.options["notes"]`; where the track is called "die", end it."""
+    """Note the process in `track.options["notes"]`. End it if the track is called "die"."""
     notes = Path(track.options["notes"])
     (notes / f"{track.track}-{os.getpid()}").touch()
     if track.track == "die":
@@ -16,7 +16,7 @@ def note_and_die(track, *, scratch):
 
 
 def wait_for_go(track, *, scratch):
-    """Note the start; go on where there is a file "go"."""
+    """Note the start, and wait for a file "go"."""
     notes = Path(track.options["notes"])
     (notes / f"started-{track.track}").touch()
     while not (notes / "go").exists():
@@ -25,7 +25,7 @@ def wait_for_go(track, *, scratch):
 
 
 def alone(track, *, scratch):
-    """Fail where the track is under way already; one that is called "slow" goes on where there is a file "go"."""
+    """Fail if the track is being processed already. A track that is called "slow" waits for a file "go"."""
     notes = Path(track.options["notes"])
     with open(notes / f"running-{track.track}", "x"):
         while track.track == "slow" and not (notes / "go").exists():

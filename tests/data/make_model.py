@@ -1,4 +1,4 @@
-"""Writes a tiny ONNX model that follows the model contract, with its manifest: each target is the mixture times a
+"""Write a tiny ONNX model that follows the model contract, with its manifest: each target is the mixture times a
 gain of its own."""
 
 import hashlib
@@ -15,7 +15,7 @@ FRAMES = 16
 
 
 def gains_graph(*, gains=None, bins=N_FFT // 2 + 1, mixture="mixture", frames="frames"):
-    """The graph as bytes; `mixture` (the input's name), `bins` and `frames` can be set to break the contract."""
+    """Return the graph as bytes. `mixture` (the input's name), `bins` and `frames` can be set to break the contract."""
     constants = [
         numpy_helper.from_array(np.array(gains or list(GAINS.values()), np.float32), "gains"),
         numpy_helper.from_array(np.array([1], np.int64), "target_axis"),
@@ -39,7 +39,7 @@ def gains_graph(*, gains=None, bins=N_FFT // 2 + 1, mixture="mixture", frames="f
 
 
 def write_model(folder, graph=None, **changes):
-    """Write graph and manifest, with fields changed (None drops one). Returns the manifest's path."""
+    """Write graph and manifest, with fields changed (None removes one). Return the manifest's path."""
     graph = gains_graph() if graph is None else graph
     (folder / "gains.onnx").write_bytes(graph)
     content = {

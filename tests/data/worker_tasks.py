@@ -1,4 +1,4 @@
-"""What the tests of the worker processes let them do; in a module of its own, as each of them imports it."""
+"""Tasks for the worker processes of tests, in a module of their own, as each worker imports it."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ def square(number):
 
 
 def die_once(marker):
-    """Kill this process, the first time."""
+    """Kill this process if it is the first call."""
     if not Path(marker).exists():
         Path(marker).touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -25,7 +25,7 @@ def die_where_told(task):
 
 
 def leave_a_mark(folder):
-    """Work for a long time; remove the file that says so when ended in good order."""
+    """Work for a long time. A file marks this; it is removed if the process ends in good order."""
     mark = Path(folder) / str(os.getpid())
     try:
         mark.touch()
@@ -35,7 +35,7 @@ def leave_a_mark(folder):
 
 
 def supervise(folder):
-    """Two tasks that never end, for a process of its own."""
+    """Run two tasks that never end. The test calls this in a process of its own."""
     from lightsaft_infer.batch.local_workers import run_in_workers
 
     list(run_in_workers(leave_a_mark, [folder, folder], workers=2))

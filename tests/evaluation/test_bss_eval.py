@@ -1,4 +1,4 @@
-"""BSS Eval v4 against museval's own numbers and its own medians."""
+"""BSS Eval v4 against the numbers and the medians of museval."""
 
 import shutil
 
@@ -22,7 +22,7 @@ RATE = 8000  # 1 s of audio is cheap
 
 @pytest.fixture
 def scores(tmp_path):
-    """Result of `evaluate` for {song: {target: (reference, estimate)}}, audio (channels, samples)."""
+    """Return the result of `evaluate` for {song: {target: (reference, estimate)}}, audio (channels, samples)."""
 
     def run(songs, **options):
         for song, stems in songs.items():
@@ -37,7 +37,7 @@ def scores(tmp_path):
 
 
 def stems(channels=2, samples=3 * RATE + 100, seed=0, targets=("bass", "drums")):
-    """{target: (reference, estimate)}; estimates leak, and are filtered and noisy."""
+    """Return {target: (reference, estimate)}. The estimates leak, and are filtered and noisy."""
     references = [noise(channels, samples, seed + 10 * number) for number in range(len(targets))]
     total = sum(references)
     estimates = [
@@ -48,7 +48,7 @@ def stems(channels=2, samples=3 * RATE + 100, seed=0, targets=("bass", "drums"))
 
 
 def by_museval(song):
-    """{target: {metric: median over frames}}, from its arrays (targets, samples, channels) in float64."""
+    """Return {target: {metric: median over frames}}, from museval's arrays (targets, samples, channels) in float64."""
     references, estimates = (np.array([pair[side].T for pair in song.values()], np.float64) for side in (0, 1))
     values = np.array(museval.evaluate(references, estimates, win=RATE, hop=RATE))
     medians = np.nanmedian(np.where(np.isinf(values), np.nan, values), axis=2)
@@ -72,7 +72,7 @@ def test_against_museval(scores, song):
     expected = by_museval(song)
     assert result["songs"]["A"]["bsseval_undefined"] is None
     for target, row in result["songs"]["A"]["bsseval"].items():
-        # SIR of the short song is how near 0 rounding comes, where filters are longer than the song.
+        # The filters are longer than the short song: its SIR only shows how near rounding comes to 0.
         exact = [metric for metric in METRICS if expected[target][metric] < 150]
         assert {m: row[m] for m in exact} == pytest.approx({m: expected[target][m] for m in exact}, abs=1e-6)
         assert {"SDR", "ISR"} <= set(exact)
@@ -90,7 +90,7 @@ def test_frames_with_silence_do_not_count(scores):
 
 
 def test_medians_over_songs_are_those_of_museval(scores):
-    """museval's stores, which round to 1e-5, over three songs and targets."""
+    """Against the stores of museval, which round to 1e-5, over three songs and targets."""
     songs = {name: stems(channels=1, seed=seed) for seed, name in enumerate(("A", "B", "C"))}
     summary = scores(songs)["bsseval"]
     store = museval.EvalStore()
@@ -109,7 +109,7 @@ def test_medians_over_songs_are_those_of_museval(scores):
 
 
 def test_silent_stems_leave_a_song_undefined(scores, tmp_path, capsys):
-    """museval raises an error there; a catalogue goes on, and tells."""
+    """museval raises an error. The evaluation of a catalogue goes on and lists the song."""
     songs = {name: stems(channels=2, samples=2000) for name in ("A", "B", "C", "D")}
     songs["B"]["bass"][0][:] = 0
     songs["C"]["drums"][1][:] = 0
@@ -150,7 +150,7 @@ def test_one_target_alone_is_undefined(scores):
 
 
 def test_references_that_depend_on_each_other(scores):
-    """The system of equations is singular, exactly so with clicks that leave museval's epsilon no digit."""
+    """The system of equations is singular. With clicks, museval's epsilon is lost in rounding."""
     click = np.zeros((1, 2000), np.float32)
     click[0, 0] = 2
     song = {"bass": (click, noise(1, 2000)), "drums": (click, noise(1, 2000, seed=1))}

@@ -36,7 +36,7 @@ def save(tmp_path):
 
 @pytest.fixture
 def evaluated(tmp_path):
-    """Scores of the folders ref and est."""
+    """Return the scores of the folders ref and est."""
 
     def run(**options):
         return evaluate(tmp_path / "ref", tmp_path / "est", **options)
@@ -45,7 +45,7 @@ def evaluated(tmp_path):
 
 
 def challenge(reference, estimate):
-    """The challenge's formula, sample by sample."""
+    """Return the SDR by the challenge's formula, sample by sample."""
     signal = math.fsum(float(value) ** 2 for value in reference.ravel())
     error = math.fsum((float(a) - float(b)) ** 2 for a, b in zip(reference.ravel(), estimate.ravel(), strict=True))
     return 10 * math.log10((signal + 1e-7) / (error + 1e-7))
@@ -231,7 +231,7 @@ def test_the_command_writes_json(two_songs, tmp_path, capfd):
     written = path.read_text(encoding="utf-8")
     assert json.loads(written) == evaluate(*two_songs[1:])
     assert main([*two_songs, "-o", str(path)]) == 1
-    assert f"exists and is kept: {path}" in capfd.readouterr().err
+    assert f"already exists: {path}" in capfd.readouterr().err
     assert main([*two_songs, "-o", str(path), "--force", "--json"]) == 0
     assert capfd.readouterr().out == written
     assert [file.name for file in path.parent.iterdir()] == ["new.json"]
@@ -253,7 +253,7 @@ def test_the_command_tells_what_is_missing(two_songs, save, capfd):
 
 
 def test_the_table_of_bss_eval():
-    """All that museval may leave undefined."""
+    """With every value that museval may leave undefined."""
     scores = [{"SDR": 1.0, "ISR": 12.25, "SIR": None, "SAR": -3.0}, {"SDR": 2.0, "ISR": 3.0, "SIR": 4.0, "SAR": 5.0}]
     bsseval = {"museval": "0", "targets": {}, "overall": {"SDR": 1.5, "ISR": 7.625, "SIR": None, "SAR": 1.0}}
     for target, row in zip(("bass", "drums"), scores, strict=True):

@@ -1,4 +1,4 @@
-"""Layouts of references and estimates, and what is matched."""
+"""Layouts of references and estimates, and their matches."""
 
 import os
 
@@ -13,7 +13,7 @@ MUSDB = ("mixture", "vocals", "drums", "bass", "other")
 
 @pytest.fixture
 def tree(tmp_path):
-    """Make files, given by their paths below a folder."""
+    """Make files by their paths below a folder."""
 
     def make(name, *paths):
         for path in paths:
@@ -55,7 +55,7 @@ def test_two_files_of_one_stem(tree, other):
 
 
 def test_links(tree):
-    """To songs elsewhere they are followed, back up they are not."""
+    """Links to songs in other places are followed, links to a folder above are not."""
     songs, others = tree("songs", "a/x.wav"), tree("others", "x.wav")
     try:
         os.symlink(others, songs / "b", target_is_directory=True)

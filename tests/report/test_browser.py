@@ -1,6 +1,6 @@
-"""The page of `lightsaft report` in headless Chromium, opened from a file: what is clicked and typed, and what sounds.
+"""The page of `lightsaft report` in headless Chromium, opened from a file: clicks, keys and sound.
 
-Needs chromium and chromium-driver (Debian's) and selenium (extra `browser`); is skipped elsewhere.
+The tests need chromium and chromium-driver (Debian's) and selenium (extra `browser`), else they are skipped.
 """
 
 import shutil
@@ -32,7 +32,7 @@ ARGUMENTS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 
-# Note every start of a buffer, and what reaches the loudspeaker.
+# Note every start of a buffer, and the sound at the loudspeaker.
 SPY = """
 window.starts = [];
 const start = AudioBufferSourceNode.prototype.start;
@@ -50,7 +50,7 @@ AudioNode.prototype.connect = function (target, ...rest) {
 };
 """
 
-# Level in dB at each of the frequencies, now.
+# The present level in dB at each of the frequencies.
 HEARD = """
 const levels = new Float32Array(tap.frequencyBinCount);
 tap.getFloatFrequencyData(levels);
@@ -61,7 +61,7 @@ return arguments[0].map((pitch) => Math.max(-200, levels[Math.round(pitch / widt
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The report of three sines and their sum, and one of names that are long and nasty, without audio."""
+    """A report of three sines and their sum, and one with long and difficult names, without audio."""
     folder = tmp_path_factory.mktemp("report")
     time = np.arange(SECONDS * 44100) / 44100
     stems = {name: 0.2 * np.sin(2 * np.pi * pitch * time) for name, pitch in PITCHES.items()}
@@ -94,7 +94,7 @@ def chromium(tmp_path_factory):
 
 
 class Browser:
-    """What a person does to the page, and what the page then shows."""
+    """The actions of a user on the page, and the state of the page."""
 
     def __init__(self, driver):
         self.driver = driver
@@ -135,7 +135,7 @@ class Browser:
         self.wait(lambda: self.time > 0)
 
     def wait_for_sound(self, *names):
-        """Until these stems are heard, and no others."""
+        """Wait until these stems, and no others, sound."""
         self.wait(lambda: self.heard() == set(names))
 
     def heard(self):
@@ -150,7 +150,7 @@ def browser(chromium, pages):
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     chromium.get(pages[0].as_uri())
     yield Browser(chromium)
-    # What the page's policy forbids, and every error of the script, is in the log.
+    # The log has every violation of the page's policy, and every error of the script.
     assert [entry for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
@@ -176,7 +176,7 @@ def test_all_start_at_one_time(browser):
     for group in (starts[:4], starts[4:]):
         assert len({(start["when"], start["offset"], start["frames"]) for start in group}) == 1
     assert starts[0]["offset"] == 0
-    assert starts[0]["seconds"] == pytest.approx(SECONDS, abs=0.06)  # what the encoder pads, at most
+    assert starts[0]["seconds"] == pytest.approx(SECONDS, abs=0.06)  # at most the encoder's padding
 
 
 def test_the_sum_of_the_stems_is_heard_first(browser):

@@ -1,4 +1,4 @@
-"""`lightsaft report`: the page as text. What it does in a browser is in test_browser.py."""
+"""`lightsaft report`: the page as text. test_browser.py tests it in a browser."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ NASTY = "<script>alert(1)<img src=x onerror=alert(2)>\"'&amp;{{js}}"
 
 
 class Page(HTMLParser):
-    """Tags as (name, attributes), text by the tag it is in, and the ids."""
+    """The tags of a page as (name, attributes), the text by its tag, and the ids."""
 
     def __init__(self, path):
         super().__init__()
@@ -45,11 +45,11 @@ class Page(HTMLParser):
             self.texts.append((*self._open[-1], data))
 
     def of(self, tag, **attributes):
-        """Attributes of the tags of that name that have these."""
+        """Return the attributes of the tags of this name that have the given attributes."""
         return [found for name, found in self.tags if name == tag and attributes.items() <= found.items()]
 
     def inside(self, tag):
-        """Text right inside tags of that name."""
+        """Return the text directly inside tags of this name."""
         return [text for name, _, text in self.texts if name == tag]
 
     def table(self):
@@ -255,7 +255,7 @@ def test_errors(song, made, tmp_path):
 def test_an_existing_page_is_kept_unless_forced(song, made):
     page = song.parent / "stems" / "report.html"
     page.write_text("mine")
-    with pytest.raises(OutputError, match=r"exists and is kept: .*report\.html"):
+    with pytest.raises(OutputError, match=r"already exists: .*report\.html"):
         made(audio="none")
     assert page.read_text() == "mine"
     made(audio="none", overwrite=True)
@@ -280,7 +280,7 @@ def test_the_command(song, capsys):
     assert capsys.readouterr() == (f"{page}\n", "")
     assert list(Page(page).table()) == ["Mixture", "vocals", "bass"]
     assert main(command) == 1
-    assert "exists and is kept" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert main([*command, "--force"]) == 0
 
 
@@ -291,7 +291,7 @@ def test_progress(song):
 
 
 def test_a_whole_song_makes_a_page_of_modest_size(tmp_path):
-    """In bytes per second of five sounds; the packaged example's music takes less than noise."""
+    """In bytes per second of five sounds. Music needs fewer bytes than noise."""
     mixture = store(tmp_path / "song.wav", noise(2, 10 * 44100) * 0.25)
     for index in range(4):
         store(tmp_path / "stems" / f"{index}.wav", noise(2, 10 * 44100, index) * 0.25)
@@ -332,7 +332,7 @@ def test_what_is_filled_in_is_not_searched():
 
 
 def luminance(colour):
-    """Relative luminance after WCAG 2.2."""
+    """Return the relative luminance as in WCAG 2.2."""
     parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 

@@ -1,4 +1,4 @@
-"""What a report measures and draws, against slow obvious versions, librosa, matplotlib and standards."""
+"""The measures and pictures of a report, against slow obvious versions, librosa, matplotlib and standards."""
 
 import itertools
 import struct
@@ -58,7 +58,7 @@ def test_a_short_mel_spectrogram_is_librosas():
     expected = librosa.feature.melspectrogram(y=audio, sr=44100, pad_mode="reflect", **options).mean(axis=0)
     mel = mel_spectrogram(split(audio, 5000), sample_rate=44100, samples=44_100)
     assert mel.shape == (MELS, -(-44_100 // hop_length))
-    count = mel.shape[1] - 1  # the last column takes what is left
+    count = mel.shape[1] - 1  # the last column takes the rest
     np.testing.assert_allclose(mel[:, :count], expected[:, :count], rtol=1e-4)
 
 
@@ -79,7 +79,7 @@ def test_a_long_mel_spectrogram_is_the_mean_over_columns():
 @pytest.mark.parametrize("sample_rate", [8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 192000])
 @pytest.mark.parametrize("samples", [1, 999, 50_000])
 def test_every_rate_has_a_mel_spectrogram(sample_rate, samples):
-    """librosa warns of empty bands, and warnings are errors here."""
+    """librosa warns of empty bands, and warnings are errors in these tests."""
     mel = mel_spectrogram([noise(1, samples)], sample_rate=sample_rate, samples=samples)
     assert (mel > 0).all()
 
@@ -91,7 +91,7 @@ def test_a_signal_in_antiphase_is_seen():
 
 
 def decoded(content):
-    """Indices and palette of a PNG with a palette and unfiltered rows."""
+    """Return indices and palette of a PNG with a palette and unfiltered rows."""
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     at, chunks = 8, {}
     while at < len(content):
@@ -184,7 +184,7 @@ def test_levels(write):
 
 
 def test_comparison(write):
-    """Over a border of blocks."""
+    """Across a border of blocks."""
     stems = {name: noise(2, 100_000, seed) * 0.2 for seed, name in enumerate("abc")}
     mixture = sum(stems.values())
     paths = {name: write(name, audio) for name, audio in stems.items()}

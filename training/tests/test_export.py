@@ -12,7 +12,7 @@ from lightsaft_train.export.cost import multiply_adds  # noqa: E402
 from lightsaft_train.networks.build import build  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
-from lightsaft_infer.verify import agrees, selftest  # noqa: E402
+from lightsaft_infer.verify import selftest  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def test_batch_frames_and_targets_are_dynamic(golden, golden_network, separator)
 def test_manifest_and_selftest(golden, separator):
     manifest = separator.manifest
     assert (manifest.n_fft, manifest.hop_length, manifest.frames, manifest.frames_multiple) == (256, 64, 32, 4)
-    assert all(agrees(*pair) for pair in selftest(separator).values())
+    assert all(check.agrees for check in selftest(separator).values())
 
 
 def test_conditioning_and_batch_norm_are_folded(golden, golden_model):

@@ -1,0 +1,162 @@
+"""Sound that FFmpeg's libraries decode, through PyAV: MP3, AAC in MP4, the sound of a video, and more.
+
+The libraries skip a damaged part, and end a truncated file early, without an error. This module counts the packets and
+samples, and refuses a file that is not complete.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Audio
+from ..errors import AudioError
+from .mpeg import xing_header
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioStream, Packet
+    from av.container import InputContainer
+
+# Zero and full scale of FFmpeg's types of samples.
+SCALES = {"u8": (128, 2**7), "s16": (0, 2**15), "s32": (0, 2**31), "s64": (0, 2**63), "flt": (0, 1), "dbl": (0, 1)}
+TOLERANCE = 0.25  # seconds that the length in the header of a compressed format may be too large
+# Containers whose header has the length of the sound. The others estimate it from the bit rate, or count the video too.
+WITH_LENGTH = {"mov", "asf", "wv", "tta", "ape", "flac"}
+
+
+class LibavSource:
+    """The first audio stream of a file, read forward.
+
+    Parameters
+    ----------
+    file : binary file
+        It must be seekable.
+
+    Attributes
+    ----------
+    samplerate : int
+        In Hz.
+    channels : int
+    samples : int or None
+        Samples per channel. None if the file does not say it exactly.
+
+    Raises
+    ------
+    AudioError
+        If the file is not audio, or is truncated. It does not name the file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        import av
+
+        av.logging.set_level(None)  # the libraries write nothing to the terminal
+        try:
+            self._container: InputContainer = av.open(file, "r", metadata_errors="replace")
+        except (av.FFmpegError, ValueError, OverflowError) as error:
+            raise AudioError(f"not audio in a known format ({_reason(error)})") from error
+        try:
+            if not self._container.streams.audio:
+                raise AudioError("expected audio, got a file without an audio stream")
+            self._stream = self._container.streams.audio[0]
+            self._format = self._container.format.name.split(",")[0]
+            self._stream.codec_context.thread_count = 1
+            self.samplerate = int(self._stream.codec_context.sample_rate)
+            self.channels = int(self._stream.codec_context.layout.nb_channels)
+            self._xing = xing_header(file) if self._format == "mp3" else None
+        except BaseException:
+            self._container.close()
+            raise
+        self.samples = self._declared() if self._xing is not None and not self._xing.followed else None
+        self._blocks = self._decoded()
+        self._rest: Audio = np.empty((self.channels, 0), np.float32)
+
+    def read(self, frames: int, dtype: str = "float32", always_2d: bool = True) -> Audio:
+        """Return the next samples, shape (samples, channels): `frames` samples per channel, fewer only at the end.
+
+        Raises
+        ------
+        AudioError
+            If the file is damaged or truncated.
+        """
+        parts, count = [self._rest], self._rest.shape[1]
+        while count < frames:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            parts.append(block)
+            count += block.shape[1]
+        audio = np.concatenate(parts, axis=1)
+        self._rest = audio[:, frames:]
+        return audio[:, :frames].T
+
+    def close(self) -> None:
+        """Close the decoder. The file remains open."""
+        self._container.close()
+
+    def _declared(self) -> int | None:
+        """The length in the header in samples."""
+        if self._stream.duration is None or self._stream.time_base is None:
+            return None
+        return round(self._stream.duration * self._stream.time_base * self.samplerate)
+
+    def _decoded(self) -> Iterator[Audio]:
+        import av
+
+        packets = samples = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                packets += bool(packet.size)
+                for frame in self._frames(packet):
+                    block = self._samples_of(frame, samples)
+                    samples += block.shape[1]
+                    yield block
+        except av.FFmpegError as error:
+            seconds = samples / self.samplerate
+            raise AudioError(f"damaged or truncated after {seconds:.2f} s ({_reason(error)})") from error
+        self._check_end(packets, samples)
+
+    def _frames(self, packet: "Packet[AudioStream]") -> "list[AudioFrame]":
+        """The frames of a packet: none for a tag between two MP3 files that were joined."""
+        import av
+
+        try:
+            return packet.decode()
+        except av.InvalidDataError:
+            if self._format == "mp3" and not re.match(rb"\xff[\xe0-\xff]", bytes(packet)):
+                return []
+            raise
+
+    def _samples_of(self, frame: "AudioFrame", done: int) -> Audio:
+        if frame.sample_rate != self.samplerate or frame.layout.nb_channels != self.channels:
+            expected = f"{self.samplerate} Hz and {self.channels} channels"
+            got = f"{frame.sample_rate} Hz and {frame.layout.nb_channels} channels"
+            raise AudioError(f"expected {expected} in the whole file, got {got} after {done / self.samplerate:.2f} s")
+        samples: NDArray[np.generic] = frame.to_ndarray()
+        if not frame.format.is_planar:
+            samples = samples.reshape(-1, self.channels).T
+        zero, full = SCALES[frame.format.name.removesuffix("p")]
+        if samples.dtype == np.float32:
+            return samples.astype(np.float32, copy=False)
+        return ((samples.astype(np.float64) - zero) / full).astype(np.float32)
+
+    def _check_end(self, packets: int, samples: int) -> None:
+        """Raise AudioError if the file has declared more sound than it held."""
+        if self._xing is not None and packets < self._xing.frames:
+            raise AudioError(f"truncated: expected {self._xing.frames} MP3 frames, got {packets}")
+        if self._format == "mov" and packets < self._stream.frames:
+            raise AudioError(f"truncated: expected {self._stream.frames} packets, got {packets}")
+        seconds = None
+        if self._format in WITH_LENGTH and (declared := self._declared()) is not None:
+            seconds = declared / self.samplerate
+        elif found := re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", self._stream.metadata.get("DURATION", "")):
+            hours, minutes, rest = map(float, found.groups())  # of Matroska and WebM
+            seconds = 3600 * hours + 60 * minutes + rest
+        if seconds is not None and samples / self.samplerate < seconds - TOLERANCE:
+            raise AudioError(f"truncated: expected {seconds:.2f} s, got {samples / self.samplerate:.2f} s")
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return str(text[:1].lower() + text[1:])

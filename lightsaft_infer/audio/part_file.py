@@ -1,0 +1,135 @@
+"""A sound file that has a temporary name until it is complete."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from ..arrays import Audio
+from ..checks import BLOCK_SAMPLES
+from ..errors import OutputError, reason
+from .files import part_name
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+
+class PartFile:
+    """A sound file under a temporary name in the folder of its final path. It is removed on exit unless it was renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The final path.
+    container, subtype : str
+        libsndfile's names.
+    sample_rate : int
+        In Hz.
+    channels : int
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, container: str, subtype: str, sample_rate: int, channels: int) -> None:
+        import soundfile
+
+        self._final = path
+        self._path = path.with_name(part_name())
+        with naming(path):
+            # By descriptor: errors of the file system are then raised as they are, and fsync covers all of the file.
+            self._raw = open(self._path, "x+b", buffering=0)
+            try:
+                self._sound: SoundFile = soundfile.SoundFile(
+                    self._raw.fileno(),
+                    "w",
+                    closefd=False,
+                    samplerate=sample_rate,
+                    channels=channels,
+                    format=container,
+                    subtype=subtype,
+                )
+            except BaseException as error:
+                self._raw.close()
+                self._path.unlink()
+                if isinstance(error, soundfile.LibsndfileError):
+                    form = f"{container} {subtype}, {channels} channels, {sample_rate} Hz"
+                    raise OutputError(f"cannot write {path} as {form}: {error.error_string}") from error
+                raise
+
+    def write(self, block: Audio) -> None:
+        """Append a block, shape (channels, samples). Raises OutputError if it cannot be written."""
+        with naming(self._final):
+            self._sound.write(np.ascontiguousarray(block.T))
+
+    def read_back(self) -> Iterator[Audio]:
+        """End writing, and yield the samples in blocks, shape (channels, samples)."""
+        import soundfile
+
+        with naming(self._final):
+            self._sound.close()
+            with soundfile.SoundFile(self._path) as sound:
+                for block in sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
+                    yield block.T
+
+    def finish(self, samples: int) -> None:
+        """Close the file, and check that all its samples are on the disk. Raises OutputError if they are not."""
+        import soundfile
+
+        with naming(self._final):
+            self._sound.close()
+            _clear_time_stamp(self._raw)
+            os.fsync(self._raw.fileno())
+            got = soundfile.info(self._path).frames
+        if got != samples:
+            raise OutputError(f"expected to write {samples} samples, got {got}: {self._final}")
+
+    def rename(self) -> None:
+        """Give the file its final path. Raises OutputError if that fails."""
+        self._raw.close()
+        with naming(self._final):
+            os.replace(self._path, self._final)
+
+    def __enter__(self) -> "PartFile":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # The file is removed even if closing it fails.
+        with contextlib.suppress(Exception):
+            self._sound.close()
+        self._raw.close()
+        self._path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Raise errors of the file system and of libsndfile as OutputError with the name of the file."""
+    import soundfile
+
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
+    except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all samples were written
+        why = str(error) or "not all samples were written"
+        raise OutputError(f"cannot write {path}: the disk may be full ({why})") from error
+
+
+def _clear_time_stamp(file: BinaryIO) -> None:
+    """Set to 0 the time that libsndfile writes into float WAV (chunk PEAK). The same stems then give the same bytes."""
+    file.seek(0)
+    name, place = file.read(4), 12
+    if name != b"RIFF":
+        return
+    while name not in (b"PEAK", b"data", b""):
+        file.seek(place)
+        name, size = file.read(4), int.from_bytes(file.read(4), "little")
+        if name == b"PEAK":
+            file.seek(place + 12)  # after the name, size and version of the chunk
+            file.write(bytes(4))
+        place += 8 + size + size % 2
