@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,8 @@ from ..errors import ArgumentError, AudioError
 from ..manifest import Manifest, default_manifest_path
 from .options import AddCommand, add_stem_options, chosen_stems, positive, printable
 
-if TYPE_CHECKING:
-    from ..batch import Track, WorkerLost
-
-Entry = dict[str, Any]
-"""A line of the journal, a JSON object."""
-
-Engine = Callable[["Callable[[Track], Entry]", "Iterable[Track]"], "Iterator[tuple[Track, Entry | WorkerLost]]"]
-"""A function that separates tracks in processes (see `run_batch`)."""
+if TYPE_CHECKING:  # the room is imported only if its command runs
+    from ..batch import Engine, Entry
 
 
 def add_batch(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -89,7 +83,7 @@ def _batch(args: argparse.Namespace) -> int:
     return 1 if failed or unreadable else 0
 
 
-def _engine(args: argparse.Namespace, manifest: Manifest) -> Engine:
+def _engine(args: argparse.Namespace, manifest: Manifest) -> "Engine":
     """The function that separates the tracks: in processes of this machine, or on a cluster."""
     from ..batch import check_cores, run_in_workers, run_on_cluster
     from ..cores import available_cores
@@ -124,7 +118,7 @@ def _print_plan(reasons: dict[str, str | None]) -> None:
     print(f"{len(to_do)} to do, {len(reasons) - len(to_do)} done already")
 
 
-def _print_progress(entries: Iterable[Entry], *, to_do: int, skipped: int) -> int:
+def _print_progress(entries: "Iterable[Entry]", *, to_do: int, skipped: int) -> int:
     """Print errors, progress and counts while tracks are separated. Return the number of tracks that failed."""
     from tqdm import tqdm
 

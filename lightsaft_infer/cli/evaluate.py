@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ..audio import check_outputs, write_text
-from ..errors import OutputError
+from ..errors import OutputError, reason
 from ..evaluation import evaluate, table
 from .options import AddCommand, names, printable, progress_bar
 
@@ -42,6 +42,6 @@ def _evaluate(args: argparse.Namespace) -> int:
         try:
             args.output.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"cannot write {args.output}: {error.strerror}") from error
+            raise OutputError(f"cannot write {args.output}: {reason(error)}") from error
         write_text(args.output, [text, "\n"])
     return 0

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import AudioReader
+from ..checks import AnyPath
 from ..errors import ArgumentError, EvaluationError
 from .results import BssEvalScores
-from .song_tree import AnyPath
 
 METRICS = ("SDR", "ISR", "SIR", "SAR")
 WINDOW = 1.0  # seconds; the length of frames and of their hops, museval's default
@@ -55,10 +55,10 @@ def bss_eval(pairs: Mapping[str, tuple[AnyPath, AnyPath]]) -> BssEval:
     Returns
     -------
     BssEval
-        A tuple (scores, undefined). `scores` is {target: {"SDR": dB, "ISR": dB, "SIR": dB, "SAR": dB}}. Each score is
-        the median over the frames of 1 s in which museval gives a finite value. It is None if there are none, as for
-        an estimate that equals its reference. If BSS Eval is not defined because a stem is silent throughout or
-        there is only one, `scores` is None and `undefined` is the reason; otherwise `undefined` is None.
+        A tuple ``(scores, undefined)``. For each target, ``scores`` has ``SDR``, ``ISR``, ``SIR`` and ``SAR`` in dB.
+        Each is the median over the frames of 1 s in which museval gives a finite value. It is None if there are none,
+        as for an estimate that equals its reference. If BSS Eval is not defined, because a stem is silent throughout or
+        there is only one stem, ``scores`` is None and ``undefined`` is the reason. Otherwise ``undefined`` is None.
 
     Raises
     ------

@@ -17,10 +17,11 @@ import numpy as np
 
 from ..arrays import Audio, Progress
 from ..audio import AudioReader
+from ..checks import AnyPath
 from ..errors import EvaluationError
 from .metrics import sdr_of_blocks
 from .results import BssEvalScores, BssEvalSummaries, Evaluation, SdrSummaries, SdrSummary, SongScores
-from .song_tree import AnyPath, StemPair, match
+from .song_tree import StemPair, match
 
 
 def evaluate(
@@ -34,9 +35,10 @@ def evaluate(
 ) -> Evaluation:
     """Score a tree of estimated stems against a tree of references.
 
-    A tree has a folder for each song, at any depth, with the file `<target>.wav`, `.flac` or `.ogg` for each target.
-    Songs match by their path below the tree, stems by their name. Stems in `<song>/mixture/` belong to `<song>`. Files
-    are neither cropped nor resampled. The formats of all files are checked before the first song is scored.
+    A tree has a folder for each song, at any depth, with the file ``<target>.wav``, ``.flac`` or ``.ogg`` for each
+    target. Songs match by their path below the tree, stems by their name. Stems in ``<song>/mixture/`` belong to
+    ``<song>``. Files are neither cropped nor resampled. The formats of all files are checked before the first song is
+    scored.
 
     Parameters
     ----------
@@ -57,16 +59,17 @@ def evaluate(
     dict
         Can be written as JSON. All scores are in dB.
 
-        - ``songs``: {song: scores}. The scores are ``sdr``, {target: SDR}, and ``mean``, the mean of these. With
-          `bsseval` there are also ``bsseval``, {target: {"SDR", "ISR", "SIR", "SAR"}}, medians over frames, and
-          ``bsseval_undefined``. If BSS Eval is not defined for the song, the former is None and the latter the reason.
-        - ``sdr``: ``targets`` is {target: {"songs": number, "mean", "median"}}. ``overall`` has the same for the means
-          of the songs.
-        - ``bsseval``: None without `bsseval`. Otherwise ``museval`` is its version, ``targets`` is {target: {"songs":
-          number, "SDR", "ISR", "SIR", "SAR"}}, medians over the songs that have a value, and ``overall`` has the means
-          of these over the targets. A score without any value is None.
-        - ``missing``: a list of {"song", "target"}, the references without an estimate.
-        - ``unreferenced``: the number of estimates without a reference.
+        - ``songs`` has for each song ``sdr``, the SDR of each target, and ``mean``, the mean of these. If BSS Eval was
+          computed, ``bsseval`` has for each target ``SDR``, ``ISR``, ``SIR`` and ``SAR``, medians over frames, and
+          ``bsseval_undefined`` is None. If it is not defined for the song, ``bsseval`` is None and
+          ``bsseval_undefined`` is the reason.
+        - ``sdr`` has ``targets``, with ``mean`` and ``median`` over the songs and ``songs``, their number, for each
+          target. ``overall`` has the same for the means of the songs.
+        - ``bsseval`` is None if BSS Eval was not computed. Otherwise it has ``museval``, the version of museval, and
+          ``targets``, with medians over the songs that have a value and ``songs``, the number of songs, for each
+          target. ``overall`` has the means of these medians over the targets. A score is None if it has no value.
+        - ``missing`` is a list of the references without an estimate, each with ``song`` and ``target``.
+        - ``unreferenced`` is the number of estimates without a reference.
 
     Raises
     ------

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from ..audio import FORMATS
-from ..errors import ArgumentError, EvaluationError
+from ..checks import AnyPath, to_path
+from ..errors import ArgumentError, EvaluationError, reason
 
 MIXTURE = "mixture"
 LISTED = 5  # missing estimates that an error names
-
-AnyPath = str | os.PathLike[str]
 
 
 class StemPair(NamedTuple):
@@ -108,7 +107,7 @@ def find_stems(tree: AnyPath) -> dict[str, dict[str, Path]]:
     ArgumentError
         If `tree` is not a path.
     """
-    tree = _folder(tree)
+    tree = to_path(tree, "the path of a folder")
     songs: dict[str, dict[str, Path]] = {}
     for name, subfolders, files in os.walk(tree, onerror=_unreadable, followlinks=True):
         folder = Path(name)
@@ -125,16 +124,6 @@ def find_stems(tree: AnyPath) -> dict[str, dict[str, Path]]:
                 if other != path:
                     raise EvaluationError(f"expected one file of {path.stem}, got two: {path} and {other}")
     return {song: dict(sorted(stems.items())) for song, stems in sorted(songs.items())}
-
-
-def _folder(value: AnyPath) -> Path:
-    try:
-        path = Path(value)
-    except TypeError as error:
-        raise ArgumentError(f"expected the path of a folder, got {value!r}") from error
-    if "\0" in str(path):
-        raise ArgumentError(f"expected the path of a folder, got a name with a null character: {value!r}")
-    return path
 
 
 def _selected(
@@ -155,4 +144,4 @@ def _selected(
 
 
 def _unreadable(error: OSError) -> NoReturn:
-    raise EvaluationError(f"cannot read {error.filename}: {error.strerror}") from error
+    raise EvaluationError(f"cannot read {error.filename}: {reason(error)}") from error

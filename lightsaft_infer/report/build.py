@@ -1,12 +1,12 @@
 """A page to see and hear the result of a separation: one HTML file that needs no other file."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..arrays import Progress
 from ..audio import check_outputs, write_text
-from ..errors import ArgumentError, AudioError
+from ..checks import AnyPath, to_path
+from ..errors import ArgumentError, AudioError, reason
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
 from .encode import FORMATS, EmbeddedAudio, check_embeddable, embedded_rate, encode
@@ -17,8 +17,6 @@ from .page import clock, page_parts
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus", ".m4a", ".w64", ".au")
 EMBEDDED_SECONDS = 15 * 60  # longer audio is embedded only on request
 AUDIO = ("none", *FORMATS)
-
-AnyPath = str | os.PathLike[str]
 
 
 def write_report(
@@ -92,12 +90,13 @@ def write_report(
     """
     if audio is not None and audio not in AUDIO:
         raise ArgumentError(f"expected audio to be one of {', '.join(AUDIO)}, got {audio!r}")
-    mixture, stems_dir = _path(mixture, "the mixture"), _path(stems_dir, "the folder of the stems")
-    output = stems_dir / "report.html" if output is None else _path(output, "the page")
+    mixture = to_path(mixture, "the path of a mixture")
+    stems_dir = to_path(stems_dir, "the path of a folder of stems")
+    output = stems_dir / "report.html" if output is None else to_path(output, "the path of a page")
     check_outputs([output], overwrite=overwrite)
-    manifest = Manifest.from_file(default_manifest_path() if model is None else _path(model, "the manifest"))
+    manifest = Manifest.from_file(default_manifest_path() if model is None else model)
     stems = find_stems(stems_dir, mixture=mixture, order=manifest.targets)
-    truths = {} if references is None else _references(_path(references, "the references"), mixture, stems)
+    truths = {} if references is None else _references(references, mixture, stems)
     samples = samples_of(mixture, [*stems.values(), *truths.values()])
     counted = _counter(progress, 1 + len(stems))
     whole, *sounds = (counted(measure(path, samples)) for path in (mixture, *stems.values()))
@@ -147,8 +146,8 @@ def find_stems(folder: AnyPath, *, mixture: AnyPath | None = None, order: Sequen
     ArgumentError
         If an argument has the wrong type.
     """
-    folder = _path(folder, "a folder of stems")
-    mixture = None if mixture is None else _path(mixture, "the mixture")
+    folder = to_path(folder, "the path of a folder of stems")
+    mixture = None if mixture is None else to_path(mixture, "the path of a mixture")
     stems: dict[str, Path] = {}
     try:
         for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES):
@@ -158,27 +157,17 @@ def find_stems(folder: AnyPath, *, mixture: AnyPath | None = None, order: Sequen
                 raise AudioError(f"expected one stem {path.stem}, got {stems[path.stem].name} too: {path}")
             stems[path.stem] = path
     except OSError as error:
-        raise AudioError(f"cannot read {folder}: {error.strerror}") from error
+        raise AudioError(f"cannot read {error.filename or folder}: {reason(error)}") from error
     if not stems:
         raise AudioError(f"expected a folder with stems ({', '.join(SUFFIXES)}), got one without: {folder}")
     return dict(sorted(stems.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
-
-
-def _path(value: AnyPath, what: str) -> Path:
-    try:
-        path = Path(value)
-    except TypeError as error:
-        raise ArgumentError(f"expected the path of {what}, got {value!r}") from error
-    if "\0" in str(path):
-        raise ArgumentError(f"expected the path of {what}, got a name with a null character: {value!r}")
-    return path
 
 
 def _same(path: Path, mixture: Path | None) -> bool:
     return mixture is not None and mixture.exists() and path.samefile(mixture)
 
 
-def _references(folder: Path, mixture: Path, stems: Mapping[str, Path]) -> dict[str, Path]:
+def _references(folder: AnyPath, mixture: Path, stems: Mapping[str, Path]) -> dict[str, Path]:
     found = find_stems(folder, mixture=mixture)
     references = {name: found[name] for name in stems if name in found}
     if not references:
@@ -192,8 +181,8 @@ def _embedding(audio: str | None, seconds: float) -> tuple[str | None, str]:
         return None, "This page has no audio."
     if audio is None and seconds > EMBEDDED_SECONDS:
         minutes = EMBEDDED_SECONDS // 60
-        reason = f"This page has no audio because the mixture is longer than {minutes} minutes."
-        return None, f'{reason} To embed it, use --audio mp3 or audio="mp3".'
+        why = f"This page has no audio because the mixture is longer than {minutes} minutes."
+        return None, f'{why} To embed it, use --audio mp3 or audio="mp3".'
     return audio or "mp3", ""
 
 

@@ -7,9 +7,8 @@ import pytest
 import soundfile
 from conftest import noise
 
-from lightsaft_infer import EvaluationError
+from lightsaft_infer import ArgumentError, EvaluationError
 from lightsaft_infer.cli import main
-from lightsaft_infer.errors import ArgumentError
 from lightsaft_infer.evaluation.bss_eval import METRICS, bss_eval
 from lightsaft_infer.evaluation.scores import evaluate
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from conftest import noise
 
-from lightsaft_infer import EvaluationError, sdr, si_sdr
-from lightsaft_infer.errors import ArgumentError
+from lightsaft_infer import ArgumentError, EvaluationError, sdr, si_sdr
 
 
 def test_against_the_formula():

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from lightsaft_infer import EvaluationError
-from lightsaft_infer.errors import ArgumentError
+from lightsaft_infer import ArgumentError, EvaluationError
 from lightsaft_infer.evaluation.song_tree import find_stems, match
 
 MUSDB = ("mixture", "vocals", "drums", "bass", "other")
@@ -121,7 +120,7 @@ def test_folders_that_are_none(tree, tmp_path):
 def test_arguments_of_other_types_are_an_error(tree):
     references = tree("references", "A/bass.wav")
     for folder in (None, 3, b"references", "a\0b"):
-        with pytest.raises(ArgumentError, match="expected the path of a folder, got "):
+        with pytest.raises(ArgumentError, match="expected the path of a folder"):
             match(folder, references)
     for targets in ("bass", 3):
         with pytest.raises(ArgumentError, match="expected targets as a list of names, got "):

@@ -12,9 +12,8 @@ import pytest
 import soundfile
 from conftest import noise
 
-from lightsaft_infer import AudioError, ModelError, OutputError
+from lightsaft_infer import ArgumentError, AudioError, ModelError, OutputError
 from lightsaft_infer.cli import main
-from lightsaft_infer.errors import ArgumentError
 from lightsaft_infer.report import build as report
 from lightsaft_infer.report import find_stems, write_report
 from lightsaft_infer.report.page import clock, escape, fill, number
