@@ -3,8 +3,8 @@
     python submission/build.py OUT
     cd OUT && pip install -r requirements.txt && bash run.sh
 
-OUT holds predict.py, the package lightsaft_infer, the model, and what the grader asks for: aicrowd.json, run.sh,
-requirements.txt, apt.txt.
+OUT has predict.py, the package lightsaft_infer, the model, and the files that the grader needs: aicrowd.json, run.sh,
+requirements.txt and apt.txt.
 """
 
 import argparse
@@ -13,21 +13,22 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What predict.py never imports: it reads 44.1 kHz WAV and shows no progress.
+# Packages that predict.py never imports: it reads WAV of 44.1 kHz and shows no progress.
 NOT_NEEDED = ("av", "librosa", "tqdm")
 NO_CACHE = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
-def main():
+def main() -> None:
+    """Run this file as a command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="folder to make; it must not exist")
+    parser.add_argument("out", type=Path, help="create this folder")
     out = parser.parse_args().out
     if out.exists():
-        parser.error(f"{out} exists")
+        parser.error(f"already exists: {out}")
     build(out)
 
 
-def build(out):
+def build(out: Path) -> None:
     """Assemble the submission in the new folder `out`."""
     for folder in ("lightsaft_infer", "models"):
         shutil.copytree(ROOT / folder, out / folder, ignore=NO_CACHE)
@@ -38,8 +39,8 @@ def build(out):
     (out / "apt.txt").write_text("libsndfile1\n")
 
 
-def requirements():
-    """The package's requirements that predict.py has."""
+def requirements() -> list[str]:
+    """Return the requirements of the package that predict.py has."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     lines = [line.strip() for line in config["options"]["install_requires"].splitlines()]

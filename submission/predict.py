@@ -1,4 +1,4 @@
-"""The Music Demixing Challenge entry: separates every song that the grader has."""
+"""The entry for the Music Demixing Challenge: separates every song of the grader."""
 
 import os
 
@@ -6,24 +6,33 @@ from evaluator.music_demixing import MusicDemixingPredictor
 
 from lightsaft_infer import Separator, separate_file
 
-# Seconds for a song, of those that the grader grants: the rest is for a disk that is slow at the wrong moment.
+# Seconds for a song. The rest of the grader's limit is a reserve for a slow disk.
 TIME_LIMIT = 0.85 * float(os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240"))
 
 
 class LightSAFTPredictor(MusicDemixingPredictor):
-    """Separates with the packaged model. Relies on nothing of the evaluator but the challenge's published interface."""
+    """Separates with the packaged model. It uses only the challenge's published interface of the evaluator."""
 
-    def prediction_setup(self):
+    def prediction_setup(self) -> None:
+        """Load the model."""
         self.separator = Separator.from_file()
 
-    def prediction(self, mixture_file_path, bass_file_path, drums_file_path, other_file_path, vocals_file_path):
+    def prediction(
+        self,
+        mixture_file_path: str,
+        bass_file_path: str,
+        drums_file_path: str,
+        other_file_path: str,
+        vocals_file_path: str,
+    ) -> None:
+        """Separate one song: read the file of the mixture, write the four others."""
         outputs = {
             "bass": bass_file_path,
             "drums": drums_file_path,
             "other": other_file_path,
             "vocals": vocals_file_path,
         }
-        # Without mixture consistency, which costs SDR with this model: see benchmarks/README.md.
+        # Without mixture consistency, which lowers the SDR of this model: see benchmarks/README.md.
         separate_file(self.separator, mixture_file_path, outputs, overwrite=True, time_limit=TIME_LIMIT)
 
 

@@ -1,64 +1,90 @@
-"""The command `lightsaft batch`: a folder of tracks into a folder of stems."""
+"""The command `lightsaft batch`: separates the tracks of a folder into a folder of stems."""
 
+import argparse
 import contextlib
 import functools
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..audio import output_format
-from ..errors import AudioError, LightSAFTError
+from ..errors import ArgumentError, AudioError
 from ..manifest import Manifest, default_manifest_path
-from .options import add_stem_options, chosen_stems, positive
+from .options import AddCommand, add_stem_options, chosen_stems, positive, printable
+
+if TYPE_CHECKING:  # the room is imported only if its command runs
+    from ..batch import Engine, Entry
 
 
-def add_batch(command, parents):
-    description = "Separate all tracks of a folder; run again, only what is missing, changed or failed."
+def add_batch(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
+    """Add the command to `lightsaft`."""
+    description = (
+        "Separate all tracks of a folder. Another run separates only tracks that are new, have changed or have failed."
+    )
     parser = command("batch", _batch, description, parents)
     add = parser.add_argument
-    add("in_dir", type=_place, metavar="IN_DIR", help="folder of tracks, with folders in it: a path or URL")
-    add("out_dir", type=_place, metavar="OUT_DIR", help="stems go to OUT_DIR/<track>/<target>.<format>: a path or URL")
+    add("in_dir", type=_place, metavar="IN_DIR", help="folder of tracks, at any depth: a path or URL")
+    help_out = "write stems to OUT_DIR/<track>/<target>.<format>: a path or URL"
+    add("out_dir", type=_place, metavar="OUT_DIR", help=help_out)
     add_stem_options(parser)
-    add("--workers", type=positive, help="processes (default: as many as there are cores for)")
-    add("--threads", type=positive, default=1, help="threads of each process (default: %(default)s)")
-    add("--cores", type=positive, help="workers times threads are never more (default: those there are)")
-    add("--cluster", metavar="ADDRESS", help="use the workers of a Dask scheduler, tcp://HOST:PORT or a scheduler file")
-    add("--journal", type=Path, metavar="FILE", help="journal (default: OUT_DIR/journal.jsonl)")
-    add("--check-digests", action="store_true", help="read all finished tracks to see whether they have changed")
-    add("--dry-run", action="store_true", help="only tell what would be done, and why")
+    help_workers = (
+        "separate N tracks at the same time, each in its own process (default: the cores divided by --threads)"
+    )
+    add("--workers", type=positive, metavar="N", help=help_workers)
+    help_threads = "run the network of each process with N threads (default: %(default)s)"
+    add("--threads", type=positive, metavar="N", default=1, help=help_threads)
+    add("--cores", type=positive, metavar="N", help="limit workers times threads to N (default: all cores)")
+    help_cluster = "use the workers of a Dask scheduler: tcp://HOST:PORT, or a scheduler file"
+    add("--cluster", metavar="ADDRESS", help=help_cluster)
+    add("--journal", type=Path, metavar="FILE", help="keep the journal in FILE (default: OUT_DIR/journal.jsonl)")
+    add("--check-digests", action="store_true", help="read all finished tracks to find out if they have changed")
+    add("--dry-run", action="store_true", help="only print the tracks that would be separated, and why")
 
 
-def _place(text):
+def _place(text: str) -> str | Path:
     from ..batch import is_url
 
     return text if is_url(text) else Path(text)
 
 
-def _batch(args):
-    from ..batch import Journal, find_tracks, journal_path, plan_batch
+def _batch(args: argparse.Namespace) -> int:
+    from ..batch import Journal, find_tracks, journal_path, plan_batch, run_batch
 
     path = journal_path(args.out_dir, args.journal)
     manifest = Manifest.from_file(args.model or default_manifest_path())
     engine = _engine(args, manifest)
-    manifest.read_graph()  # a damaged one would fail for every track
-    unreadable = []
+    manifest.read_graph()  # a damaged graph would fail for every track
+    unreadable: list[AudioError] = []
     tracks = find_tracks(args.in_dir, leave_out=args.out_dir, on_error=unreadable.append)
     if not tracks:
         raise AudioError(f"expected audio files, got none: {args.in_dir}")
     for error in unreadable:
-        print(_printable(f"lightsaft: error: {error}"), file=sys.stderr)
-    keywords = {"options": _options(args, manifest), "threads": args.threads, "check_digests": args.check_digests}
-    keywords["journal"] = path
-    plan = functools.partial(plan_batch, tracks, args.in_dir, args.out_dir, manifest, **keywords)
+        print(f"lightsaft: error: {error}", file=sys.stderr)
+    plan = functools.partial(
+        plan_batch,
+        tracks,
+        args.in_dir,
+        args.out_dir,
+        manifest,
+        options=_options(args, manifest),
+        threads=args.threads,
+        check_digests=args.check_digests,
+        journal=path,
+    )
     if args.dry_run:
-        failed = _tell(plan())
-    else:
-        with Journal(path) as journal:
-            failed = _run(plan(), journal, engine)
+        _print_plan({item.track.track: item.reason for item in plan()})
+        return 1 if unreadable else 0
+    with Journal(path) as journal:
+        planned = plan()
+        skipped = sum(item.reason is None for item in planned)
+        with contextlib.closing(run_batch(planned, journal, engine)) as entries:
+            failed = _print_progress(entries, to_do=len(planned) - skipped, skipped=skipped)
     return 1 if failed or unreadable else 0
 
 
-def _engine(args, manifest):
-    """What the tracks are run by: processes of this machine, or a cluster."""
+def _engine(args: argparse.Namespace, manifest: Manifest) -> "Engine":
+    """The function that separates the tracks: in processes of this machine, or on a cluster."""
     from ..batch import check_cores, run_in_workers, run_on_cluster
     from ..cores import available_cores
 
@@ -66,48 +92,42 @@ def _engine(args, manifest):
         workers = check_cores(args.workers, args.threads, args.cores or available_cores())
         return functools.partial(run_in_workers, workers=workers)
     if args.workers or args.cores:
-        raise LightSAFTError("--cluster has workers of its own: expected neither --workers nor --cores beside it")
+        raise ArgumentError("--cluster has its own workers: expected neither --workers nor --cores")
     return functools.partial(run_on_cluster, address=args.cluster, manifest=manifest, out_dir=args.out_dir)
 
 
-def _options(args, manifest):
-    """What decides the stems' samples and files, for the journal."""
-    names, chosen = chosen_stems(args, manifest)
+def _options(args: argparse.Namespace, manifest: Manifest) -> dict[str, Any]:
+    """The options that decide the samples and the files of the stems, as the journal stores them."""
+    stems = chosen_stems(args, manifest)
     _, subtype = output_format(f"stem.{args.format}", args.subtype)
-    targets = [name for name in names if name != chosen["residual"]]
-    return {"targets": targets, **chosen, "format": args.format, "subtype": subtype, "clip": args.clip or "scale"}
+    return {
+        "targets": [name for name in stems.names if name != stems.residual],
+        "consistency": stems.consistency,
+        "residual": stems.residual,
+        "format": args.format,
+        "subtype": subtype,
+        "clip": args.clip or "scale",
+    }
 
 
-def _tell(planned):
-    for item in planned:
-        if item.reason is not None:
-            print(_printable(f"{item.track.track}: {item.reason}"))
-    count = sum(item.reason is not None for item in planned)
-    print(f"{count} to do, {len(planned) - count} done already")
-    return 0
+def _print_plan(reasons: dict[str, str | None]) -> None:
+    """Print why tracks would be separated. The reason is None for a track that would be skipped."""
+    to_do = {track: reason for track, reason in reasons.items() if reason is not None}
+    for track, reason in to_do.items():
+        print(printable(f"{track}: {reason}"))
+    print(f"{len(to_do)} to do, {len(reasons) - len(to_do)} done already")
 
 
-def _run(planned, journal, engine):
-    """Returns the number of tracks that failed."""
+def _print_progress(entries: "Iterable[Entry]", *, to_do: int, skipped: int) -> int:
+    """Print errors, progress and counts while tracks are separated. Return the number of tracks that failed."""
     from tqdm import tqdm
 
-    from ..batch import run_batch
-
-    count = {"done": 0, "skipped": sum(item.reason is None for item in planned), "failed": 0}
-    # disable=None: a bar on a terminal, nothing in a pipe.
-    with (
-        tqdm(total=len(planned) - count["skipped"], unit="track", disable=None) as bar,
-        contextlib.closing(run_batch(planned, journal, engine)) as entries,
-    ):
+    count = {"done": 0, "skipped": skipped, "failed": 0}
+    with tqdm(total=to_do, unit="track", disable=None) as bar:  # None: no bar unless on a terminal
         for entry in entries:
             count[entry["status"]] += 1
             if entry["status"] == "failed":
-                bar.write(_printable(f"lightsaft: error: {entry['error']}"), file=sys.stderr)
+                bar.write(f"lightsaft: error: {entry['error']}", file=sys.stderr)
             bar.update()
     print(", ".join(f"{number} {status}" for status, number in count.items()))
     return count["failed"]
-
-
-def _printable(text):
-    """File names may hold bytes that are no text."""
-    return text.encode(errors="backslashreplace").decode()

@@ -1,22 +1,25 @@
 """The command `lightsaft benchmark`: the speed of a model on this machine."""
 
+import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from .options import positive
+from .options import AddCommand, positive
 
 
-def add_benchmark(command, parents):
-    """Add the command to the parsers of commands."""
-    parser = command("benchmark", _benchmark, "Time the model on this machine.", parents)
-    parser.add_argument("--mixture", type=Path, help="file to separate (default: noise)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="seconds of audio (default: %(default)s)")
-    parser.add_argument("--repeats", type=positive, default=5, help="counted runs (default: %(default)s)")
-    parser.add_argument("--consistency", action="store_true", help="with mixture consistency")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+def add_benchmark(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
+    """Add the command to `lightsaft`."""
+    parser = command("benchmark", _benchmark, "Measure the speed of the model on this machine.", parents)
+    add = parser.add_argument
+    add("--mixture", type=Path, metavar="FILE", help="separate this file (default: noise)")
+    add("--seconds", type=float, default=30.0, help="separate this length of audio (default: %(default)s)")
+    add("--repeats", type=positive, metavar="N", default=5, help="measure N separations (default: %(default)s)")
+    add("--consistency", action="store_true", help="make the stems sum to the mixture")
+    add("--json", action="store_true", help="print JSON instead of text")
 
 
-def _benchmark(args):
+def _benchmark(args: argparse.Namespace) -> int:
     from ..benchmark import benchmark, table
 
     options = ("model", "mixture", "seconds", "repeats", "threads", "consistency")

@@ -1,44 +1,47 @@
-"""The command `lightsaft evaluate`."""
+"""The command `lightsaft evaluate`: scores of stems against references."""
 
+import argparse
 import json
 from pathlib import Path
 
-from ..audio import write_text
-from ..errors import OutputError
-from .options import names, progress_bar
+from ..audio import check_outputs, write_text
+from ..errors import OutputError, reason
+from ..evaluation import evaluate, table
+from .options import AddCommand, names, printable, progress_bar
 
 
-def add_evaluate(commands):
-    """Add the command to the subparsers of `lightsaft`."""
-    description = "Score separated stems against references: the Music Demixing Challenge's SDR, and BSS Eval."
-    parser = commands.add_parser("evaluate", help=description, description=description)
-    parser.set_defaults(run=_evaluate)
-    option = parser.add_argument
-    option("references", type=Path, metavar="REFERENCES", help="folder of songs, <song>/<target>.wav or .flac")
-    option("estimates", type=Path, metavar="ESTIMATES", help="folder of the same songs, separated")
-    option("--targets", type=names, metavar="A,B", help="only these targets (default: all that have a reference)")
-    option("--allow-missing", action="store_true", help="score what is there, and list what has no estimate")
-    option("--bsseval", action="store_true", help="BSS Eval v4 by museval, too (needs the extra eval)")
-    option("--json", action="store_true", help="print JSON instead of a table")
-    option("-o", "--output", type=Path, metavar="FILE.json", help="write JSON to a file, too")
-    option("--force", action="store_true", help="replace an existing file")
+def add_evaluate(command: AddCommand) -> None:
+    """Add the command to `lightsaft`."""
+    description = "Score separated stems against references: SDR of the Music Demixing Challenge, and BSS Eval."
+    add = command("evaluate", _evaluate, description, []).add_argument
+    add("references", type=Path, metavar="REFERENCES", help="folder of songs, <song>/<target>.wav, .flac or .ogg")
+    add("estimates", type=Path, metavar="ESTIMATES", help="folder of the same songs, separated")
+    add("--targets", type=names, metavar="A,B", help="score only these targets (default: all that have a reference)")
+    add("--allow-missing", action="store_true", help="score the stems that exist, and list the missing ones")
+    add("--bsseval", action="store_true", help="compute BSS Eval v4 with museval as well (needs the extra eval)")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    add("-o", "--output", type=Path, metavar="FILE.json", help="write JSON to a file as well")
+    add("--force", action="store_true", help="replace an existing file")
 
 
-def _evaluate(args):
-    from ..audio import check_outputs
-    from ..evaluation import evaluate, table
-
+def _evaluate(args: argparse.Namespace) -> int:
     if args.output is not None:
         check_outputs([args.output], overwrite=args.force)
     with progress_bar(desc="evaluate", unit="song") as progress:
-        options = {name: getattr(args, name) for name in ("targets", "allow_missing", "bsseval")}
-        result = evaluate(args.references, args.estimates, progress=progress, **options)
+        result = evaluate(
+            args.references,
+            args.estimates,
+            targets=args.targets,
+            allow_missing=args.allow_missing,
+            bsseval=args.bsseval,
+            progress=progress,
+        )
     text = json.dumps(result, indent=1, allow_nan=False)
-    print(text if args.json else table(result))
+    print(text if args.json else printable(table(result)))
     if args.output is not None:
         try:
             args.output.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"cannot write: {error.strerror}: {args.output}") from error
+            raise OutputError(f"cannot write {args.output}: {reason(error)}") from error
         write_text(args.output, [text, "\n"])
     return 0

@@ -1,9 +1,11 @@
-"""The command `lightsaft`: parses, loads the model once, loops over the files."""
+"""The command `lightsaft`: parses the command line, runs a command and reports its errors."""
 
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from ..errors import LightSAFTError
 from ..version import __version__
@@ -11,18 +13,34 @@ from .batch import add_batch
 from .benchmark import add_benchmark
 from .evaluate import add_evaluate
 from .info import add_info
-from .options import positive
+from .options import Run, positive
 from .report import add_report
 from .separate import add_separate
 from .verify import add_verify
 
 
-def main(argv=None):
-    """Run the command. Returns the exit status: 0 only if everything asked for was done, 130 after Ctrl-C, 141 where
-    the reader of a pipe has gone."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command `lightsaft`.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. Default: those of this process.
+
+    Returns
+    -------
+    int
+        The exit status: 0 if everything was done, 1 after an error, which is printed, 130 after Ctrl-C, 141 if the
+        reader of a pipe has closed it.
+
+    Raises
+    ------
+    SystemExit
+        If the command line is wrong (status 2), or asks for help or the version (status 0).
+    """
     args = _parser().parse_args(argv)
     try:
-        return args.run(args)
+        status: int = args.run(args)
     except LightSAFTError as error:
         print(f"lightsaft: error: {error}", file=sys.stderr)
         return 1
@@ -31,25 +49,32 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("lightsaft: interrupted", file=sys.stderr)
         return 130
+    return status
 
 
-def entry():
-    """The console script: a terminated process, like an interrupted one, leaves no half file."""
+def entry() -> NoReturn:
+    """Run the command as a console script. A terminated process leaves no incomplete file, like an interrupted one."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lightsaft", description="Music source separation on the CPU.")
     parser.add_argument("--version", action="version", version=f"lightsaft {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     model = argparse.ArgumentParser(add_help=False)
-    model.add_argument("--model", type=Path, metavar="MANIFEST", help="manifest (default: the packaged one)")
+    model.add_argument(
+        "--model", type=Path, metavar="MANIFEST", help="use the model of this manifest (default: the packaged model)"
+    )
     threads = argparse.ArgumentParser(add_help=False)
-    threads.add_argument("--threads", type=positive, help="threads of the network (default: all cores)")
+    threads.add_argument(
+        "--threads", type=positive, metavar="N", help="run the network with N threads (default: all cores)"
+    )
 
-    def command(name, run, description, parents):
-        sub = commands.add_parser(name, help=description, description=description, parents=parents)
+    def command(
+        name: str, run: Run, description: str, parents: Sequence[argparse.ArgumentParser]
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=description, description=description, parents=[*parents])
         sub.set_defaults(run=run)
         return sub
 
@@ -58,6 +83,6 @@ def _parser():
     add_info(command, [model])
     add_verify(command, [model, threads])
     add_benchmark(command, [model, threads])
-    add_evaluate(commands)
+    add_evaluate(command)
     add_report(command)
     return parser

@@ -1,66 +1,114 @@
-"""Options that more than one command has, and what they mean for a model."""
+"""Options that several commands have, and their meaning for a model."""
 
 import argparse
 import contextlib
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
+from ..arrays import Progress
 from ..audio import CLIP_POLICIES, FORMATS
-from ..errors import LightSAFTError
+from ..errors import ArgumentError
+from ..manifest import Manifest
+
+Run = Callable[[argparse.Namespace], int]
+"""The function of a command. It takes the parsed options and returns the exit status."""
 
 
-def positive(text):
-    value = int(text)
+class AddCommand(Protocol):
+    """Adds a command to the parser of `lightsaft`."""
+
+    def __call__(
+        self, name: str, run: Run, description: str, parents: Sequence[argparse.ArgumentParser]
+    ) -> argparse.ArgumentParser:
+        """Return the parser of the new command, which has the options of `parents` and those that are added to it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StemOptions:
+    """The stems of a track.
+
+    `names` are the targets and, at the end, the `residual` if there is one. `consistency` and `residual` are keywords
+    of `separate_file`.
+    """
+
+    names: tuple[str, ...]
+    consistency: bool
+    residual: str | None
+
+
+def positive(text: str) -> int:
+    """Return an option as a number. Raises ArgumentTypeError, which argparse prints, unless it is 1 or more."""
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from error
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
     return value
 
 
-def add_stem_options(parser):
-    """What is separated, and the form of its files."""
-    add = parser.add_argument
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--targets", type=names, metavar="A,B", help="only these targets (default: all)")
-    which.add_argument("--two-stems", metavar="TARGET", help="TARGET and the mixture minus TARGET")
-    add("--format", choices=[suffix[1:] for suffix in FORMATS], default="wav", help="default: %(default)s")
-    add("--subtype", help="FLOAT, PCM_16, PCM_24, ... (default: FLOAT in wav, PCM_24 in flac)")
-    clip = "stems beyond full scale, where the format is not float: scale all by one gain, clamp, or error"
-    add("--clip", choices=CLIP_POLICIES, help=f"{clip} (default: scale; clamp in a pipe)")
-    add(
-        "--consistency",
-        action=argparse.BooleanOptionalAction,
-        help="let the stems sum to the mixture (default: yes, where all targets are separated)",
-    )
-
-
-def names(text):
+def names(text: str) -> tuple[str, ...]:
+    """Return the names in an option, which have commas between them."""
     return tuple(name.strip() for name in text.split(","))
 
 
-def chosen_stems(args, manifest):
-    """Names of the files to be written, and the keywords `consistency` and `residual` of `separate_file`.
+def add_stem_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that select the stems and the format of their files."""
+    add = parser.add_argument
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--targets", type=names, metavar="A,B", help="separate only these targets (default: all)")
+    which.add_argument("--two-stems", metavar="TARGET", help="write TARGET, and the mixture minus TARGET")
+    suffixes = [suffix[1:] for suffix in FORMATS]
+    add("--format", choices=suffixes, default="wav", help="set the format of the stems (default: %(default)s)")
+    subtypes = "FLOAT, PCM_16, PCM_24, ... (default: FLOAT in wav, PCM_24 in flac)"
+    add("--subtype", metavar="NAME", help=f"set the encoding of the samples: {subtypes}")
+    help_clip = (
+        "set the treatment of samples beyond full scale in formats that are not float: scale all stems by one gain, "
+        "clamp these samples, or end with an error (default: scale; clamp with -o -)"
+    )
+    add("--clip", choices=CLIP_POLICIES, help=help_clip)
+    add(
+        "--consistency",
+        action=argparse.BooleanOptionalAction,
+        help="make the stems sum to the mixture (default: yes, if all targets are separated)",
+    )
 
-    Raises LightSAFTError where the model does not have the targets, or they cannot be made consistent.
+
+def chosen_stems(args: argparse.Namespace, manifest: Manifest) -> StemOptions:
+    """Return the stems that the options select.
+
+    Raises ModelError if the model does not have the targets, and ArgumentError if the stems cannot be made consistent.
     """
-    targets, residual = args.targets or manifest.targets, None
+    targets: tuple[str, ...] = args.targets or manifest.targets
+    residual = None
     if args.two_stems is not None:
         targets = (args.two_stems,)
         residual = "instrumental" if args.two_stems == "vocals" else f"no_{args.two_stems}"
     manifest.indices(targets)
     whole = residual is None and set(targets) == set(manifest.targets)
     if args.consistency and not whole:
-        raise LightSAFTError("--consistency needs all targets: stems of some of them do not sum to the mixture")
-    stems = targets if residual is None else (*targets, residual)
-    return stems, {"consistency": whole if args.consistency is None else args.consistency, "residual": residual}
+        raise ArgumentError("--consistency needs all targets: the stems of some targets do not sum to the mixture")
+    consistency = whole if args.consistency is None else args.consistency
+    return StemOptions(targets if residual is None else (*targets, residual), consistency, residual)
 
 
 @contextlib.contextmanager
-def progress_bar(**options):
-    """A progress function that draws tqdm's bar on a terminal, and nothing in a pipe."""
+def progress_bar(*, desc: str, unit: str, unit_scale: bool = False) -> Iterator[Progress]:
+    """Yield a progress function that draws a bar of tqdm on a terminal, and nothing in a pipe."""
     from tqdm import tqdm
 
-    with tqdm(**options, disable=None) as bar:
+    with tqdm(desc=desc, unit=unit, unit_scale=unit_scale, disable=None) as bar:
 
-        def progress(done, total):
+        def progress(done: float, total: float | None) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
         yield progress
+
+
+def printable(text: object) -> str:
+    """Return text for standard output, with escapes for bytes of file names that are not text."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return str(text).encode(encoding, errors="backslashreplace").decode(encoding)

@@ -1,27 +1,29 @@
-"""The command `lightsaft report`."""
+"""The command `lightsaft report`: a page to see and hear stems."""
 
+import argparse
 from pathlib import Path
 
-from ..report import FORMATS
-from .options import progress_bar
+from ..report import FORMATS, write_report
+from .options import AddCommand, printable, progress_bar
 
 
-def add_report(command):
-    """Add it to the others. `command` is `cli`'s: a function of name, run, description and parent parsers."""
+def add_report(command: AddCommand) -> None:
+    """Add the command to `lightsaft`."""
     description = "Write a page to see and hear the stems of a mixture: one HTML file that opens offline."
     add = command("report", _report, description, []).add_argument
     add("mixture", type=Path, metavar="MIXTURE", help="the file that was separated")
     add("stems", type=Path, metavar="STEMS_DIR", help="folder of its stems, named after their targets")
-    add("-o", "--output", type=Path, metavar="FILE", help="default: STEMS_DIR/report.html")
-    add("--references", type=Path, metavar="DIR", help="true stems, named like the stems: adds their SDR")
-    add("--model", type=Path, metavar="MANIFEST", help="model that separated them, to be named on the page")
-    add("--audio", choices=("none", *FORMATS), help="how audio is embedded (default: mp3, above 15 minutes none)")
+    add("-o", "--output", type=Path, metavar="FILE", help="write the page to FILE (default: STEMS_DIR/report.html)")
+    add(
+        "--references", type=Path, metavar="DIR", help="add the SDR against the true stems in DIR, named like the stems"
+    )
+    add("--model", type=Path, metavar="MANIFEST", help="name the model that separated the stems on the page")
+    help_audio = "embed audio in this format (default: mp3, but none for more than 15 minutes)"
+    add("--audio", choices=("none", *FORMATS), help=help_audio)
     add("--force", action="store_true", help="replace an existing page")
 
 
-def _report(args):
-    from ..report import write_report
-
+def _report(args: argparse.Namespace) -> int:
     with progress_bar(desc=args.mixture.name, unit="file") as progress:
         page = write_report(
             args.mixture,
@@ -33,5 +35,5 @@ def _report(args):
             overwrite=args.force,
             progress=progress,
         )
-    print(page)
+    print(printable(page))
     return 0

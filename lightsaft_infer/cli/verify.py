@@ -1,12 +1,18 @@
-"""The command `lightsaft verify`: does this machine compute the same numbers as the model's author's?"""
+"""The command `lightsaft verify`: the self test of a model."""
+
+import argparse
+from collections.abc import Sequence
+
+from .options import AddCommand
 
 
-def add_verify(command, parents):
-    """Add the command to the parsers of commands."""
-    command("verify", _verify, "Check that this machine computes what the model's author saw.", parents)
+def add_verify(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
+    """Add the command to `lightsaft`."""
+    description = "Check that this machine computes the same numbers as the machine of the model's author."
+    command("verify", _verify, description, parents)
 
 
-def _verify(args):
+def _verify(args: argparse.Namespace) -> int:
     from ..separator import Separator
     from ..verify import selftest
 

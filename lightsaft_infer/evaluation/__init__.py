@@ -1,4 +1,7 @@
-"""Scores of separated songs against their true stems."""
+"""Scores of separated stems against true stems, in dB.
+
+Audio is floating point (channels, samples), full scale 1.0.
+"""
 
 from .bss_eval import bss_eval
 from .metrics import sdr, sdr_of_energies, si_sdr

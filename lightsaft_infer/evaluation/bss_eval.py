@@ -6,57 +6,106 @@ museval takes audio (targets, samples, channels).
 
 import contextlib
 import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..audio import AudioReader
-from ..errors import EvaluationError
+from ..checks import AnyPath
+from ..errors import ArgumentError, EvaluationError
+from .results import BssEvalScores
 
 METRICS = ("SDR", "ISR", "SIR", "SAR")
-WINDOW = 1.0  # seconds; frames and their hops, museval's default
+WINDOW = 1.0  # seconds; the length of frames and of their hops, museval's default
 
 
-def load_museval():
-    """The package and its version (str). Raises EvaluationError where it is not installed or cannot be imported."""
+class BssEval(NamedTuple):
+    """BSS Eval of a song: the scores of each target, or None and the reason that they are not defined."""
+
+    scores: dict[str, BssEvalScores] | None
+    undefined: str | None
+
+
+def load_museval() -> ModuleType:
+    """Import museval. Raises EvaluationError if it is not installed or cannot be imported."""
     try:
         import museval
     except (ImportError, RuntimeError) as error:  # RuntimeError: its reader of MUSDB18 looks for ffmpeg when imported
         raise EvaluationError(f"BSS Eval needs museval (pip install 'lightsaft[eval]') and ffmpeg: {error}") from error
-    return museval, importlib.metadata.version("museval")
+    module: ModuleType = museval
+    return module
 
 
-def bss_eval(pairs):
-    """BSS Eval v4 of one song, which is held in memory.
+def museval_version() -> str:
+    """Return the version of museval, which must be installed."""
+    return importlib.metadata.version("museval")
 
-    pairs : {target: (path of the reference, path of the estimate)}; all of these are the sources that interfere
 
-    Returns ({target: {"SDR": dB, "ISR": dB, "SIR": dB, "SAR": dB}}, None): for each the median over the frames of 1 s
-    where museval gives a finite value, None where there are none, as it does (an estimate equal to its reference).
-    Where BSS Eval is not defined, (None, why): a stem is silent throughout, or there is only one.
+def bss_eval(pairs: Mapping[str, tuple[AnyPath, AnyPath]]) -> BssEval:
+    """Compute BSS Eval v4 of one song, which is held in memory.
 
-    Raises AudioError, or EvaluationError where the stems differ in form or museval is missing.
+    Parameters
+    ----------
+    pairs : dict of str to (path, path)
+        The files of the reference and of the estimate of each target. Each target is interference for the others.
+
+    Returns
+    -------
+    BssEval
+        A tuple ``(scores, undefined)``. For each target, ``scores`` has ``SDR``, ``ISR``, ``SIR`` and ``SAR`` in dB.
+        Each is the median over the frames of 1 s in which museval gives a finite value. It is None if there are none,
+        as for an estimate that equals its reference. If BSS Eval is not defined, because a stem is silent throughout or
+        there is only one stem, ``scores`` is None and ``undefined`` is the reason. Otherwise ``undefined`` is None.
+
+    Raises
+    ------
+    AudioError
+        If a file cannot be read.
+    EvaluationError
+        If the files differ in sample rate, length or channels, or museval is missing.
+    ArgumentError
+        If `pairs` is not a dict of pairs.
+
+    Examples
+    --------
+    ::
+
+        from lightsaft_infer.evaluation import bss_eval
+
+        pairs = {name: (f"true/{name}.wav", f"separated/{name}.wav") for name in ("vocals", "drums", "bass")}
+        scores, undefined = bss_eval(pairs)
+        print(undefined or scores["vocals"]["SDR"])
     """
-    museval, _ = load_museval()
+    if not isinstance(pairs, Mapping) or not all(map(_is_pair, pairs.values())):
+        raise ArgumentError(f"expected a dict of targets to pairs (reference, estimate), got {pairs!r}")
+    museval = load_museval()
     if len(pairs) < 2:
-        return None, f"expected two targets or more, got {', '.join(pairs)}"
+        return BssEval(None, f"expected two targets or more, got {', '.join(pairs)}")
     sample_rate, references = _read([reference for reference, _ in pairs.values()])
     _, estimates = _read([estimate for _, estimate in pairs.values()])
     for name, stems in (("reference", references), ("estimate", estimates)):
         for target, stem in zip(pairs, stems, strict=True):
-            if not stem.sum(axis=1).any():  # as museval has it: -1 left and 1 right are silent, too
-                return None, f"the {name} of {target} is silent (its channels sum to zero)"
+            if not stem.sum(axis=1).any():  # museval's definition: a left channel of -1 and a right one of 1 are silent
+                return BssEval(None, f"the {name} of {target} is silent (its channels sum to zero)")
     window = int(WINDOW * sample_rate)
-    with _numpy_as_museval_knows_it(), np.errstate(divide="ignore"):
+    with _old_name_of_linalg(), np.errstate(divide="ignore"):
         values = museval.evaluate(references, estimates, win=window, hop=window, padding=False)
     scores = {}
     for target, *frames in zip(pairs, *values, strict=True):
         scores[target] = {metric: _median(row) for metric, row in zip(METRICS, frames, strict=True)}
-    return scores, None
+    return BssEval(scores, None)
 
 
-def _read(paths):
-    """Sample rate and float32 (files, samples, channels) of files of one form."""
-    stems = []
+def _is_pair(value: object) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2
+
+
+def _read(paths: Sequence[AnyPath]) -> tuple[int, NDArray[np.float32]]:
+    """Read files of the same format. Return their sample rate and their audio (files, samples, channels)."""
+    stems: list[NDArray[np.float32]] = []
     for path in paths:
         with AudioReader(path) as reader:
             audio = reader.read().T
@@ -70,21 +119,24 @@ def _read(paths):
     return first[0], np.stack(stems)
 
 
-def _median(frames):
-    """Median of the finite values: museval takes infinity for missing."""
+def _median(frames: NDArray[np.float64]) -> float | None:
+    """The median of the finite values: museval uses infinity for a missing value."""
     finite = frames[np.isfinite(frames)]
     return float(np.median(finite)) if finite.size else None
 
 
 @contextlib.contextmanager
-def _numpy_as_museval_knows_it():
-    """museval 0.4.1 catches `numpy.linalg.linalg.LinAlgError`, a name that numpy 2.4 no longer has, and then solves by
-    least squares: references that depend on each other (one channel twice) would end in an AttributeError."""
-    there = "linalg" in vars(np.linalg)
-    if not there:
-        np.linalg.linalg = np.linalg
+def _old_name_of_linalg() -> Iterator[None]:
+    """Give numpy the name `numpy.linalg.linalg` while museval runs.
+
+    museval 0.4.1 catches `numpy.linalg.linalg.LinAlgError` and then solves by least squares. numpy 2.4 does not have
+    this name any more. References that depend on each other (one channel twice) would then end in an AttributeError.
+    """
+    exists = "linalg" in vars(np.linalg)
+    if not exists:
+        vars(np.linalg)["linalg"] = np.linalg
     try:
         yield
     finally:
-        if not there:
-            del np.linalg.linalg
+        if not exists:
+            del vars(np.linalg)["linalg"]

@@ -1,50 +1,159 @@
-"""Quality of separated stems. Audio is floating point (channels, samples)."""
+"""Scores of single stems, in dB. Audio is floating point (channels, samples), full scale 1.0."""
+
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ArgumentError, EvaluationError
 
 
-def sdr(reference, estimate):
-    """Signal-to-distortion ratio of one stem in dB, the Music Demixing Challenge's song score (Mitsufuji et al., 2021):
-    10 log10((sum reference^2 + 1e-7) / (sum (reference - estimate)^2 + 1e-7)), sums over channels and samples.
+def sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
+    """Compute the signal-to-distortion ratio of a stem, as the Music Demixing Challenge does for a song.
 
-    reference, estimate : floating point (channels, samples), full scale 1.0
+    Parameters
+    ----------
+    reference, estimate : array of float, shape (channels, samples)
+        The true and the separated stem, full scale 1.0.
 
-    Returns a float. Raises ValueError where the shapes differ.
+    Returns
+    -------
+    float
+        SDR in dB. More is better.
+
+    Raises
+    ------
+    EvaluationError
+        If the shapes differ.
+    ArgumentError
+        If an argument is not an array of real numbers.
+
+    Notes
+    -----
+    SDR = 10 log10((sum reference^2 + 1e-7) / (sum (reference - estimate)^2 + 1e-7)), with sums over channels and
+    samples.
+
+    References
+    ----------
+    Y. Mitsufuji et al., "Music Demixing Challenge 2021", 2021.
+
+    Examples
+    --------
+    An error of a tenth of the reference:
+
+    >>> import numpy as np
+    >>> from lightsaft_infer import sdr
+    >>> reference = np.sin(np.arange(2000)).reshape(2, 1000)
+    >>> round(sdr(reference, 0.9 * reference), 3)
+    20.0
     """
     return sdr_of_blocks([(reference, estimate)])
 
 
-def sdr_of_blocks(blocks):
-    """`sdr` of a song that comes in pairs (block of the reference, block of the estimate), in memory for one pair.
+def sdr_of_blocks(blocks: Iterable[tuple[ArrayLike, ArrayLike]]) -> float:
+    """Compute the SDR of a stem that comes in blocks. One pair of blocks is held in memory at a time.
 
-    Returns a float. Raises ValueError where the shapes of a pair differ.
+    Parameters
+    ----------
+    blocks : iterable of (array, array)
+        Blocks of the reference and of the estimate, shape (channels, samples).
+
+    Returns
+    -------
+    float
+        SDR in dB (see `sdr`).
+
+    Raises
+    ------
+    EvaluationError
+        If the shapes of a pair differ.
+    ArgumentError
+        If a block is not an array of real numbers.
     """
     signal = distortion = 0.0
     for pair in blocks:
-        reference, estimate = (np.asarray(audio, np.float64) for audio in pair)
-        if reference.shape != estimate.shape:
-            raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
-        signal += np.sum(reference**2)
-        distortion += np.sum((reference - estimate) ** 2)
+        reference, estimate = _checked(*pair)
+        signal += float(np.sum(reference**2))
+        distortion += float(np.sum((reference - estimate) ** 2))
     return sdr_of_energies(signal, distortion)
 
 
-def sdr_of_energies(signal, distortion):
-    """`sdr` in dB by the sums of reference^2 and of (reference - estimate)^2."""
+def sdr_of_energies(signal: float, distortion: float) -> float:
+    """Compute the SDR of a stem from its energies.
+
+    Parameters
+    ----------
+    signal : float
+        The sum of reference^2 over channels and samples.
+    distortion : float
+        The sum of (reference - estimate)^2.
+
+    Returns
+    -------
+    float
+        SDR in dB (see `sdr`).
+    """
     return float(10 * np.log10((signal + 1e-7) / (distortion + 1e-7)))
 
 
-def si_sdr(reference, estimate):
-    """Scale-invariant SDR in dB (Le Roux et al., 2019, without removal of the mean), sums over channels and samples.
+def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
+    """Compute the scale-invariant SDR of a stem.
 
-    reference, estimate : floating point (channels, samples), full scale 1.0
+    The reference is first scaled to come nearest to the estimate. A stem with a wrong level therefore loses nothing.
 
-    The reference scaled to come nearest to the estimate is the signal: a stem that is too faint costs nothing here.
+    Parameters
+    ----------
+    reference, estimate : array of float, shape (channels, samples)
+        The true and the separated stem, full scale 1.0.
 
-    Returns a float. Raises ValueError where the shapes differ.
+    Returns
+    -------
+    float
+        SI-SDR in dB. More is better.
+
+    Raises
+    ------
+    EvaluationError
+        If the shapes differ.
+    ArgumentError
+        If an argument is not an array of real numbers.
+
+    Notes
+    -----
+    Sums go over channels and samples. The mean is not removed.
+
+    References
+    ----------
+    J. Le Roux et al., "SDR - half-baked or well done?", 2019.
+
+    Examples
+    --------
+    An error of a tenth of the reference, in a stem at half the level:
+
+    >>> import numpy as np
+    >>> from lightsaft_infer import si_sdr
+    >>> reference, error = np.eye(2, 1000), np.eye(2, 1000, k=1)
+    >>> round(si_sdr(reference, 0.5 * (reference + 0.1 * error)), 3)
+    20.0
     """
-    reference, estimate = (np.asarray(audio, np.float64) for audio in (reference, estimate))
-    if reference.shape != estimate.shape:
-        raise ValueError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
+    reference, estimate = _checked(reference, estimate)
     scale = np.sum(reference * estimate) / (np.sum(reference**2) + 1e-12)
-    return sdr_of_energies(np.sum((scale * reference) ** 2), np.sum((scale * reference - estimate) ** 2))
+    signal, distortion = np.sum((scale * reference) ** 2), np.sum((scale * reference - estimate) ** 2)
+    return sdr_of_energies(float(signal), float(distortion))
+
+
+def _checked(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    reference, estimate = _array(reference, "the reference"), _array(estimate, "the estimate")
+    if reference.shape != estimate.shape:
+        raise EvaluationError(f"expected an estimate of shape {reference.shape}, got {estimate.shape}")
+    return reference, estimate
+
+
+def _array(audio: ArrayLike, what: str) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(audio)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"expected {what} as an array (channels, samples): {error}") from error
+    if array.dtype.kind not in "fiu":
+        raise ArgumentError(f"expected {what} as an array of real numbers, got {array.dtype} {array.shape}")
+    return array.astype(np.float64, copy=False)

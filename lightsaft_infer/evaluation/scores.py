@@ -1,7 +1,6 @@
-"""Quality of separated songs against their references: the Music Demixing Challenge's SDR, and BSS Eval v4.
+"""Scores of separated songs against their references: the SDR of the Music Demixing Challenge, and BSS Eval v4.
 
-    from lightsaft_infer.evaluation import evaluate
-    from lightsaft_infer.evaluation_table import table
+    from lightsaft_infer.evaluation import evaluate, table
 
     scores = evaluate("musdb18hq/test", "separated")
     print(table(scores))
@@ -11,90 +10,157 @@ All scores are in dB.
 
 import itertools
 import statistics
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Audio, Progress
 from ..audio import AudioReader
+from ..checks import AnyPath
 from ..errors import EvaluationError
 from .metrics import sdr_of_blocks
-from .song_tree import match
+from .results import BssEvalScores, BssEvalSummaries, Evaluation, SdrSummaries, SdrSummary, SongScores
+from .song_tree import StemPair, match
 
 
-def evaluate(references, estimates, *, targets=None, allow_missing=False, bsseval=False, progress=None):
-    """Score a tree of estimated stems against a tree of references (see `lightsaft_infer.songs` for what they hold).
+def evaluate(
+    references: AnyPath,
+    estimates: AnyPath,
+    *,
+    targets: Iterable[str] | None = None,
+    allow_missing: bool = False,
+    bsseval: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score a tree of estimated stems against a tree of references.
+
+    A tree has a folder for each song, at any depth, with the file ``<target>.wav``, ``.flac`` or ``.ogg`` for each
+    target. Songs match by their path below the tree, stems by their name. Stems in ``<song>/mixture/`` belong to
+    ``<song>``. Files are neither cropped nor resampled. The formats of all files are checked before the first song is
+    scored.
 
     Parameters
     ----------
-    references, estimates : paths of folders; songs match by their path below them, stems by their name
-    targets : score only these, default all that have a reference
-    allow_missing : score what is there where references have no estimate, instead of raising
-    bsseval : BSS Eval v4 by museval, too (see `lightsaft_infer.bsseval`), which holds a whole song in memory; the SDR
-        takes a few blocks, whatever the songs' length
-    progress : callable(done, total), in songs
+    references, estimates : path
+        Folders.
+    targets : iterable of str, optional
+        Score only these. Default: all that have a reference.
+    allow_missing : bool, optional
+        Score the stems that exist, instead of raising an error if a reference has no estimate.
+    bsseval : bool, optional
+        Compute BSS Eval v4 by museval as well (see `bss_eval`), which holds one song in memory. The SDR holds a few
+        blocks in memory for any length.
+    progress : callable, optional
+        Called as ``progress(done, total)`` with numbers of songs.
 
-    Returns a dict that JSON can hold, all scores in dB:
+    Returns
+    -------
+    dict
+        Can be written as JSON. All scores are in dB.
 
-    `songs` : {song: {"sdr": {target: SDR}, "mean": mean of these}}, and with `bsseval` in each song `bsseval`:
-        {target: {"SDR", "ISR", "SIR", "SAR"}}, medians over frames, or None and the reason in `bsseval_undefined`
-    `sdr` : {"targets": {target: {"songs": number, "mean", "median"}}, "overall": the same of the songs' means}
-    `bsseval` : None, or {"museval": version, "targets": {target: {"songs": number, "SDR", ...}}, "overall": {"SDR",
-        ...}}: medians over the songs that have a value, and their means over the targets; None where there are none
-    `missing` : [{"song", "target"}] without estimate; `unreferenced` : number of estimates without reference
+        - ``songs`` has for each song ``sdr``, the SDR of each target, and ``mean``, the mean of these. If BSS Eval was
+          computed, ``bsseval`` has for each target ``SDR``, ``ISR``, ``SIR`` and ``SAR``, medians over frames, and
+          ``bsseval_undefined`` is None. If it is not defined for the song, ``bsseval`` is None and
+          ``bsseval_undefined`` is the reason.
+        - ``sdr`` has ``targets``, with ``mean`` and ``median`` over the songs and ``songs``, their number, for each
+          target. ``overall`` has the same for the means of the songs.
+        - ``bsseval`` is None if BSS Eval was not computed. Otherwise it has ``museval``, the version of museval, and
+          ``targets``, with medians over the songs that have a value and ``songs``, the number of songs, for each
+          target. ``overall`` has the means of these medians over the targets. A score is None if it has no value.
+        - ``missing`` is a list of the references without an estimate, each with ``song`` and ``target``.
+        - ``unreferenced`` is the number of estimates without a reference.
 
-    Raises EvaluationError where an estimate is missing, or differs from its reference in sample rate, channels or
-    length (nothing is cropped or resampled), or where museval is asked for and missing; AudioError for damaged files,
-    NaN and infinity. Errors name the file. All headers are looked at before the first song is scored.
+    Raises
+    ------
+    EvaluationError
+        If an estimate is missing or differs from its reference in sample rate, channels or length, or if museval is
+        missing.
+    AudioError
+        If a file is damaged, or has NaN or infinity.
+    ArgumentError
+        If an argument has the wrong type.
+
+    Examples
+    --------
+    An error of a tenth of the reference:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import soundfile
+    >>> from lightsaft_infer.evaluation import evaluate
+    >>> bass = np.sin(np.arange(1000))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for tree, gain in (("true", 1), ("separated", 0.9)):
+    ...         Path(folder, tree, "song").mkdir(parents=True)
+    ...         soundfile.write(Path(folder, tree, "song", "bass.wav"), gain * bass, 44100, subtype="FLOAT")
+    ...     scores = evaluate(Path(folder, "true"), Path(folder, "separated"))
+    >>> round(scores["songs"]["song"]["sdr"]["bass"], 3)
+    20.0
     """
     if bsseval:
-        from .bss_eval import bss_eval, load_museval
+        from .bss_eval import load_museval
 
-        version = load_museval()[1]
+        load_museval()
     matches = match(references, estimates, targets=targets, allow_missing=allow_missing)
     for pairs in matches.pairs.values():
         _check_headers(pairs, alike=bsseval)
-    songs = {}
+    songs: dict[str, SongScores] = {}
     for song, pairs in matches.pairs.items():
-        scores = {target: _sdr(*pair) for target, pair in pairs.items()}
-        songs[song] = {"sdr": scores, "mean": statistics.fmean(scores.values())}
-        if bsseval:
-            songs[song]["bsseval"], songs[song]["bsseval_undefined"] = bss_eval(pairs)
+        songs[song] = _song_scores(pairs, bsseval=bsseval)
         if progress is not None:
             progress(len(songs), len(matches.pairs))
     return {
         "songs": songs,
-        "sdr": _sdr_summary(songs),
-        "bsseval": {"museval": version, **_bsseval_summary(songs)} if bsseval else None,
+        "sdr": _sdr_summaries(songs),
+        "bsseval": _bsseval_summaries(songs) if bsseval else None,
         "missing": [{"song": song, "target": target} for song, target in matches.missing],
         "unreferenced": matches.unreferenced,
     }
 
 
-def _check_headers(pairs, *, alike):
-    """Raises EvaluationError unless each estimate has the form of its reference, and where all references of a song
-    must be `alike`, these that of the first."""
-    first = next(iter(pairs.values()))[0]
-    for reference, estimate in pairs.values():
-        for expected, got in ((reference, estimate), (first, reference)) if alike else ((reference, estimate),):
-            with AudioReader(expected) as one, AudioReader(got) as other:
-                _check_form(one, other)
+def _check_headers(pairs: Mapping[str, StemPair], *, alike: bool) -> None:
+    """Check that each estimate has the format of its reference, and with `alike` that all references of the song have
+    the same format."""
+    first = next(iter(pairs.values())).reference
+    for pair in pairs.values():
+        _check_files(pair.reference, pair.estimate)
+        if alike:
+            _check_files(first, pair.reference)
 
 
-def _check_form(expected, got):
+def _check_files(expected: Path, got: Path) -> None:
+    with AudioReader(expected) as one, AudioReader(got) as other:
+        _check_form(one, other)
+
+
+def _check_form(expected: AudioReader, got: AudioReader) -> None:
     for name, unit in (("sample_rate", "Hz"), ("channels", "channels"), ("samples", "samples per channel")):
         values = getattr(expected, name), getattr(got, name)
         if None not in values and values[0] != values[1]:
             raise EvaluationError(f"expected {values[0]} {unit} as in {expected.path}, got {values[1]}: {got.path}")
 
 
-def _sdr(reference, estimate):
-    with AudioReader(reference) as reference, AudioReader(estimate) as estimate:
+def _song_scores(pairs: Mapping[str, StemPair], *, bsseval: bool) -> SongScores:
+    sdr = {target: _sdr(pair) for target, pair in pairs.items()}
+    scores: SongScores = {"sdr": sdr, "mean": statistics.fmean(sdr.values())}
+    if bsseval:
+        from .bss_eval import bss_eval
+
+        scores["bsseval"], scores["bsseval_undefined"] = bss_eval(pairs)
+    return scores
+
+
+def _sdr(pair: StemPair) -> float:
+    with AudioReader(pair.reference) as reference, AudioReader(pair.estimate) as estimate:
         _check_form(reference, estimate)
         return sdr_of_blocks(_block_pairs(reference, estimate))
 
 
-def _block_pairs(reference, estimate):
-    """Yield pairs of blocks of two open files. Raises EvaluationError where they turn out to differ in length, which
-    headers do not always tell."""
+def _block_pairs(reference: AudioReader, estimate: AudioReader) -> Iterator[tuple[Audio, Audio]]:
+    """Yield pairs of blocks of two open files. Raises EvaluationError if the files differ in length, which their
+    headers do not always show."""
     lengths = [0, 0]
     nothing = np.zeros((reference.channels, 0), np.float32)
     for pair in itertools.zip_longest(reference.blocks(), estimate.blocks(), fillvalue=nothing):
@@ -106,8 +172,8 @@ def _block_pairs(reference, estimate):
         raise EvaluationError(f"{expected}, got {lengths[1]}: {estimate.path}")
 
 
-def _sdr_summary(songs):
-    def summary(values):
+def _sdr_summaries(songs: Mapping[str, SongScores]) -> SdrSummaries:
+    def summary(values: list[float]) -> SdrSummary:
         return {"songs": len(values), "mean": statistics.fmean(values), "median": statistics.median(values)}
 
     return {
@@ -119,27 +185,28 @@ def _sdr_summary(songs):
     }
 
 
-def _bsseval_summary(songs):
-    from .bss_eval import METRICS
+def _bsseval_summaries(songs: Mapping[str, SongScores]) -> BssEvalSummaries:
+    from .bss_eval import METRICS, museval_version
 
-    targets = {}
+    defined = [scores for song in songs.values() if (scores := song["bsseval"]) is not None]
+    targets: dict[str, dict[str, float | None]] = {}
     for target in _targets(songs):
-        scored = [song["bsseval"][target] for song in songs.values() if target in (song["bsseval"] or ())]
+        scored = [scores[target] for scores in defined if target in scores]
         medians = {metric: _median(score[metric] for score in scored) for metric in METRICS}
         targets[target] = {"songs": len(scored), **medians}
-    rows = targets.values()
-    overall = {metric: _mean([row[metric] for row in rows]) for metric in METRICS}
-    return {"targets": targets, "overall": overall}
+    overall: BssEvalScores = {metric: _mean([row[metric] for row in targets.values()]) for metric in METRICS}
+    return {"museval": museval_version(), "targets": targets, "overall": overall}
 
 
-def _targets(songs):
+def _targets(songs: Mapping[str, SongScores]) -> list[str]:
     return sorted({target for song in songs.values() for target in song["sdr"]})
 
 
-def _median(values):
-    values = [value for value in values if value is not None]
+def _median(scores: Iterable[float | None]) -> float | None:
+    values = [score for score in scores if score is not None]
     return statistics.median(values) if values else None
 
 
-def _mean(values):
-    return None if None in values else statistics.fmean(values)
+def _mean(scores: list[float | None]) -> float | None:
+    values = [score for score in scores if score is not None]
+    return statistics.fmean(values) if len(values) == len(scores) else None

@@ -1,69 +1,118 @@
-"""Trees of songs on disk: which folders are songs, and which estimate goes with which reference.
+"""Trees of songs on disk: the folders that are songs, and the pairs of reference and estimate in two trees.
 
-A song is a folder with a file for each target, `<target>.wav`, `.flac` or `.ogg`, and is named by its path below the
-tree, with /: `<song>/vocals.wav` as the Music Demixing Challenge and this package's exports have it, `test/<song>/...`
-as MUSDB18-HQ has it, and "." where the tree itself is the song. A folder `mixture` holds the stems of its parent: that
-is where stems of `<song>/mixture.wav` are exported to. `mixture.wav` is not a stem; names with a leading dot are passed
-over.
+A song is a folder with a file for each target: `<target>.wav`, `.flac` or `.ogg`. Its name is its path below the tree,
+with /, or "." if the tree itself is the song. The data of the Music Demixing Challenge and the output of this package
+have `<song>/vocals.wav`, MUSDB18-HQ has `test/<song>/vocals.wav`. A folder `mixture` contains stems of the song in its
+parent folder, because the stems of `<song>/mixture.wav` are written there. `mixture.wav` is not a stem. Names with a
+leading dot are ignored.
 """
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from ..audio import FORMATS
-from ..errors import EvaluationError
+from ..checks import AnyPath, to_path
+from ..errors import ArgumentError, EvaluationError, reason
 
 MIXTURE = "mixture"
-TOLD = 5  # how many missing estimates an error names
+LISTED = 5  # missing estimates that an error names
+
+
+class StemPair(NamedTuple):
+    """The files of a stem: the true one and the separated one."""
+
+    reference: Path
+    estimate: Path
 
 
 @dataclasses.dataclass(frozen=True)
 class Matches:
-    """`pairs` {song: {target: (reference, estimate)}}, paths; `missing` (song, target) that have a reference and no
-    estimate; `unreferenced`, how many estimates have no reference."""
+    """The stems of two trees that can be compared.
 
-    pairs: dict[str, dict[str, tuple[Path, Path]]]
+    `pairs` is {song: {target: StemPair}}. `missing` has (song, target) of each reference without an estimate.
+    `unreferenced` is the number of estimates without a reference.
+    """
+
+    pairs: dict[str, dict[str, StemPair]]
     missing: tuple[tuple[str, str], ...]
     unreferenced: int
 
 
-def match(references, estimates, *, targets=None, allow_missing=False):
+def match(
+    references: AnyPath, estimates: AnyPath, *, targets: Iterable[str] | None = None, allow_missing: bool = False
+) -> Matches:
     """Match the stems of two trees by song and target.
 
-    references, estimates : paths of folders
-    targets : only these, default all that have a reference
-    allow_missing : whether references without estimate are only told, in `missing`
+    Parameters
+    ----------
+    references, estimates : path
+        Folders.
+    targets : iterable of str, optional
+        Match only these. Default: all that have a reference.
+    allow_missing : bool, optional
+        List references without an estimate in `missing` instead of raising an error.
 
-    Returns Matches, sorted. Raises EvaluationError, which names what is missing, doubled or cannot be read.
+    Returns
+    -------
+    Matches
+        Sorted by song and target.
+
+    Raises
+    ------
+    EvaluationError
+        If an estimate is missing, a target has two files or no reference, or a folder cannot be read.
+    ArgumentError
+        If an argument has the wrong type.
     """
     wanted, found = find_stems(references), find_stems(estimates)
     if not wanted:
         raise EvaluationError(f"expected folders of stems, <song>/<target>.wav or .flac, got none: {references}")
     unreferenced = sum(target not in wanted.get(song, ()) for song, stems in found.items() for target in stems)
-    pairs, missing = {}, []
+    pairs: dict[str, dict[str, StemPair]] = {}
+    missing = []
     for song, stems in _selected(wanted, targets, references).items():
         for target, reference in stems.items():
             estimate = found.get(song, {}).get(target)
             if estimate is None:
                 missing.append((song, target))
             else:
-                pairs.setdefault(song, {})[target] = (reference, estimate)
+                pairs.setdefault(song, {})[target] = StemPair(reference, estimate)
     if missing and not (allow_missing and pairs):
-        named = ", ".join(f"{song}/{target}" for song, target in missing[:TOLD])
-        more = f" and {len(missing) - TOLD} more" if len(missing) > TOLD else ""
+        named = ", ".join(f"{song}/{target}" for song, target in missing[:LISTED])
+        more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
         raise EvaluationError(f"expected an estimate of every reference, none of {named}{more}: {estimates}")
     return Matches(pairs, tuple(missing), unreferenced)
 
 
-def find_stems(tree):
-    """{song: {target: path}} of a tree, sorted. Raises EvaluationError, which names what is doubled or unreadable."""
-    tree = Path(tree)
-    songs = {}
+def find_stems(tree: AnyPath) -> dict[str, dict[str, Path]]:
+    """Find the stems of all songs in a tree.
+
+    Parameters
+    ----------
+    tree : path
+        A folder. Links are followed unless they lead to a folder above themselves.
+
+    Returns
+    -------
+    dict of str to dict of str to Path
+        {song: {target: path}}, sorted.
+
+    Raises
+    ------
+    EvaluationError
+        If a target of a song has two files, or a folder cannot be read.
+    ArgumentError
+        If `tree` is not a path.
+    """
+    tree = to_path(tree, "the path of a folder")
+    songs: dict[str, dict[str, Path]] = {}
     for name, subfolders, files in os.walk(tree, onerror=_unreadable, followlinks=True):
         folder = Path(name)
         real = folder.resolve()
-        # Without links that lead back up, which would be followed for ever.
+        # A link to a folder above it would be followed for ever.
         subfolders[:] = [
             sub for sub in subfolders if sub[0] != "." and not real.is_relative_to((folder / sub).resolve())
         ]
@@ -77,17 +126,22 @@ def find_stems(tree):
     return {song: dict(sorted(stems.items())) for song, stems in sorted(songs.items())}
 
 
-def _selected(songs, targets, tree):
-    """The songs' stems of the given targets."""
+def _selected(
+    songs: dict[str, dict[str, Path]], targets: Iterable[str] | None, tree: AnyPath
+) -> dict[str, dict[str, Path]]:
+    """The stems of the given targets."""
     if targets is None:
         return songs
+    if isinstance(targets, str) or not isinstance(targets, Iterable):
+        raise ArgumentError(f"expected targets as a list of names, got {targets!r}")
+    chosen = list(targets)
     known = sorted({target for stems in songs.values() for target in stems})
-    unknown = [target for target in targets if target not in known]
-    if unknown or not targets:
+    unknown = [str(target) for target in chosen if target not in known]
+    if unknown or not chosen:
         expected = f"expected targets that have references, {', '.join(known)}"
         raise EvaluationError(f"{expected}, got {', '.join(unknown) or 'none'}: {tree}")
-    return {song: {target: stems[target] for target in stems if target in targets} for song, stems in songs.items()}
+    return {song: {target: stems[target] for target in stems if target in chosen} for song, stems in songs.items()}
 
 
-def _unreadable(error):
-    raise EvaluationError(f"cannot read it: {error.strerror}: {error.filename}") from error
+def _unreadable(error: OSError) -> NoReturn:
+    raise EvaluationError(f"cannot read {error.filename}: {reason(error)}") from error

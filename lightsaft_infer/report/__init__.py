@@ -1,4 +1,4 @@
-"""A report to see and hear: one HTML file of a mixture and its stems."""
+"""A page to see and hear stems: one HTML file of a mixture and its stems."""
 
 from .build import find_stems, write_report
 from .encode import FORMATS

@@ -1,61 +1,113 @@
-"""A page to see and hear what a separation gave: one HTML file that needs nothing else."""
+"""A page to see and hear the result of a separation: one HTML file that needs no other file."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ..arrays import Progress
 from ..audio import check_outputs, write_text
-from ..errors import AudioError
+from ..checks import AnyPath, to_path
+from ..errors import ArgumentError, AudioError, reason
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
-from .encode import FORMATS, check_embeddable, embedded_rate, encode
-from .measure import compare, measure, samples_of
+from .encode import FORMATS, EmbeddedAudio, check_embeddable, embedded_rate, encode
+from .measure import Sound, compare, measure, samples_of
 from .page import clock, page_parts
 
-# What is taken for a stem in a folder, by its suffix.
+# Suffixes of the files in a folder that are stems.
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus", ".m4a", ".w64", ".au")
-EMBEDDED_SECONDS = 15 * 60  # above this, audio is embedded only where asked for
+EMBEDDED_SECONDS = 15 * 60  # longer audio is embedded only on request
 AUDIO = ("none", *FORMATS)
 
 
 def write_report(
-    mixture, stems_dir, output=None, *, references=None, model=None, audio=None, overwrite=False, progress=None
-):
+    mixture: AnyPath,
+    stems_dir: AnyPath,
+    output: AnyPath | None = None,
+    *,
+    references: AnyPath | None = None,
+    model: AnyPath | None = None,
+    audio: str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
     """Write a page with the waveforms, mel spectrograms, levels and synchronised players of a mixture and its stems.
+
+    The page appears when it is complete. Memory is bounded for any length, except for the audio of one file in its
+    embedded format.
 
     Parameters
     ----------
-    mixture : path of the file that was separated (see `AudioReader`)
-    stems_dir : folder of its stems, each named after its target; what is no audio, or the mixture itself, is left out
-    output : path of the page; default: stems_dir/report.html
-    references : folder of the true stems, named like the stems, for SDR; a stem without a reference goes without
-    model : manifest of the model that separated them, to be named on the page
-    audio : "none", or how audio is embedded: "mp3", "ogg" or "wav" (16 bit); default: mp3 up to 15 minutes, else none
-    overwrite : whether an existing page is replaced
-    progress : callable(done, total), in files read
+    mixture : path
+        The file that was separated (see `AudioReader`).
+    stems_dir : path
+        Folder of its stems, each named after its target. The mixture itself and files that are not audio are ignored.
+    output : path, optional
+        The page. Default: ``report.html`` in `stems_dir`.
+    references : path, optional
+        Folder of the true stems, named like the stems. Adds the SDR of each stem that has a reference.
+    model : path, optional
+        Manifest of the model that separated the stems. Its name is shown on the page.
+    audio : str, optional
+        The format of embedded audio: "mp3", "ogg", "wav" (16 bit), or "none" for a page without audio. Default: "mp3",
+        but "none" for more than 15 minutes.
+    overwrite : bool, optional
+        Replace an existing page.
+    progress : callable, optional
+        Called as ``progress(done, total)`` with numbers of files read.
 
-    Returns the path of the page, which appears when it is whole. Memory is bounded whatever the length, but for the
-    audio of one file in its embedded format.
+    Returns
+    -------
+    Path
+        The page.
 
-    Raises AudioError, OutputError or ModelError, which name the file: stems that differ from the mixture in length,
-    sample rate or channels among others. Raises ValueError for another value of `audio`.
+    Raises
+    ------
+    AudioError
+        If a file cannot be read, a folder has no stems or two of the same name, or a stem or reference differs from the
+        mixture in length, sample rate or channels.
+    OutputError
+        If the page already exists or cannot be written, or libsndfile cannot encode the audio.
+    ModelError
+        If the manifest cannot be read.
+    ArgumentError
+        If `audio` is not known, or an argument has the wrong type.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import soundfile
+    >>> from lightsaft_infer.report import write_report
+    >>> stems = {"vocals": np.full(4000, 0.25), "drums": np.full(4000, 0.5)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, stem in stems.items():
+    ...         soundfile.write(f"{folder}/{name}.wav", stem, 8000, subtype="FLOAT")
+    ...     soundfile.write(f"{folder}/song.wav", sum(stems.values()), 8000, subtype="FLOAT")
+    ...     page = write_report(f"{folder}/song.wav", folder, audio="none")
+    ...     page.name, "The stems sum to the mixture exactly." in page.read_text(encoding="utf-8")
+    ('report.html', True)
     """
     if audio is not None and audio not in AUDIO:
-        raise ValueError(f"expected audio to be one of {', '.join(AUDIO)}, got {audio!r}")
-    mixture, stems_dir = Path(mixture), Path(stems_dir)
-    output = stems_dir / "report.html" if output is None else Path(output)
+        raise ArgumentError(f"expected audio to be one of {', '.join(AUDIO)}, got {audio!r}")
+    mixture = to_path(mixture, "the path of a mixture")
+    stems_dir = to_path(stems_dir, "the path of a folder of stems")
+    output = stems_dir / "report.html" if output is None else to_path(output, "the path of a page")
     check_outputs([output], overwrite=overwrite)
     manifest = Manifest.from_file(default_manifest_path() if model is None else model)
     stems = find_stems(stems_dir, mixture=mixture, order=manifest.targets)
-    truths = {} if references is None else _references(Path(references), mixture, stems)
+    truths = {} if references is None else _references(references, mixture, stems)
     samples = samples_of(mixture, [*stems.values(), *truths.values()])
-    tell = _steps(progress, 1 + len(stems))
-    whole, *sounds = (tell(measure(path, samples)) for path in (mixture, *stems.values()))
+    counted = _counter(progress, 1 + len(stems))
+    whole, *sounds = (counted(measure(path, samples)) for path in (mixture, *stems.values()))
     audio_format, note = _embedding(audio, samples / whole.sample_rate)
+    embedded: Iterator[EmbeddedAudio] | None = None
     if audio_format is not None:
         check_embeddable(audio_format)
-    gain = 1 / max(1, *(10 ** (sound.peak / 20) for sound in (whole, *sounds)))
-    if audio_format is not None and gain < 1:
-        note = f"Some samples are beyond full scale: all players are turned down by one gain, {gain:.3f}."
-    encoded = (encode(path, audio_format, gain=gain) for path in (mixture, *stems.values()))
+        gain = 1 / max(1, *(10 ** (sound.peak / 20) for sound in (whole, *sounds)))
+        if gain < 1:
+            note = f"Some samples are beyond full scale, so all players are turned down by one gain, {gain:.3f}."
+        embedded = (encode(path, audio_format, gain=gain) for path in (mixture, *stems.values()))
     parts = page_parts(
         title=mixture.stem,
         facts=_facts(whole, None if model is None else manifest, audio_format),
@@ -63,7 +115,7 @@ def write_report(
         mixture=whole,
         stems=dict(zip(stems, sounds, strict=True)),
         comparison=compare(mixture, stems, truths),
-        audio=None if audio_format is None else ((FORMATS[audio_format][2], content) for content in encoded),
+        audio=embedded,
         rate=embedded_rate(whole.sample_rate),
         version=__version__,
     )
@@ -71,26 +123,51 @@ def write_report(
     return output
 
 
-def find_stems(folder, *, mixture=None, order=()):
-    """{name: path} of the audio files of a folder, without the mixture: the names in `order` first, the others by
-    alphabet. Raises AudioError where the folder has none, or two of one name."""
+def find_stems(folder: AnyPath, *, mixture: AnyPath | None = None, order: Sequence[str] = ()) -> dict[str, Path]:
+    """Find the stems in a folder.
+
+    Parameters
+    ----------
+    folder : path
+    mixture : path, optional
+        A file that is not a stem.
+    order : sequence of str, optional
+        Names that come first, in this order. The others follow in alphabetical order.
+
+    Returns
+    -------
+    dict of str to Path
+        The audio files of the folder by their names without suffix.
+
+    Raises
+    ------
+    AudioError
+        If the folder cannot be read, has no audio files, or has two of the same name.
+    ArgumentError
+        If an argument has the wrong type.
+    """
+    folder = to_path(folder, "the path of a folder of stems")
+    mixture = None if mixture is None else to_path(mixture, "the path of a mixture")
+    stems: dict[str, Path] = {}
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES):
+            if path.name.startswith(".") or not path.is_file() or _same(path, mixture):
+                continue
+            if path.stem in stems:
+                raise AudioError(f"expected one stem {path.stem}, got {stems[path.stem].name} too: {path}")
+            stems[path.stem] = path
     except OSError as error:
-        raise AudioError(f"cannot list the stems: {error.strerror}: {folder}") from error
-    stems = {}
-    for path in paths:
-        if path.name.startswith(".") or not path.is_file() or (mixture and mixture.exists() and path.samefile(mixture)):
-            continue
-        if path.stem in stems:
-            raise AudioError(f"expected one stem {path.stem}, got {stems[path.stem].name} too: {path}")
-        stems[path.stem] = path
+        raise AudioError(f"cannot read {error.filename or folder}: {reason(error)}") from error
     if not stems:
-        raise AudioError(f"expected stems ({', '.join(SUFFIXES)}), got a folder without: {folder}")
+        raise AudioError(f"expected a folder with stems ({', '.join(SUFFIXES)}), got one without: {folder}")
     return dict(sorted(stems.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
 
 
-def _references(folder, mixture, stems):
+def _same(path: Path, mixture: Path | None) -> bool:
+    return mixture is not None and mixture.exists() and path.samefile(mixture)
+
+
+def _references(folder: AnyPath, mixture: Path, stems: Mapping[str, Path]) -> dict[str, Path]:
     found = find_stems(folder, mixture=mixture)
     references = {name: found[name] for name in stems if name in found}
     if not references:
@@ -98,17 +175,18 @@ def _references(folder, mixture, stems):
     return references
 
 
-def _embedding(audio, seconds):
-    """The format to embed or None, and a note where that may surprise."""
+def _embedding(audio: str | None, seconds: float) -> tuple[str | None, str]:
+    """The format of embedded audio, or None, and a note for the reader of a page without audio."""
     if audio == "none":
-        return None, "Audio is not in this page."
+        return None, "This page has no audio."
     if audio is None and seconds > EMBEDDED_SECONDS:
         minutes = EMBEDDED_SECONDS // 60
-        return None, f"Audio of more than {minutes} minutes is not in this page, unless it is made with --audio mp3."
+        why = f"This page has no audio because the mixture is longer than {minutes} minutes."
+        return None, f'{why} To embed it, use --audio mp3 or audio="mp3".'
     return audio or "mp3", ""
 
 
-def _facts(mixture, manifest, audio_format):
+def _facts(mixture: Sound, manifest: Manifest | None, audio_format: str | None) -> dict[str, str]:
     facts = {
         "File": mixture.path.name,
         "Length": clock(mixture.samples / mixture.sample_rate),
@@ -117,19 +195,19 @@ def _facts(mixture, manifest, audio_format):
     if manifest is not None:
         facts["Model"] = f"{manifest.name} {manifest.version}"
     if audio_format is not None:
-        facts["Players"] = {"mp3": "MP3", "ogg": "Ogg Vorbis", "wav": "WAV, 16 bit"}[audio_format]
+        facts["Players"] = FORMATS[audio_format].label
     return facts
 
 
-def _steps(progress, total):
-    """A function that hands through what it is given, and counts."""
+def _counter(progress: Progress | None, total: int) -> Callable[[Sound], Sound]:
+    """A function that counts its calls for `progress` and returns its argument."""
     done = 0
 
-    def tell(result):
+    def counted(sound: Sound) -> Sound:
         nonlocal done
         done += 1
         if progress is not None:
             progress(done, total)
-        return result
+        return sound
 
-    return tell
+    return counted

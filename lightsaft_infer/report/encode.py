@@ -1,9 +1,12 @@
-"""Audio for a web page: compressed by libsndfile, in memory.
+"""Audio in a web page: compressed by libsndfile, in memory.
 
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
+import dataclasses
 import io
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -11,50 +14,91 @@ from ..audio import AudioReader
 from ..errors import OutputError
 from ..resample import resample_stream
 
-# Container and subtype in libsndfile's names, media type, options of the encoder. Music takes some 50 to 110 kbit/s.
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A format of audio in a page: container and subtype in libsndfile's names, options of the encoder, media type, and
+    its name on the page."""
+
+    container: str
+    subtype: str
+    media_type: str
+    label: str
+    options: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedAudio:
+    """Encoded audio and its media type."""
+
+    media_type: str
+    content: bytes
+
+
+# The compression levels give some 50 to 110 kbit/s for music.
 FORMATS = {
-    "mp3": ("MP3", "MPEG_LAYER_III", "audio/mpeg", {"compression_level": 0.6, "bitrate_mode": "VARIABLE"}),
-    "ogg": ("OGG", "VORBIS", "audio/ogg", {"compression_level": 0.8}),
-    "wav": ("WAV", "PCM_16", "audio/wav", {}),
+    "mp3": Format("MP3", "MPEG_LAYER_III", "audio/mpeg", "MP3", {"compression_level": 0.6, "bitrate_mode": "VARIABLE"}),
+    "ogg": Format("OGG", "VORBIS", "audio/ogg", "Ogg Vorbis", {"compression_level": 0.8}),
+    "wav": Format("WAV", "PCM_16", "audio/wav", "WAV, 16 bit"),
 }
-SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # what MP3 has
+SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # those of MP3
 
 
-def check_embeddable(audio_format):
-    """Raises OutputError if libsndfile cannot write `audio_format`, a key of FORMATS, as before its version 1.1 MP3."""
+def check_embeddable(audio_format: str) -> None:
+    """Check that libsndfile can write a format, a key of FORMATS. Before its version 1.1 it cannot write MP3.
+
+    Raises OutputError.
+    """
     import soundfile
 
-    container, subtype, *_ = FORMATS[audio_format]
-    if container not in soundfile.available_formats() or not soundfile.check_format(container, subtype):
+    form = FORMATS[audio_format]
+    if form.container not in soundfile.available_formats() or not soundfile.check_format(form.container, form.subtype):
         version = soundfile.__libsndfile_version__
-        raise OutputError(f"libsndfile {version} writes no {container}, choose another --audio than {audio_format}")
+        raise OutputError(f'libsndfile {version} cannot write {form.container} (use audio="wav" or --audio wav)')
 
 
-def embedded_rate(sample_rate):
-    """The sample rate in Hz that audio of `sample_rate` is embedded at."""
+def embedded_rate(sample_rate: int) -> int:
+    """Return the sample rate in Hz at which audio of `sample_rate` is embedded."""
     if sample_rate in SAMPLE_RATES:
         return sample_rate
     return 48000 if sample_rate % 8000 == 0 else 44100
 
 
-def encode(path, audio_format, *, gain=1.0):
-    """The audio of a file, times `gain`, in the format `audio_format`, a key of FORMATS. Returns bytes.
+def encode(path: Path, audio_format: str, *, gain: float = 1.0) -> EmbeddedAudio:
+    """Encode the audio of a file.
 
-    Raises AudioError where the file cannot be read, OutputError where libsndfile cannot encode it.
+    Parameters
+    ----------
+    path : path
+    audio_format : str
+        A key of FORMATS.
+    gain : float, optional
+        Factor on the samples.
+
+    Returns
+    -------
+    EmbeddedAudio
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read.
+    OutputError
+        If libsndfile cannot encode it.
     """
     import soundfile
 
-    container, subtype, _, options = FORMATS[audio_format]
+    form = FORMATS[audio_format]
     sink = io.BytesIO()
     with AudioReader(path) as reader:
         rate = embedded_rate(reader.sample_rate)
         blocks = resample_stream(reader.blocks(), orig_sr=reader.sample_rate, target_sr=rate)
         try:
             with soundfile.SoundFile(
-                sink, "w", rate, reader.channels, format=container, subtype=subtype, **options
+                sink, "w", rate, reader.channels, format=form.container, subtype=form.subtype, **form.options
             ) as sound:
                 for block in blocks:
                     sound.write(np.ascontiguousarray((block * np.float32(gain)).T))
         except soundfile.LibsndfileError as error:
-            raise OutputError(f"cannot encode as {container} ({error.error_string}): {path}") from error
-    return sink.getvalue()
+            raise OutputError(f"cannot encode {path} as {form.container}: {error.error_string}") from error
+    return EmbeddedAudio(form.media_type, sink.getvalue())

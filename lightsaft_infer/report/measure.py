@@ -1,48 +1,75 @@
-"""What a report tells of a mixture and its stems, measured from their files in bounded memory.
+"""Measures of a mixture and its stems, from their files in bounded memory.
 
-Audio is float32 (channels, samples), full scale 1.0. Levels are in dB relative to full scale; -inf where all is silent.
+Audio is float32 (channels, samples), full scale 1.0. Levels are in dB relative to full scale, and -inf for silence.
 """
 
 import contextlib
 import dataclasses
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Audio
 from ..audio import AudioReader
 from ..errors import AudioError
 from ..evaluation import sdr_of_energies
 from .loudness import Loudness
-from .spectrogram import Waveform, mel_spectrogram
+from .spectrogram import Mel, Waveform, mel_spectrogram
 
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-    """One file, on its own: format, levels and what its pictures are drawn from."""
+    """One file: its format, its levels and the data of its pictures.
+
+    Attributes
+    ----------
+    path : Path
+    sample_rate : int
+        In Hz.
+    channels : int
+    samples : int
+        Samples per channel.
+    peak : float
+        Largest magnitude of a sample, in dBFS.
+    rms : float
+        Root mean square over all channels, in dBFS: 0 is a square wave of full scale.
+    loudness : float
+        Integrated, in LUFS.
+    waveform : Waveform
+    mel : float32 array, shape (bands, columns)
+    """
 
     path: Path
     sample_rate: int
     channels: int
     samples: int
-    peak: float  # highest magnitude of a sample, dBFS
-    rms: float  # over all channels, dBFS: 0 is a full-scale square wave
-    loudness: float  # integrated, LUFS
+    peak: float
+    rms: float
+    loudness: float
     waveform: Waveform
-    mel: np.ndarray  # power, float32 (bands, columns)
+    mel: Mel
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """Stems against their mixture and their references.
 
-    `shares` : {stem: <stem, mixture> / <mixture, mixture>}; None for a silent mixture. Shares of stems that sum to the
-        mixture sum to 1
-    `sdr` : {stem: dB} for the stems that have a reference, as `lightsaft_infer.sdr` reckons it
-    `error` : energy of the mixture minus the sum of the stems, relative to the mixture's, in dB; None for a silent
-        mixture that the stems do not sum to
-    `error_peak` : the largest difference in dBFS
-    `error_time` : where that is, in seconds
+    Attributes
+    ----------
+    shares : dict of str to float, or None for a silent mixture
+        The projection of each stem onto the mixture, <stem, mixture> / <mixture, mixture>. The shares of stems that sum
+        to the mixture sum to 1.
+    sdr : dict of str to float
+        SDR in dB of each stem that has a reference (see `lightsaft_infer.sdr`).
+    error : float or None
+        Energy of the mixture minus the sum of the stems, relative to the energy of the mixture, in dB. None if the
+        mixture is silent and the stems do not sum to it.
+    error_peak : float
+        The largest magnitude of this difference, in dBFS.
+    error_time : float
+        The time of the largest magnitude, in seconds.
     """
 
     shares: dict[str, float | None]
@@ -52,14 +79,30 @@ class Comparison:
     error_time: float
 
 
-def measure(path, count):
-    """The `Sound` of a file of `count` samples per channel (see `samples_of`). Raises AudioError, which names it."""
+def measure(path: Path, count: int) -> Sound:
+    """Measure a file.
+
+    Parameters
+    ----------
+    path : path
+    count : int
+        Samples per channel of the file (see `samples_of`).
+
+    Returns
+    -------
+    Sound
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read.
+    """
     peak = energy = 0.0
     waveform = Waveform(count)
     with AudioReader(path) as reader:
         loudness = Loudness(reader.sample_rate)
 
-        def measured():
+        def measured() -> Iterator[Audio]:
             nonlocal peak, energy
             for block in reader.blocks():
                 waveform.add(block)
@@ -69,37 +112,77 @@ def measure(path, count):
                 yield block
 
         mel = mel_spectrogram(measured(), sample_rate=reader.sample_rate, samples=count)
-        audio_format = {"sample_rate": reader.sample_rate, "channels": reader.channels, "samples": count}
-        power = energy / (count * reader.channels)
-    levels = {"peak": decibels(peak**2), "rms": decibels(power), "loudness": loudness.integrated()}
-    return Sound(path=reader.path, **audio_format, **levels, waveform=waveform, mel=mel)
+        return Sound(
+            path=reader.path,
+            sample_rate=reader.sample_rate,
+            channels=reader.channels,
+            samples=count,
+            peak=decibels(peak**2),
+            rms=decibels(energy / (count * reader.channels)),
+            loudness=loudness.integrated(),
+            waveform=waveform,
+            mel=mel,
+        )
 
 
-def samples_of(mixture, others):
-    """Samples per channel of the mixture, which all the other files share.
+def samples_of(mixture: Path, others: Iterable[Path]) -> int:
+    """Return the samples per channel of a mixture.
 
-    Raises AudioError where another file differs in length, sample rate or channels; it names the file, what was
-    expected and what came.
+    Parameters
+    ----------
+    mixture : path
+    others : iterable of path
+        Files that must have the same length, sample rate and channels.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    AudioError
+        If a file cannot be read, or differs from the mixture.
     """
     expected = _form(mixture)
     for path in others:
-        for (name, want), got in zip(expected.items(), _form(path).values(), strict=True):
+        for (unit, want), got in zip(expected.items(), _form(path).values(), strict=True):
             if got != want:
-                raise AudioError(f"expected {want} {name} as in {mixture}, got {got}: {path}")
+                raise AudioError(f"expected {want} {unit} as in {mixture}, got {got}: {path}")
     return expected["samples"]
 
 
-def _form(path):
+def _form(path: Path) -> dict[str, int]:
+    """{unit: number} of sample rate, channels and length."""
     with AudioReader(path) as reader:
-        rate, channels, samples = reader.sample_rate, reader.channels, reader.samples
+        samples = reader.samples
         if samples is None:
             samples = sum(block.shape[1] for block in reader.blocks())
-    return {"Hz": rate, "channels": channels, "samples": samples}
+        return {"Hz": reader.sample_rate, "channels": reader.channels, "samples": samples}
 
 
-def compare(mixture, stems, references):
-    """The `Comparison` of files that `samples_of` accepts. `stems` and `references` are {name: path}, the references'
-    names among the stems'."""
+def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, Path]) -> Comparison:
+    """Compare stems with their mixture and their references.
+
+    Parameters
+    ----------
+    mixture : path
+    stems : dict of str to path
+    references : dict of str to path
+        The names are among those of the stems.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    AudioError
+        If a file cannot be read.
+
+    Notes
+    -----
+    All files must have the same length, sample rate and channels (see `samples_of`).
+    """
     judged = [list(stems).index(name) for name in references]
     dot, signal, noise = np.zeros(len(stems)), np.zeros(len(references)), np.zeros(len(references))
     energy = error = largest = 0.0
@@ -107,24 +190,24 @@ def compare(mixture, stems, references):
     with contextlib.ExitStack() as closing:
         paths = (mixture, *stems.values(), *references.values())
         readers = [closing.enter_context(AudioReader(path)) for path in paths]
-        for mixed, *others in zip(*(reader.blocks() for reader in readers), strict=True):
-            mixed = mixed.astype(np.float64)
-            others = np.reshape(others, (-1, *mixed.shape)).astype(np.float64)
-            estimates, truths = others[: len(stems)], others[len(stems) :]
+        for blocks in zip(*(reader.blocks() for reader in readers), strict=True):
+            audio = np.stack(blocks).astype(np.float64)
+            mixed, estimates, truths = audio[0], audio[1 : 1 + len(stems)], audio[1 + len(stems) :]
             difference = mixed - estimates.sum(axis=0)
             magnitudes = np.abs(difference).max(axis=0)
             if magnitudes.max() > largest:
-                largest, at = magnitudes.max(), done + int(magnitudes.argmax())
-            energy += np.square(mixed).sum()
-            error += np.square(difference).sum()
+                largest, at = float(magnitudes.max()), done + int(magnitudes.argmax())
+            energy += float(np.square(mixed).sum())
+            error += float(np.square(difference).sum())
             dot += (estimates * mixed).sum(axis=(1, 2))
             signal += np.square(truths).sum(axis=(1, 2))
             noise += np.square(truths - estimates[judged]).sum(axis=(1, 2))
             done += mixed.shape[1]
         sample_rate = readers[0].sample_rate
+    shares: list[float | None] = (dot / energy).tolist() if energy else [None] * len(stems)
     sdr = [sdr_of_energies(s, n) for s, n in zip(signal, noise, strict=True)]
     return Comparison(
-        shares=dict(zip(stems, dot / energy if energy else [None] * len(stems), strict=True)),
+        shares=dict(zip(stems, shares, strict=True)),
         sdr=dict(zip(references, sdr, strict=True)),
         error=decibels(error / energy) if energy else (None if error else -math.inf),
         error_peak=decibels(largest**2),
@@ -132,6 +215,6 @@ def compare(mixture, stems, references):
     )
 
 
-def decibels(power):
-    """10 log10 of a power; -inf of 0."""
+def decibels(power: float) -> float:
+    """Return 10 log10 of a power, and -inf for 0."""
     return 10 * math.log10(power) if power else -math.inf

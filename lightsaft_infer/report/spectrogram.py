@@ -1,14 +1,23 @@
-"""Waveforms and mel spectrograms of audio of any length, reduced to the columns of a picture as it is read.
+"""Waveforms and mel spectrograms of audio of any length, reduced to the columns of a picture while it is read.
 
 Audio is float32 (channels, samples), full scale 1.0. A mel spectrogram is power, float32 (bands, columns).
 """
 
 import struct
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..arrays import Audio
 from ..stft import stft_stream
+
+Mel = NDArray[np.float32]
+"""A mel spectrogram: power, float32 (bands, columns)."""
+
+Palette = NDArray[np.uint8]
+"""Colours, uint8 (colours, 3): red, green, blue."""
 
 COLUMNS = 1500
 MELS = 128
@@ -21,17 +30,28 @@ fcfdbf"""
 
 
 class Waveform:
-    """Lowest and highest sample of each of at most COLUMNS equal spans of a signal of `samples` samples."""
+    """The lowest and the highest sample of each column of a picture.
 
-    def __init__(self, samples):
+    Parameters
+    ----------
+    samples : int
+        Samples per channel of the signal. It is divided into COLUMNS equal columns at most.
+
+    Attributes
+    ----------
+    columns : int
+    low, high : float32 array, shape (columns,)
+    """
+
+    def __init__(self, samples: int) -> None:
         self.columns = min(COLUMNS, samples)
         self._edges = np.arange(self.columns + 1) * samples // self.columns
         self._done = 0
         self.low = np.full(self.columns, np.inf, np.float32)
         self.high = np.full(self.columns, -np.inf, np.float32)
 
-    def add(self, block):
-        """Take the next block float32 (channels, samples)."""
+    def add(self, block: Audio) -> None:
+        """Take the next block (channels, samples)."""
         end = self._done + block.shape[1]
         first = np.searchsorted(self._edges, self._done, side="right") - 1
         last = np.searchsorted(self._edges, end, side="left")
@@ -42,11 +62,24 @@ class Waveform:
         self._done = end
 
 
-def mel_spectrogram(blocks, *, sample_rate, samples):
-    """Power in mel bands, float32 (MELS, columns at most COLUMNS), of blocks that hold `samples` samples in all.
+def mel_spectrogram(blocks: Iterable[Audio], *, sample_rate: int, samples: int) -> Mel:
+    """Compute the power in mel bands.
 
-    The bands are librosa's, up to 16 kHz or half the sample rate. Power is averaged over channels, so that what is in
-    antiphase is seen, and over the STFT frames of a column.
+    The bands are librosa's, up to 16 kHz or half the sample rate. Power is averaged over the channels, so that signals
+    in antiphase are visible, and over the STFT frames of a column.
+
+    Parameters
+    ----------
+    blocks : iterable of float32 array, shape (channels, samples)
+    sample_rate : int
+        In Hz.
+    samples : int
+        Samples per channel of all blocks together.
+
+    Returns
+    -------
+    float32 array, shape (MELS, columns)
+        COLUMNS columns at most.
     """
     import librosa
 
@@ -64,41 +97,66 @@ def mel_spectrogram(blocks, *, sample_rate, samples):
     return (total / counts).T.astype(np.float32)
 
 
-def mel_transform(sample_rate, samples):
-    """n_fft, a power of two of some 46 ms, and the hop_length that fills the columns where it can, in samples."""
+def mel_transform(sample_rate: int, samples: int) -> tuple[int, int]:
+    """Return window length and hop in samples of the STFT for a mel spectrogram.
+
+    The window is the power of two nearest to 46 ms. The hop fills the columns of the picture if it can.
+    """
     n_fft = 2 ** round(np.log2(0.0464 * sample_rate))
     return n_fft, int(np.clip(samples // COLUMNS, n_fft // 8, n_fft // 2))
 
 
-def mel_positions(frequencies, *, sample_rate):
-    """Heights of frequencies in Hz in a mel spectrogram, 0 (bottom) to 1 (top)."""
+def mel_positions(frequencies: Iterable[float], *, sample_rate: int) -> list[float]:
+    """Return the heights of frequencies in Hz in a mel spectrogram, 0 (bottom) to 1 (top)."""
     import librosa
 
     top = librosa.hz_to_mel(min(MAX_FREQUENCY, sample_rate / 2))
     return [float(librosa.hz_to_mel(frequency) / top) for frequency in frequencies]
 
 
-def mel_png(mel, *, reference):
-    """PNG (bytes) of a mel spectrogram, low frequencies at the bottom, in dB below the power `reference`: the colours
-    span RANGE dB in steps of one."""
+def mel_png(mel: Mel, *, reference: float) -> bytes:
+    """Draw a mel spectrogram, with low frequencies at the bottom.
+
+    Parameters
+    ----------
+    mel : float32 array, shape (bands, columns)
+    reference : float
+        The power of the lightest colour. The colours span RANGE dB below it in steps of 1 dB.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+    """
     import librosa
 
     level = librosa.power_to_db(mel, ref=reference, amin=1e-20, top_db=None)
     return png(np.clip(np.rint(level) + RANGE, 0, RANGE)[::-1].astype(np.uint8), magma(RANGE + 1))
 
 
-def magma(count):
-    """matplotlib's magma, uint8 (count, 3), from dark to light."""
+def magma(count: int) -> Palette:
+    """Return matplotlib's magma in `count` colours, from dark to light."""
     anchors = np.array([list(bytes.fromhex(colour)) for colour in MAGMA.split()])
     at = np.append(np.arange(0, 240, 16), 255)
     wanted = np.linspace(0, 255, count)
     return np.stack([np.rint(np.interp(wanted, at, channel)) for channel in anchors.T], axis=1).astype(np.uint8)
 
 
-def png(indices, palette):
-    """PNG (bytes) of uint8 (height, width) indices into a palette uint8 (colours, 3): see ISO/IEC 15948."""
+def png(indices: NDArray[np.uint8], palette: Palette) -> bytes:
+    """Encode a picture as PNG (ISO/IEC 15948).
 
-    def chunk(kind, content):
+    Parameters
+    ----------
+    indices : uint8 array, shape (height, width)
+        The colour of each pixel in the palette.
+    palette : uint8 array, shape (colours, 3)
+
+    Returns
+    -------
+    bytes
+    """
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     height, width = indices.shape

@@ -1,9 +1,9 @@
 """Our own implementation of the Music Demixing Challenge's published interface, for local runs.
 
-On the grader the organisers' package of the same name takes its place.
+On the grader the organisers' package of the same name replaces it.
 
-Reads `data/test/<song>/mixture.wav`, writes `data/results/<song>/<target>.wav`, and scores songs that have references
-`data/test/<song>/<target>.wav`. Environment variables: TEST_DATASET_PATH, RESULTS_DATASET_PATH,
+It reads `data/test/<song>/mixture.wav`, writes `data/results/<song>/<target>.wav`, and scores songs that have
+references `data/test/<song>/<target>.wav`. Environment variables: TEST_DATASET_PATH, RESULTS_DATASET_PATH,
 INFERENCE_SETUP_TIMEOUT_SECONDS (900), INFERENCE_PER_MUSIC_TIMEOUT_SECONDS (240) and PARTIAL_RUN_MUSIC_NAMES (names with
 commas between them; all songs if empty).
 """
@@ -14,19 +14,22 @@ import signal
 import statistics
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import soundfile
 
 from lightsaft_infer import sdr
+from lightsaft_infer.arrays import Audio
 
 INSTRUMENTS = ("bass", "drums", "other", "vocals")
 
 
 class MusicDemixingPredictor:
-    """Base class of a challenge entry, which fills in `prediction_setup` and `prediction`."""
+    """The base class of a challenge entry, which implements `prediction_setup` and `prediction`."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         data = Path.cwd() / "data"
         self.test_data_path = os.environ.get("TEST_DATASET_PATH", str(data / "test"))
         self.results_data_path = os.environ.get("RESULTS_DATASET_PATH", str(data / "results"))
@@ -34,25 +37,39 @@ class MusicDemixingPredictor:
         self.inference_per_music_timeout = int(os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240"))
         self.partial_run = os.environ.get("PARTIAL_RUN_MUSIC_NAMES", "")
 
-    def prediction_setup(self):
-        """Load what all songs need. Optional."""
+    def prediction_setup(self) -> None:
+        """Load the data that all songs need. Optional."""
 
-    def prediction(self, mixture_file_path, bass_file_path, drums_file_path, other_file_path, vocals_file_path):
-        """Separate one song: read the mixture's file, write the four others."""
+    def prediction(
+        self,
+        mixture_file_path: str,
+        bass_file_path: str,
+        drums_file_path: str,
+        other_file_path: str,
+        vocals_file_path: str,
+    ) -> None:
+        """Separate one song: read the file of the mixture, write the four others."""
         raise NotImplementedError
 
-    def run(self):
-        """Separate every song, and print the scores of those that have references. Returns the scores."""
+    def run(self) -> dict[str, dict[str, float]]:
+        """Separate every song, and print and return the scores of those that have references (see `scoring`)."""
         self.evaluation()
         scores = self.scoring()
         for music_name, score in scores.items():
             print(f"{music_name}: " + ", ".join(f"{name} {value:.3f}" for name, value in score.items()))
         return scores
 
-    def evaluation(self):
-        """Set up and separate every song within the time limits, and check what was written.
+    def evaluation(self) -> None:
+        """Set up, separate every song within the time limits, and check the files that were written.
 
-        Raises TimeoutError, FileNotFoundError or ValueError with the song's name.
+        Raises
+        ------
+        TimeoutError
+            If the setup or a song takes too long.
+        FileNotFoundError
+            If there are no songs, or a stem is missing.
+        ValueError
+            If a stem differs from its mixture in length, channels or sample rate.
         """
         music_names = self.get_all_music_names()
         if not music_names:
@@ -66,9 +83,15 @@ class MusicDemixingPredictor:
                 self.prediction(mixture_file_path=mixture, **paths)
             self.verify_results(music_name)
 
-    def scoring(self):
-        """Scores {song: {"sdr_bass": dB, ..., "sdr": their mean}} of the songs that have all references: the
-        challenge's SDR over both channels of the whole song."""
+    def scoring(self) -> dict[str, dict[str, float]]:
+        """Score the songs that have all references.
+
+        Returns
+        -------
+        dict of str to dict of str to float
+            {song: {"sdr_bass": dB, ..., "sdr": their mean}}: the SDR of the challenge, over both channels of the whole
+            song.
+        """
         scores = {}
         for music_name in self.get_all_music_names():
             references = [Path(self.test_data_path, music_name, f"{name}.wav") for name in INSTRUMENTS]
@@ -81,8 +104,11 @@ class MusicDemixingPredictor:
             scores[music_name] = {**score, "sdr": statistics.mean(score.values())}
         return scores
 
-    def get_all_music_names(self):
-        """Names of the songs to separate, sorted: all folders with a mixture, or those of the partial run."""
+    def get_all_music_names(self) -> list[str]:
+        """Return the sorted names of the songs to separate: all folders with a mixture, or those of the partial run.
+
+        Raises FileNotFoundError if a song of the partial run has no mixture.
+        """
         wanted = [name.strip() for name in self.partial_run.split(",") if name.strip()]
         found = sorted(path.parent.name for path in Path(self.test_data_path).glob("*/mixture.wav"))
         missing = set(wanted) - set(found)
@@ -90,16 +116,19 @@ class MusicDemixingPredictor:
             raise FileNotFoundError(f"no mixture.wav for {', '.join(sorted(missing))}: {self.test_data_path}")
         return [name for name in found if name in wanted] if wanted else found
 
-    def get_music_file_location(self, music_name, instrument=None):
-        """Path (str) of a song's mixture, or of the file that takes an instrument; its folder is made."""
+    def get_music_file_location(self, music_name: str, instrument: str | None = None) -> str:
+        """Return the path of a song's mixture, or of the file for an instrument, whose folder is created."""
         if instrument is None or instrument == "mixture":
             return str(Path(self.test_data_path, music_name, "mixture.wav"))
         folder = Path(self.results_data_path, music_name)
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder / f"{instrument}.wav")
 
-    def verify_results(self, music_name):
-        """Raises FileNotFoundError or ValueError unless every stem is there, as long as the mixture."""
+    def verify_results(self, music_name: str) -> None:
+        """Check that every stem of a song exists and has the format of the mixture.
+
+        Raises FileNotFoundError or ValueError.
+        """
         mixture = soundfile.info(self.get_music_file_location(music_name))
         for instrument in INSTRUMENTS:
             path = self.get_music_file_location(music_name, instrument)
@@ -111,15 +140,16 @@ class MusicDemixingPredictor:
                 raise ValueError(f"expected (samples, channels, rate) {expected} as in the mixture, got {got}: {path}")
 
 
-def _read(path):
-    return soundfile.read(path, dtype="float32", always_2d=True)[0].T
+def _read(path: str | Path) -> Audio:
+    audio: Audio = soundfile.read(path, dtype="float32", always_2d=True)[0].T
+    return audio
 
 
 @contextlib.contextmanager
-def _time_limit(seconds, what):
-    """Raises TimeoutError: at the limit where the system has alarms (main thread, no Windows), else afterwards."""
+def _time_limit(seconds: float, what: str) -> Iterator[None]:
+    """Raise TimeoutError at the limit if the system has alarms (main thread, not Windows), otherwise afterwards."""
 
-    def late(*_):
+    def late(*_: object) -> NoReturn:
         raise TimeoutError(f"{what} took longer than {seconds} s")
 
     interrupts = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()

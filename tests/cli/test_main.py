@@ -162,7 +162,7 @@ def test_two_files_of_one_name_do_not_overwrite_each_other(run, song, tmp_path, 
     other.parent.mkdir()
     soundfile.write(other, np.zeros((100, 2)), 44100)
     assert run(song, other, "-o", "out", "--force") == 1
-    assert f"is a stem of {song} too" in capsys.readouterr().err
+    assert f"is already a stem of {song}" in capsys.readouterr().err
     assert load(tmp_path / "out" / "l'été 1" / "bass.wav").shape == (2, 30_000)
 
 

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 from conftest import noise
 
-from lightsaft_infer import EvaluationError
+from lightsaft_infer import ArgumentError, EvaluationError
 from lightsaft_infer.cli import main
-from lightsaft_infer.evaluation.bss_eval import METRICS
+from lightsaft_infer.evaluation.bss_eval import METRICS, bss_eval
 from lightsaft_infer.evaluation.scores import evaluate
 
 if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
@@ -164,3 +164,9 @@ def test_stems_of_a_song_must_be_alike(scores):
     song["drums"] = tuple(audio[:, 1:] for audio in song["drums"])
     with pytest.raises(EvaluationError, match=r"expected 1000 samples per channel .*bass.*, got 999: .*ref.*drums"):
         scores({"A": song})
+
+
+@pytest.mark.parametrize("pairs", [None, ["a.wav", "b.wav"], {"bass": "a.wav", "drums": "b.wav"}, {"bass": ("a.wav",)}])
+def test_arguments_of_other_types_are_an_error(pairs):
+    with pytest.raises(ArgumentError, match="expected a dict of targets to pairs"):
+        bss_eval(pairs)

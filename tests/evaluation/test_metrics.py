@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import noise
 
-from lightsaft_infer import sdr, si_sdr
+from lightsaft_infer import ArgumentError, EvaluationError, sdr, si_sdr
 
 
 def test_against_the_formula():
@@ -22,8 +22,21 @@ def test_silence():
 
 
 def test_other_shapes_are_an_error():
-    with pytest.raises(ValueError, match=r"shape \(2, 100\), got \(2, 99\)"):
+    with pytest.raises(EvaluationError, match=r"shape \(2, 100\), got \(2, 99\)"):
         sdr(np.zeros((2, 100)), np.zeros((2, 99)))
+
+
+@pytest.mark.parametrize("wrong", ["vocals.wav", None, [[0.0], [0.0, 1.0]], np.ones((2, 9), complex)])
+@pytest.mark.parametrize("score", [sdr, si_sdr])
+def test_arguments_of_other_types_are_an_error(score, wrong):
+    with pytest.raises(ArgumentError, match="expected the reference as an array"):
+        score(wrong, np.zeros((2, 9)))
+    with pytest.raises(ArgumentError, match="expected the estimate as an array"):
+        score(np.zeros((2, 9)), wrong)
+
+
+def test_whole_numbers_and_lists_are_accepted():
+    assert sdr([[1, 2], [3, 4]], np.int16([[1, 2], [3, 5]])) == pytest.approx(10 * np.log10(30))
 
 
 def test_si_sdr_does_not_depend_on_the_scale():
@@ -35,5 +48,5 @@ def test_si_sdr_does_not_depend_on_the_scale():
     assert si_sdr(reference, reference + noise) == pytest.approx(20)
     assert si_sdr(reference, 0.03 * (reference + noise)) == pytest.approx(20)
     assert sdr(reference, 0.03 * (reference + noise)) < 1
-    with pytest.raises(ValueError, match=r"expected an estimate of shape \(2, 5000\), got \(2, 4999\)"):
+    with pytest.raises(EvaluationError, match=r"expected an estimate of shape \(2, 5000\), got \(2, 4999\)"):
         si_sdr(reference, reference[:, 1:])

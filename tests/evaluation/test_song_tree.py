@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lightsaft_infer import EvaluationError
+from lightsaft_infer import ArgumentError, EvaluationError
 from lightsaft_infer.evaluation.song_tree import find_stems, match
 
 MUSDB = ("mixture", "vocals", "drums", "bass", "other")
@@ -109,9 +109,22 @@ def test_targets(tree):
 
 def test_folders_that_are_none(tree, tmp_path):
     references = tree("references", "A/bass.wav")
-    with pytest.raises(EvaluationError, match=r"cannot read it: .*: .*nowhere"):
+    with pytest.raises(EvaluationError, match=r"cannot read .*nowhere: "):
         match(references, tmp_path / "nowhere")
-    with pytest.raises(EvaluationError, match=r"cannot read it: .*: .*bass\.wav"):
+    with pytest.raises(EvaluationError, match=r"cannot read .*bass\.wav: "):
         match(references / "A" / "bass.wav", references)
     with pytest.raises(EvaluationError, match=r"expected folders of stems.*got none: .*mixtures"):
         match(tree("mixtures", "A/mixture.wav"), references)
+
+
+def test_arguments_of_other_types_are_an_error(tree):
+    references = tree("references", "A/bass.wav")
+    for folder in (None, 3, b"references", "a\0b"):
+        with pytest.raises(ArgumentError, match="expected the path of a folder"):
+            match(folder, references)
+    for targets in ("bass", 3):
+        with pytest.raises(ArgumentError, match="expected targets as a list of names, got "):
+            match(references, references, targets=targets)
+    with pytest.raises(EvaluationError, match="that have references, bass, got 1: "):
+        match(references, references, targets=[1])
+    assert match(references, references, targets=iter(["bass"])).pairs.keys() == {"A"}

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from conftest import noise
 
-from lightsaft_infer import AudioError, ModelError, OutputError
+from lightsaft_infer import ArgumentError, AudioError, ModelError, OutputError
 from lightsaft_infer.cli import main
 from lightsaft_infer.report import build as report
 from lightsaft_infer.report import find_stems, write_report
@@ -198,7 +198,8 @@ def test_rates_that_players_do_not_have_are_converted(tmp_path):
 def test_long_audio_is_embedded_only_on_request(made, monkeypatch):
     monkeypatch.setattr(report, "EMBEDDED_SECONDS", 0.3)
     page = made()
-    assert "is not in this page, unless it is made with --audio mp3" in page.source
+    assert "This page has no audio because the mixture is longer than 0.0 minutes." in page.source
+    assert "To embed it, use --audio mp3 or audio=" in page.source
     assert not page.audio()
     assert not page.of("button", id="play")
     assert not page.of("button", **{"class": "solo"})
@@ -229,12 +230,16 @@ def test_errors(song, made, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioError, match=r"without: .*empty"):
         write_report(song, tmp_path / "empty")
-    with pytest.raises(AudioError, match=r"cannot list the stems: .*missing"):
+    with pytest.raises(AudioError, match=r"cannot read .*missing: "):
         write_report(song, tmp_path / "missing", tmp_path / "a.html")
     with pytest.raises(AudioError, match=r"missing\.wav"):
         write_report("missing.wav", song.parent / "stems")
-    with pytest.raises(ValueError, match="mp3"):
-        made(audio="opus")
+    for audio in ("opus", ["mp3"]):
+        with pytest.raises(ArgumentError, match="mp3"):
+            made(audio=audio)
+    for arguments in ((None, song.parent), (song, 3), (song, song.parent, "a\0b")):
+        with pytest.raises(ArgumentError, match="expected the path of "):
+            write_report(*arguments)
     store(tmp_path / "true" / "piano.wav", noise(2, 20_000))
     with pytest.raises(AudioError, match="expected references named vocals, bass, got piano"):
         made(references=tmp_path / "true")

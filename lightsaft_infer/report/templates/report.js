@@ -1,6 +1,6 @@
 "use strict";
 
-// The player of a report: every track is decoded into a buffer, and all buffers start at one time of one AudioContext,
+// The player of a report. Every track is decoded into a buffer. All buffers start at the same time of one AudioContext,
 // so that they are in sync to the sample. Solo, mute and volume only set gains.
 
 const page = JSON.parse(document.getElementById("page-data").textContent);
@@ -13,7 +13,7 @@ class Player {
   constructor() {
     this.position = 0; // seconds, while stopped
     this.wanted = false; // whether to play as soon as all is decoded
-    this.sources = null; // the buffers that play
+    this.sources = null; // one for each buffer, while playing
     this.gains = null;
   }
 
@@ -163,7 +163,7 @@ function toggle(button) {
   applyGains();
 }
 
-// What is soloed is heard, muted or not; where nothing is, all that is not muted.
+// If tracks are soloed, only these are heard, even if they are muted. Otherwise all that are not muted are heard.
 function applyGains() {
   const soloed = tracks.some((track) => pressed(track.solo));
   const master = pressed(document.getElementById("mute")) ? 0 : Number(document.getElementById("volume").value);
@@ -184,7 +184,7 @@ function onKey(event) {
   const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
   const key = event.key.toLowerCase();
   if (key in { " ": 0, k: 0 } && page.audio) {
-    if (key === " " && event.target.matches("button")) return; // presses it
+    if (key === " " && event.target.matches("button")) return; // the browser presses the button
     if (!event.repeat) player.toggle();
   } else if (event.key in seeks && !volume) {
     player.seek(player.time + seeks[event.key] / (event.shiftKey ? 5 : 1));
@@ -208,7 +208,7 @@ function onClick(event) {
     if (button.id === "play") player.toggle();
     else if (button.dataset.seek) player.seek(Number(button.dataset.seek));
     else toggle(button);
-    if (event.detail) button.blur(); // by mouse: the space bar goes on to play and pause
+    if (event.detail) button.blur(); // by mouse: the space bar then still plays and pauses
   } else if (pictures) {
     const box = pictures.querySelector(".plot").getBoundingClientRect();
     player.seek(((event.clientX - box.left) / box.width) * page.duration);
