@@ -93,7 +93,7 @@ def test_clipping_in_a_pipe(separate, tmp_path):
         (["-", "--targets", "bass", "-o", "-", "--subtype", "ulaw"], "expected one of the subtypes FLOAT, PCM_16"),
         (["a.wav", "b.wav", "--targets", "bass", "-o", "-"], "got 2 file"),
         (["-", "-"], "only once"),
-        (["-", "--targets", "bass", "-o", "-"], "got an empty stream: <stdin>"),
+        (["-", "--targets", "bass", "-o", "-"], "got an empty file: <stdin>"),
     ],
 )
 def test_what_cannot_be(separate, arguments, message):
