@@ -53,13 +53,16 @@ def separate_file(
     subtype: str | None = None,
     clip: str = "scale",
     overwrite: bool = False,
+    start: float = 0.0,
+    duration: float | None = None,
+    downmix: bool = False,
     time_limit: float | TimeLimit | None = None,
     progress: Progress | None = None,
 ) -> SeparationResult:
     """Separate an audio file into files, in bounded memory for any length.
 
-    The files have the mixture's sample rate, number of channels and exact length. They appear when all of them are
-    complete. If anything goes wrong, or the run is interrupted, none of them appears.
+    The files have the sample rate, the number of channels and the exact length of the mixture. They appear when all of
+    them are complete. If anything goes wrong, or the run is interrupted, none of them appears.
 
     Parameters
     ----------
@@ -74,6 +77,9 @@ def separate_file(
         The key in `outputs` of the file for the mixture minus the sum of the separated targets.
     subtype, clip, overwrite : optional
         See `StemWriter`.
+    start, duration, downmix : optional
+        The part of the mixture to separate, in seconds, and whether several channels are mixed to stereo (see
+        `AudioReader`).
     time_limit : float or TimeLimit, optional
         See `Separator.stream`. The limit includes the time for reading and writing.
     progress : callable, optional
@@ -112,7 +118,7 @@ def separate_file(
         raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
     limit = TimeLimit.started(time_limit)
     targets = [target for target in outputs if target != residual]
-    with AudioReader(mixture) as reader:
+    with AudioReader(mixture, start=start, duration=duration, downmix=downmix) as reader:
         stems = separator.stream(
             reader.blocks(),
             sample_rate=reader.sample_rate,
@@ -153,6 +159,9 @@ def separate_to_stream(
     residual: bool = False,
     subtype: str | None = None,
     clip: str = "clamp",
+    start: float = 0.0,
+    duration: float | None = None,
+    downmix: bool = False,
     time_limit: float | TimeLimit | None = None,
     progress: Progress | None = None,
 ) -> SeparationResult:
@@ -160,7 +169,7 @@ def separate_to_stream(
 
     Parameters
     ----------
-    separator, mixture, time_limit, progress
+    separator, mixture, start, duration, downmix, time_limit, progress
         See `separate_file`.
     file : binary file
         It need not be seekable, for example ``sys.stdout.buffer.raw``.
@@ -186,7 +195,7 @@ def separate_to_stream(
     """
     limit = TimeLimit.started(time_limit)
     name = "residual" if residual else target
-    with AudioReader(mixture) as reader:
+    with AudioReader(mixture, start=start, duration=duration, downmix=downmix) as reader:
         stems = separator.stream(
             reader.blocks(),
             sample_rate=reader.sample_rate,

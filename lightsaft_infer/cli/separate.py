@@ -15,6 +15,7 @@ from ..separator import Separator
 from .options import AddCommand, StemOptions, add_stem_options, chosen_stems, progress_bar
 
 TEMPLATE = "{track}/{target}.{ext}"
+MAX_SECONDS = 1e9
 PIPE = "-"  # stands for standard input or output; every other place is a Path
 
 
@@ -31,17 +32,31 @@ def add_separate(command: AddCommand, parents: Sequence[argparse.ArgumentParser]
         "finish each file within SECONDS: with several passes of the network if there is time, with a cheap estimate "
         "if there is none (default: one pass)"
     )
+    add("--start", type=_place_in_time, default=0.0, metavar="TIME", help="leave out the first TIME: seconds or M:SS")
+    add("--duration", type=_seconds, metavar="TIME", help="separate no more than TIME: seconds or M:SS")
+    add("--downmix", action="store_true", help="mix files of more than 2 channels to stereo (default: an error)")
     add("--time-limit", type=_seconds, metavar="SECONDS", help=help_limit)
     add("--force", action="store_true", help="replace existing files")
 
 
-def _seconds(text: str) -> float:
+def _place_in_time(text: str) -> float:
+    """Seconds of an option: 90, 1:30 or 0:01:30."""
     try:
-        seconds = float(text)
+        parts = [float(part) for part in text.split(":")]
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from error
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text}")
+        raise argparse.ArgumentTypeError(f"expected seconds, M:SS or H:MM:SS, got {text!r}") from error
+    if len(parts) > 3 or not all(0 <= part < (60 if place else MAX_SECONDS) for place, part in enumerate(parts)):
+        raise argparse.ArgumentTypeError(f"expected seconds, M:SS or H:MM:SS, got {text!r}")
+    seconds = 0.0
+    for part in parts:
+        seconds = 60 * seconds + part
+    return seconds
+
+
+def _seconds(text: str) -> float:
+    seconds = _place_in_time(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"expected more than 0 seconds, got {text!r}")
     return seconds
 
 
@@ -109,6 +124,9 @@ def _separate_one(
             subtype=args.subtype,
             clip=args.clip or "scale",
             overwrite=args.force,
+            start=args.start,
+            duration=args.duration,
+            downmix=args.downmix,
             time_limit=args.time_limit,
             progress=progress,
         )
@@ -149,6 +167,9 @@ def _separate_to_stdout(separator: Separator, stems: StemOptions, args: argparse
             residual=stems.residual is not None,
             subtype=subtype,
             clip=clip,
+            start=args.start,
+            duration=args.duration,
+            downmix=args.downmix,
             time_limit=args.time_limit,
             progress=progress,
         )
