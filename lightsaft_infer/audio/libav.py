@@ -15,6 +15,7 @@ from ..arrays import Audio
 from ..errors import AudioError
 from .downmix import GAINS, default_speakers
 from .mpeg import frame_length, is_frame, xing_header
+from .part import Part
 from .source import read_and_skip
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class LibavSource:
 
         av.logging.set_level(None)  # the libraries write nothing to the terminal
         try:
-            self._container: InputContainer = av.open(file, "r", metadata_errors="replace")
+            self._file = Part(file, 0, file.seek(0, 2))
+            self._container: InputContainer = av.open(self._file, "r", metadata_errors="replace")
         except (av.FFmpegError, ValueError, OverflowError) as error:
             raise AudioError(f"not audio in a known format ({_reason(error)})") from error
         try:
@@ -55,6 +57,8 @@ class LibavSource:
                 raise AudioError("expected audio, got a file without an audio stream")
             self._stream = self._container.streams.audio[0]
             self._format = self._container.format.name.split(",")[0]
+            if self._stream.codec_context is None:
+                raise AudioError("expected audio with a known codec, got another one")
             self._stream.codec_context.thread_count = 1
             self.sample_rate = int(self._stream.codec_context.sample_rate)
             layout = self._stream.codec_context.layout
@@ -104,6 +108,8 @@ class LibavSource:
         except av.FFmpegError as error:
             seconds = samples / self.sample_rate
             raise AudioError(f"damaged or truncated after {seconds:.2f} s ({_reason(error)})") from error
+        if self._file.error is not None:
+            raise self._file.error
         self._check_end(packets, samples)
         if self._format == "mp3" and is_frame(last[0]) and last[1] < frame_length(last[0]):
             raise AudioError("truncated: the last MP3 frame is incomplete")

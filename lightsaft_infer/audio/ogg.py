@@ -43,7 +43,7 @@ def find_links(file: BinaryIO) -> list[Link]:
             starts.append(place)
         after_first, last = bool(header[5] & FIRST), bool(header[5] & LAST)
         place = end
-    if not last:
+    if not last or not starts:
         raise AudioError("truncated: the last Ogg page is incomplete, or does not end the stream")
     return [Link(start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
 

@@ -7,15 +7,21 @@ from typing import BinaryIO
 class Part(io.RawIOBase, BinaryIO):
     """The bytes of a seekable file from `start` to `end`, as a file that can be read.
 
-    Several parts of a file can be read in turn. Closing a part leaves the file open.
+    Several parts of a file can be read in turn. Closing a part leaves the file open. Decoders print exceptions that
+    occur while they read: a part keeps an OSError as `error` instead, and ends.
     """
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         self._file, self._start, self._size, self._place = file, start, end - start, 0
+        self.error: OSError | None = None
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._file.seek(self._start + self._place)
-        content = self._file.read(max(0, min(len(buffer), self._size - self._place)))
+        try:
+            self._file.seek(self._start + self._place)
+            content = self._file.read(max(0, min(len(buffer), self._size - self._place)))
+        except OSError as error:
+            self.error = error
+            return 0
         buffer[: len(content)] = content
         self._place += len(content)
         return len(content)

@@ -1,5 +1,6 @@
 """Sound that FFmpeg's libraries decode: each sample once, and no file that is not complete."""
 
+import errno
 import io
 import tempfile
 
@@ -187,3 +188,17 @@ def test_links_of_an_ogg_file():
     assert find_links(io.BytesIO(content)) == [(0, size)]
     assert find_links(io.BytesIO(content + content)) == [(0, size), (size, 2 * size)]
     assert find_links(io.BytesIO(b"junk" + content)) == [(4, 4 + size)]
+
+
+def test_an_error_of_the_disk_is_raised_and_not_printed(tmp_path, capfd):
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 20_000:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    source = LibavSource(Failing(encoded("mp3")))
+    with pytest.raises(OSError, match="Input/output error"):
+        while source.read(10_000).shape[1]:
+            pass
+    assert capfd.readouterr() == ("", "")
