@@ -9,7 +9,7 @@ html_theme = "furo"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
 
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/*.md", "[a-z]*/README.md"]  # not those of hidden folders
+include_patterns = ["*.md", "[a-z]*/*.md"]  # not those of hidden folders
 myst_heading_anchors = 4  # links to headings, with GitHub's names for them
 
 nitpicky = True  # a reference that leads nowhere is a warning
