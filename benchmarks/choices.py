@@ -128,7 +128,7 @@ class Chain:
         **options: int,
     ) -> None:
         graph = graph or manifest.read_graph()
-        network = OnnxNetwork(graph, manifest, threads=threads)
+        network = OnnxNetwork(graph, bins=manifest.bins, path=manifest.graph_path, threads=threads)
         if concurrency is not None or configure is not None:
             session_options = network._session.get_session_options()
             network.concurrency = network.concurrency if concurrency is None else concurrency

@@ -61,7 +61,9 @@ def main() -> None:
         song = Path(folder, "song.wav")
         clip.write(song, args.mixture, args.seconds)
         peaks = [peak(args.threads)]
-        network = TimedNetwork(OnnxNetwork(manifest.read_graph(), manifest, threads=args.threads))
+        network = TimedNetwork(
+            OnnxNetwork(manifest.read_graph(), bins=manifest.bins, path=manifest.graph_path, threads=args.threads)
+        )
         busy = time.process_time()
         seconds = separate(Separator(manifest, network, chunk=args.chunk), song)
         busy = time.process_time() - busy
@@ -69,7 +71,13 @@ def main() -> None:
         peaks.append(peak(args.threads))
         profile = cProfile.Profile()
         profile.runcall(separate, Separator(manifest, network, chunk=args.chunk), song)
-        traced = OnnxNetwork(manifest.read_graph(), manifest, threads=args.threads, profile=Path(folder, "trace"))
+        traced = OnnxNetwork(
+            manifest.read_graph(),
+            bins=manifest.bins,
+            path=manifest.graph_path,
+            threads=args.threads,
+            profile=Path(folder, "trace"),
+        )
         separate(Separator(manifest, traced, chunk=args.chunk), song)
         peaks.append(peak(args.threads))
         events = json.loads(traced.end_profile().read_text(encoding="utf-8"))

@@ -140,6 +140,11 @@ class Manifest:
         """Number of frequency bins of a spectrum."""
         return self.n_fft // 2 + 1
 
+    @property
+    def graph_path(self) -> Path:
+        """Path of the ONNX file."""
+        return self.path.parent / self.onnx.file
+
     def read_graph(self) -> bytes:
         """Read the ONNX file.
 
@@ -152,7 +157,7 @@ class Manifest:
         ModelError
             If the file cannot be read, or its size or SHA-256 is not the manifest's.
         """
-        path = self.path.parent / self.onnx.file
+        path = self.graph_path
         try:
             graph = path.read_bytes()
         except OSError as error:

@@ -16,7 +16,6 @@ from .arrays import Planes
 from .checks import whole_number
 from .cores import available_cores
 from .errors import ArgumentError, ModelError
-from .manifest import Manifest
 
 MAX_THREADS = 1024
 MAX_CONCURRENCY = 2  # runs of the network at the same time; each needs its own working memory
@@ -50,8 +49,10 @@ class OnnxNetwork:
     ----------
     graph : bytes
         Content of the ONNX file.
-    manifest : Manifest
-        The inputs and outputs of the graph are compared with it.
+    bins : int
+        Frequency bins of a spectrum, with which the inputs and outputs of the graph are compared.
+    path : path
+        The ONNX file, which error messages name.
     threads : int, optional
         Number of threads for all runs together. Default: one for each core that this process may use.
     profile : path, optional
@@ -74,8 +75,9 @@ class OnnxNetwork:
     def __init__(
         self,
         graph: bytes,
-        manifest: Manifest,
         *,
+        bins: int,
+        path: str | os.PathLike[str],
         threads: int | None = None,
         profile: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -99,8 +101,8 @@ class OnnxNetwork:
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common root but Exception
-            raise ModelError(f"ONNX Runtime cannot load the graph of {manifest.path}: {error}") from error
-        _check_contract(self._session, manifest)
+            raise ModelError(f"ONNX Runtime cannot load {os.fspath(path)}: {error}") from error
+        _check_contract(self._session, bins, os.fspath(path))
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
         """Estimate targets (see `Network`). Raises ModelError if ONNX Runtime fails."""
@@ -153,24 +155,22 @@ class _Tensor(NamedTuple):
     shape: tuple[int | str | None, ...]
 
 
-def _check_contract(session: Any, manifest: Manifest) -> None:
-    bins = manifest.bins
+def _check_contract(session: Any, bins: int, path: str) -> None:
     inputs = {
         "mixture": _Tensor("tensor(float)", (None, 4, None, bins)),
         "target": _Tensor("tensor(int64)", (None,)),
     }
     outputs = {"estimates": _Tensor("tensor(float)", (None, None, 4, None, bins))}
-    _check_tensors("input", session.get_inputs(), inputs, manifest)
-    _check_tensors("output", session.get_outputs(), outputs, manifest)
+    _check_tensors("input", session.get_inputs(), inputs, path)
+    _check_tensors("output", session.get_outputs(), outputs, path)
 
 
-def _check_tensors(kind: str, nodes: Sequence[Any], expected: dict[str, _Tensor], manifest: Manifest) -> None:
+def _check_tensors(kind: str, nodes: Sequence[Any], expected: dict[str, _Tensor], path: str) -> None:
     got = {node.name: _Tensor(node.type, tuple(node.shape)) for node in nodes}
     for name in expected | got:
         if name not in got or name not in expected or not _matches(expected[name], got[name], kind):
             texts = ["none" if name not in tensors else str(tuple(tensors[name])) for tensors in (expected, got)]
-            place = manifest.path.parent / manifest.onnx.file
-            raise ModelError(f"expected {kind} {name} to be {texts[0]}, got {texts[1]}: {place}")
+            raise ModelError(f"expected {kind} {name} to be {texts[0]}, got {texts[1]}: {path}")
 
 
 def _matches(expected: _Tensor, got: _Tensor, kind: str) -> bool:

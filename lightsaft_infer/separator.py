@@ -104,7 +104,7 @@ class Separator:
             If `threads`, `chunk` or `overlap` is out of range.
         """
         manifest = Manifest.from_file(default_manifest_path() if path is None else path)
-        network = OnnxNetwork(manifest.read_graph(), manifest, threads=threads)
+        network = OnnxNetwork(manifest.read_graph(), bins=manifest.bins, path=manifest.graph_path, threads=threads)
         return cls(manifest, network, chunk=chunk, overlap=overlap)
 
     @property

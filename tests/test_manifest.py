@@ -98,7 +98,7 @@ def test_a_graph_that_breaks_the_contract(tmp_path, changes, message):
 
 
 def test_a_graph_that_is_none(tmp_path):
-    with pytest.raises(ModelError, match=r"ONNX Runtime cannot load the graph of .*gains\.json"):
+    with pytest.raises(ModelError, match=r"ONNX Runtime cannot load .*gains\.onnx"):
         Separator.from_file(write_model(tmp_path, b"no graph"))
 
 
