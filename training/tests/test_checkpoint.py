@@ -141,7 +141,7 @@ def test_tensors_beyond_their_storage_are_refused(tmp_path):
 
 
 def test_what_is_no_checkpoint(tmp_path):
-    with pytest.raises(CheckpointError, match="No such file"):
+    with pytest.raises(CheckpointError, match=r"cannot read .*: no such file"):
         read_checkpoint(tmp_path / "none.ckpt")
     (tmp_path / "text.ckpt").write_text("weights")
     with pytest.raises(CheckpointError, match=r"expected a zip archive .*text\.ckpt"):
@@ -201,7 +201,7 @@ def test_hyper_parameters_in_the_file_come_before_published_values(golden):
 
 @pytest.mark.parametrize("change", [{"spec_est_mode": "masking"}, {"pocm_type": "conv"}, {"kernel_size_t": 5}])
 def test_options_that_are_not_supported_are_refused(golden, change):
-    with pytest.raises(CheckpointError, match=f"expected {next(iter(change))} .*not supported here"):
+    with pytest.raises(CheckpointError, match=f"expected {next(iter(change))} .*not supported"):
         published_config(golden.config.block, {**golden.published, **change})
 
 
@@ -219,7 +219,7 @@ def test_weights_of_something_else_are_refused():
 
 def test_an_stft_window_of_another_size_is_refused(golden):
     weights = {**golden.state_dict, "stft.stft.window": torch.ones(2048)}
-    with pytest.raises(CheckpointError, match="expected n_fft 2048 as the STFT window"):
+    with pytest.raises(CheckpointError, match="expected n_fft 2048, the length of the STFT window"):
         network_of({"state_dict": weights}, config=golden.published)
 
 

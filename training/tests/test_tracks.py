@@ -77,6 +77,9 @@ def test_unfinished_songs_are_left_out(musdb):
 
 def test_what_is_refused(musdb, tmp_path):
     song = musdb / "train" / "A - One"
+    with pytest.raises(DataError, match=r"no such folder: .*empty"):
+        find_tracks(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"found none: .*empty"):
         find_tracks(tmp_path / "empty")
     sf.write(song / "bass.wav", np.zeros((2999, 2)), 44100)
