@@ -7,6 +7,7 @@ import mido
 import numpy as np
 import pytest
 import soundfile
+from lightsaft_train.errors import ToolError
 from lightsaft_train.pool import studio
 from lightsaft_train.pool.instruments import drumkits, drumloops, kitfiles, performance, rigs, sampler, soundfonts
 from lightsaft_train.pool.score import accompaniment, midi
@@ -128,7 +129,7 @@ def test_soundfonts_play_the_notes(tmp_path):
 
 def test_soundfonts_tell_that_fluidsynth_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="fluidsynth is missing"):
+    with pytest.raises(ToolError, match="fluidsynth is missing"):
         soundfonts.render((), 1.0, "a.sf2", rng(), tmp_path)
 
 

@@ -180,7 +180,7 @@ def test_voices_are_left_out_and_doubtful_instruments_join_the_accompaniment():
     for name, kind in (("a", "bass"), ("b", None), ("c", VOICE), ("d", "bass")):
         sums.add(name, kind, loud)
     stems = sums.stems("module x")
-    assert sums.told == {"bass": ["a", "d"], "accompaniment only": ["b"], "left out": ["c"]}
+    assert sums.names == {"bass": ["a", "d"], "accompaniment only": ["b"], "left out": ["c"]}
     assert {target: audio.max() for target, (audio, _) in stems.items()} == {
         "bass": pytest.approx(0.2),
         modules.ACCOMPANIMENT: pytest.approx(0.3),

@@ -76,7 +76,7 @@ def test_a_song_that_was_not_finished_is_rendered_again(recordings, tmp_path):
 
 def test_another_seed_or_no_data_is_refused(recordings, tmp_path):
     write_manifest(tmp_path, 5)
-    with pytest.raises(DataError, match=r"expected a pool of seed 6, found another's: .*manifest.json"):
+    with pytest.raises(DataError, match=r"expected a pool of seed 6, got a pool of another seed: .*manifest.json"):
         build(recordings, tmp_path, songs=1, seed=6)
     with pytest.raises(DataError, match=r"expected folders vocals, drums, bass, other, midi in: .*nowhere"):
         build(tmp_path / "nowhere", tmp_path / "pool", songs=1)
