@@ -74,6 +74,7 @@ class Config:
         Units of a layer behind the gate of the head; 0 for no such layer.
     """
 
+    # Settings that must be above 0. Other numbers may be 0.
     ABOVE_ZERO: ClassVar[tuple[str, ...]] = (
         *("n_fft", "hop_length", "frames", "channels", "tfc_layers", "latent_sources", "d_k", "embedding_dim"),
         *("bn_factor", "subbands"),

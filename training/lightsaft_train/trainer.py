@@ -57,6 +57,7 @@ class TrainingConfig:
         Of the first weights and of the data.
     """
 
+    # Settings that must be above 0. Other numbers may be 0.
     ABOVE_ZERO: ClassVar[tuple[str, ...]] = ("batch", "frames", "floor", "floor_steps", "warmup", "decay_steps")
 
     batch: int = 6

@@ -338,7 +338,7 @@ def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["long-run", "long-run-2"])
 def test_the_long_runs_can_go_on(tmp_path, name):
-    """The checkpoints in the repository are of this code's networks, and have seen what the README says."""
+    """The checkpoints in the repository are of this code's networks, and have the steps and minutes of their scores."""
     packed = Path(__file__).parent.parent / "checkpoints" / f"{name}.pt"
     assert main(["unpack", str(packed), str(tmp_path)]) == 0
     trainer = Run(tmp_path, None, {}).trainer

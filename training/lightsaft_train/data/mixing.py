@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import Audio, Rng
 from ..errors import DataError
 from .augment import augmented, limited
-from .tracks import TARGETS, Track, targets_of
+from .tracks import SAMPLE_RATE, TARGETS, Track, targets_of
 
 # Level of a stem in a mixture, dB of root mean square: mean and standard deviation. In 18 excerpts of pop and rock the
 # voice is 3.5 dB below the rest (somebody else measured it), in the songs that we score on 9 dB.
@@ -67,7 +67,8 @@ class Mixer:
         object.__setattr__(self, "_partial", [track for track in long if set(track.stems) - set(TARGETS)])
         missing = [target for target, tracks in self._having.items() if not tracks]
         if missing:
-            raise DataError(f"expected tracks of {self._read} samples or more, none has: {', '.join(missing)}")
+            least = f"{self._read / SAMPLE_RATE:.1f} s"
+            raise DataError(f"expected tracks of {least} or more for every target, none has: {', '.join(missing)}")
 
     def batch(self, step: int, size: int) -> tuple[Audio, Audio, Audio]:
         """Draw the mixtures of a training step.

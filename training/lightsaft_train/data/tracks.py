@@ -82,7 +82,7 @@ class Track:
         stem
             Name of the stem.
         start, samples
-            Where the part begins, and its length.
+            Its first sample, and its length.
 
         Returns
         -------

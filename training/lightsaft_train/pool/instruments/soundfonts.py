@@ -177,7 +177,7 @@ def render(
         command = [program, "-ni", "-q", *_options(rng), *target, str(soundfont), str(score)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60 + 2 * seconds)
         if done.returncode or not output.exists():
-            raise ToolError(f"fluidsynth failed ({done.returncode}): {done.stderr.strip()[-500:]}")
+            raise ToolError(f"fluidsynth failed ({done.returncode}): {' '.join(done.stderr.split())[-500:]}")
         rendered = np.fromfile(output, np.float32).reshape(-1, 2).T
     length = min(audio.shape[1], rendered.shape[1])
     audio[:, :length] = rendered[:, :length]

@@ -224,9 +224,9 @@ class Line:
         self.pitch = self._glides(np.array([note.pitch for note in kept], float), start, glide, slides)
 
     def _glides(self, pitch: Floats, start: Floats, glide: float, slides: NDArray[np.bool_] | None) -> Floats:
-        """Return pitches (ticks,) that slide from the note before over `glide` seconds, where `slides` says so.
+        """Return pitches (ticks,) that slide from the note before over `glide` seconds, for the notes in `slides`.
 
-        `slides` has at least one value for each note.
+        `slides` says for each note whether it slides; it may be longer.
         """
         before = np.append(pitch[:1], pitch[:-1])
         if slides is not None:

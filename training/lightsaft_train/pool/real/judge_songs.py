@@ -40,11 +40,11 @@ class Row:
     song
         Name of the song.
     voice, voice_start, semitones
-        A file below the recordings' `vocals/`, the seconds where it begins, and the semitones that it is moved by.
+        A file below the recordings' `vocals/`, its start in seconds, and the semitones that it is moved by.
     production, seed
         `dry` or `produced`, and the seed of the production.
     instrumental, start
-        Name of the piece, and the seconds where it begins.
+        Name of the piece, and its start in seconds.
     vocals_level, accompaniment_level
         In dBFS.
     low_pass

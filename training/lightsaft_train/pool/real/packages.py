@@ -61,7 +61,7 @@ def _download(package: str, version: str, folder: Path) -> Path:
     if not list(folder.glob(name)):
         done = _run("apt-get", "-q", "download", f"{package}={version}", cwd=folder)
         if done.returncode or not list(folder.glob(name)):
-            reason = done.stderr.decode(errors="replace").strip()
+            reason = " ".join(done.stderr.decode(errors="replace").split())
             raise DataError(f"apt-get cannot download {package}={version} (run `apt-get update`?): {reason}")
     return next(folder.glob(name))
 
@@ -73,7 +73,8 @@ def _members(deb: Path, wanted: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         outer.setdefault(path.split("!")[0], []).append(path)
     done = _run("dpkg-deb", "--fsys-tarfile", str(deb))
     if done.returncode:
-        raise DataError(f"dpkg-deb cannot read {deb}: {done.stderr.decode(errors='replace').strip()}")
+        reason = " ".join(done.stderr.decode(errors="replace").split())
+        raise DataError(f"dpkg-deb cannot read {deb}: {reason}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
         for member in tar:
             paths = outer.get(member.name.removeprefix("./"), []) if member.isfile() else []

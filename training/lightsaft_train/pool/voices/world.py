@@ -106,7 +106,7 @@ def loudness(voice: Voice) -> Floats:
 
 
 def pitch(voice: Voice) -> Floats:
-    """Return the MIDI pitch (frames,) of a voice, interpolated where it is unvoiced; A4 if it is nowhere voiced."""
+    """Return the MIDI pitch (frames,) of a voice, interpolated over unvoiced frames; A4 if no frame is voiced."""
     voiced = np.flatnonzero(voice.f0)
     if not len(voiced):
         return np.full(len(voice.f0), 69.0)
