@@ -100,9 +100,9 @@ def test_no_code_in_a_file_runs(tmp_path):
         content = read_checkpoint(path)
         assert torch.equal(content["state_dict"]["a"], torch.ones(1))
         assert not mark.exists(), function
-        # Nothing was called: what stands there is an empty dict.
+        # Nothing was called: there is an empty dict in its place.
         assert content["extra"] == [{}]
-    # The attack is a real one: torch's own reader, told to trust the file, falls for it.
+    # The attack is real: it works on torch's own reader, if that is asked to trust the file.
     torch.save({"extra": Attack(open, str(mark), "w")}, tmp_path / "real.ckpt")
     torch.load(tmp_path / "real.ckpt", weights_only=False)["extra"].close()
     assert mark.exists()
@@ -186,7 +186,7 @@ def test_configurations_are_inferred_from_keys_and_shapes(name):
         if key.startswith("spec2spec.")
     }
     config, notes = infer_config(weights, {"num_frame": expected.frames})
-    # A least bottleneck that no level reaches leaves no trace in the shapes, and makes no difference.
+    # If no level reaches the least bottleneck, the shapes do not show it, and it makes no difference.
     assert dataclasses.replace(config, min_bn_units=expected.min_bn_units) == expected
     assert any("from the file's hyper-parameters" in note for note in notes)
     assert any("the published value" in note for note in notes)

@@ -1,4 +1,4 @@
-"""Songs split by instrument: names, a module written here, an LMMS project, licences."""
+"""Songs split by instrument: names, a module that the test writes, an LMMS project, licences."""
 
 import collections
 import json
@@ -85,7 +85,7 @@ def test_names_that_disagree_do_not_count():
 
 
 def tone(pitches, decay, seconds=16, gap=0.25):
-    """Decaying notes, one every `gap` seconds: of given pitches in turn (Hz), or noise where a pitch is 0."""
+    """Decaying notes, one every `gap` seconds: of given pitches in turn (Hz), or noise if a pitch is 0."""
     rng, audio = np.random.default_rng(0), np.zeros(seconds * 44100, np.float32)
     length = round(gap * 44100)
     time = np.arange(length) / 44100

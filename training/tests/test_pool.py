@@ -56,7 +56,7 @@ def test_a_pool_goes_on_and_is_repeatable(recordings, tmp_path):
     assert manifest["songs"] == 2
     assert manifest["minutes"]["vocals"] == pytest.approx(8 / 60, abs=0.05)
     assert sum(source["minutes"] for source in manifest["sources"].values()) >= manifest["minutes"]["vocals"]
-    for name, source in manifest["sources"].items():  # which voices there are depends on the packages installed
+    for name, source in manifest["sources"].items():  # the voices depend on the installed packages
         assert name.startswith("voices ")
         assert source["licence"] == licence_of(name)
     tracks = find_tracks(tmp_path / "a")

@@ -91,7 +91,7 @@ def test_losses_against_slow_versions():
 
 
 def test_losses_of_sums():
-    """A wrong split of a right sum costs nothing, nor does an unknown target; a wrong sum costs all of its parts."""
+    """A wrong split of a right sum costs nothing, and so does an unknown target. A wrong sum costs all its parts."""
     torch.manual_seed(2)
     sums = torch.tensor([[[1.0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]], torch.eye(4).tolist()])
     targets = torch.randn(2, 4, 4, 8, 16)
@@ -116,7 +116,9 @@ def test_floor():
     stems = torch.zeros(1, 4, 4, 8, 16)
     stems[:, 0], stems[:, 1] = 1.0, 0.1
     sdrs = {floor: float(LOSSES["sdr"](0 * stems, stems, stems.sum(dim=1), floor=floor)) for floor in (0.1, 0.003)}
-    assert sdrs[0.003] == pytest.approx(0)  # silence costs a stem that sounds 0 dB, and one that does not nothing
+    assert sdrs[0.003] == pytest.approx(
+        0
+    )  # silence as estimate has 0 dB if the stem sounds, and costs nothing if it is silent
     off = stems.clone()
     off[:, 3] = 0.05
     mixture = stems.sum(dim=1)
@@ -130,7 +132,7 @@ def test_floor():
 
 
 def test_spectra_are_those_of_the_runtime(mixer):
-    """The same frames as lightsaft_infer's STFT where neither is padded."""
+    """The frames are those of lightsaft_infer's STFT, except those that it pads."""
     from lightsaft_infer.stft import stft
 
     mixture, _, _ = mixer.batch(0, 2)
@@ -199,7 +201,7 @@ def test_bfloat16_is_near_float32(mixer):
 
 
 def test_a_run_on_disk(songs, tmp_path):
-    """By the command: trains, logs, scores on whole songs and on a judge, keeps the best, goes on."""
+    """The command trains, logs, scores on whole songs and on a judge, keeps the best weights, and goes on."""
     judge = tmp_path / "judge"
     for name, source in (("vocals", "vocals"), ("drums+bass+other", "other")):
         (judge / "song").mkdir(parents=True, exist_ok=True)
@@ -234,7 +236,7 @@ def test_a_run_on_disk(songs, tmp_path):
 
 
 def two_processes(run, songs, config, changes, minutes):
-    """The command that trains by two processes."""
+    """The command that trains in two processes."""
     command = [sys.executable, "-m", "lightsaft_train", "train", run, "--data", songs, "--hold-out", "1"]
     command += ["--processes", "2", "--minutes", minutes]
     command += ["--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(config).items())]
@@ -301,7 +303,7 @@ GROWTHS = {  # changes of a network, and one of the parameters that it gains
 
 @pytest.mark.parametrize("name", GROWTHS)
 def test_a_packed_run_goes_on_with_more(mixer, tmp_path, name):
-    """What is added changes nothing at first, and learns."""
+    """The added layers change nothing at first, and learn."""
     change, added = GROWTHS[name]
     config = dataclasses.replace(
         TINY, tfc="residual", tfc_layers=2, skip="sum", conditioned="head", growth=2, magnitudes=True
@@ -438,7 +440,7 @@ def test_a_step_is_scored_once(songs, tmp_path):
 
 
 def test_an_accompaniment_beside_its_stems_is_not_heard_twice(songs, tmp_path):
-    """As exports of MUSDB18 have it: the mixture to be separated is that of the four stems."""
+    """As in exports of MUSDB18: the mixture to be separated is the sum of the four stems."""
     shutil.copytree(songs / "0", tmp_path / "song")
     stems = [sf.read(tmp_path / "song" / f"{target}.wav")[0] for target in TARGETS]
     sf.write(tmp_path / "song" / "accompaniment.wav", sum(stems[1:]), 44100)
@@ -452,14 +454,14 @@ def test_an_accompaniment_beside_its_stems_is_not_heard_twice(songs, tmp_path):
 
 
 def test_weights_kept_by_an_older_version_are_replaced(songs, tmp_path):
-    """Their scores lack the mean by which the best weights are kept now."""
+    """Their scores lack the mean that decides today which weights are kept."""
     run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)), find_tracks(songs)
     torch.save({"scores": {"validation": 99.0}}, tmp_path / "run" / "best.pt")
     run.train(Data(tracks, tracks), Intervals(0.001))
     assert "overall" in torch.load(tmp_path / "run" / "best.pt", weights_only=True)["scores"]
 
 
-WRONG = {  # arguments after RUN, and the end of the message
+WRONG = {  # arguments, and a part of the message
     "no such setting": (["--training", "batches=3"], "expected NAME=VALUE with a name of batch, frames"),
     "not a number": (["--training", "batch=many"], "expected batch to be a whole number, got: batch=many"),
     "no such loss": (["--training", "loss=l3"], "expected loss to be mse or l1 or relative or sdr, got: loss=l3"),
@@ -484,7 +486,7 @@ def test_wrong_arguments_end_with_one_line(songs, tmp_path, capsys, name):
 
 
 def test_errors_of_several_processes_end_with_one_line(songs, tmp_path):
-    """No song is long enough, which each of the processes finds."""
+    """No song is long enough, and each of the processes finds this error."""
     command = [sys.executable, "-m", "lightsaft_train", "train", tmp_path / "run", "--data", songs, "--minutes", "1"]
     command += ["--hold-out", "1", "--processes", "2"]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
