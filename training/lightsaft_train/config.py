@@ -1,34 +1,86 @@
-"""Configurations of the networks, and the presets."""
+"""Configurations of the networks, the presets, and settings that are given as text."""
 
 import dataclasses
 import json
+import types
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .errors import SettingsError
+
+__all__ = ["PRESETS", "Config", "SettingsError", "changed", "parsed"]
+
+Settings = TypeVar("Settings")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """A network of the family.
 
-    `block` is "lasaft" or "lightsaft" (v1: every level conditioned), "lightsaft_v2" (decoder conditioned, attention
-    that listens to the features) or "lightsaft_small" (decoder conditioned, attention by the target alone).
-    `levels`: number of down- and upsamplings. `tfc_layers`: convolutions of a TFC block. `latent_sources`, `d_k`: |S_L|
-    and the attention's width. `bn_factor`, `min_bn_units`: frequency bottleneck f // bn_factor, at least min_bn_units.
-    `growth`: channels that each level has more than the one above it.
-
-    For "lightsaft_small" only: `subbands`: parts of the spectrum stacked as channels, which are bands of it, or every
-    n-th bin (`folding` "bands" or "bins"). `compression`: exponent of the input's magnitude. `magnitudes`: whether
-    the input has the compressed magnitudes of left, right, middle and side beside the complex planes, and the features
-    that are made of it a learnt offset at every frequency. `output`: "mapping", the network's output is the estimate;
-    "mask", the mixture's four planes are multiplied by as many numbers between 0 and 1, "real_mask", its two channels
-    by a number each; "complex_mask", by a complex number each.
-    `tfc`: "dense" or "residual" convolutions. `middle_layers`: convolutions of the middle block, if not as many as the
-    others have. `skip`: how the decoder joins the encoder's features, "concatenation" or "sum". `conditioned`: what
-    depends on the target: "all" blocks, those of the "decoder", or only the "head", a block that turns the features of
-    an unconditioned U-Net into a target's. `paths`: pairs of recurrent paths along frequency and time (`paths.py`) in
-    the decoder's block of each level, the middle last; () for none. `head_units`: units of a layer behind the head's
-    gate, 0 for none.
+    Parameters
+    ----------
+    block
+        "lasaft" or "lightsaft": version 1, every level is conditioned. "lightsaft_v2": the decoder is conditioned, and
+        its attention depends on the features. "lightsaft_small": the decoder is conditioned, and its attention depends
+        on the target alone.
+    n_fft, hop_length
+        Of the STFT, in samples.
+    frames
+        Frames of a chunk.
+    levels
+        Number of downsamplings, and of upsamplings.
+    channels
+        Channels of the first level.
+    tfc_layers
+        Convolutions of a TFC block.
+    latent_sources, d_k
+        Number of latent sources (\\|S_L\\| in the papers), and width of the attention.
+    embedding_dim
+        Numbers that describe a target.
+    bn_factor, min_bn_units
+        A frequency bottleneck has f // bn_factor units for f frequencies, and at least min_bn_units.
+    control_layers
+        Layers of the first papers' control model.
+    activation
+        "relu" or "leaky_relu".
+    growth
+        Number of channels that each level has more than the level above it.
+    subbands
+        For "lightsaft_small", as all fields from here on: number of parts of the spectrum that are stacked as channels.
+    folding
+        The parts: "bands" of neighbouring bins, or "bins", every n-th bin.
+    compression
+        Exponent of the input's magnitude.
+    magnitudes
+        Whether the network gets compressed magnitudes of left, right, middle and side beside the complex planes. Then
+        it also learns an offset of the first features for every frequency.
+    output
+        "mapping": the output is the estimate. "mask": the four planes of the mixture are multiplied by a number
+        between 0 and 1 each. "real_mask": the two channels are multiplied by a number each. "complex_mask": the two
+        channels are multiplied by a complex number each.
+    tfc
+        "dense" or "residual" convolutions.
+    middle_layers
+        Convolutions of the middle block; None: `tfc_layers`.
+    skip
+        How the decoder joins the features of the encoder: "concatenation" or "sum".
+    conditioned
+        The part that depends on the target: "all" blocks, the blocks of the "decoder", or only the "head", a block
+        that turns the features of an unconditioned U-Net into those of a target.
+    paths
+        Pairs of recurrent paths along frequency and time (`networks/paths.py`) in the decoder's block of each level,
+        the middle last; () for none.
+    head_units
+        Units of a layer behind the gate of the head; 0 for no such layer.
     """
 
-    block: str
+    # Settings that must be above 0. Other numbers may be 0.
+    ABOVE_ZERO: ClassVar[tuple[str, ...]] = (
+        *("n_fft", "hop_length", "frames", "channels", "tfc_layers", "latent_sources", "d_k", "embedding_dim"),
+        *("bn_factor", "subbands"),
+    )
+
+    block: Literal["lasaft", "lightsaft", "lightsaft_v2", "lightsaft_small"]
     n_fft: int = 2048
     hop_length: int = 1024
     frames: int = 128
@@ -41,44 +93,47 @@ class Config:
     bn_factor: int = 16
     min_bn_units: int = 16
     control_layers: int = 4
-    activation: str = "relu"
+    activation: Literal["relu", "leaky_relu"] = "relu"
     growth: int = 0
     subbands: int = 1
-    folding: str = "bands"
+    folding: Literal["bands", "bins"] = "bands"
     compression: float = 1.0
     magnitudes: bool = False
-    output: str = "mapping"
-    tfc: str = "dense"
+    output: Literal["mapping", "mask", "real_mask", "complex_mask"] = "mapping"
+    tfc: Literal["dense", "residual"] = "dense"
     middle_layers: int | None = None
-    skip: str = "concatenation"
-    conditioned: str = "decoder"
-    paths: tuple = ()
+    skip: Literal["concatenation", "sum"] = "concatenation"
+    conditioned: Literal["all", "decoder", "head"] = "decoder"
+    paths: tuple[int, ...] = ()
     head_units: int = 0
 
-    def at(self, level):
-        """The configuration of a level's blocks, with its `channels` and `tfc_layers`. The middle is the last level."""
+    def at(self, level: int) -> "Config":
+        """Return the configuration of a level's blocks, with its `channels` and `tfc_layers`.
+
+        The middle counts as the last level.
+        """
         layers = self.middle_layers if level == self.levels and self.middle_layers else self.tfc_layers
         return dataclasses.replace(self, channels=self.channels + level * self.growth, tfc_layers=layers)
 
     @property
-    def bins(self):
-        """Bins that the U-Net sees: all but the highest, in `subbands` bands."""
+    def bins(self) -> int:
+        """Number of frequencies of the U-Net's features: all bins but the highest, in `subbands` parts."""
         return self.n_fft // 2 // self.subbands
 
     @property
-    def frames_multiple(self):
-        """A chunk's frames must be a multiple of it."""
+    def frames_multiple(self) -> int:
+        """The number of frames of a chunk must be a multiple of this number."""
         return 2**self.levels
 
-    def bottleneck(self, frequencies, sources=1):
-        """Units of the frequency bottleneck, for `sources` latent sources at once."""
+    def bottleneck(self, frequencies: int, sources: int = 1) -> int:
+        """Return the units of the frequency bottleneck for the given number of latent sources together."""
         return max(frequencies * sources // self.bn_factor, self.min_bn_units)
 
 
 PRESETS = {
     "lightsaft-paper": Config("lightsaft"),
-    # The paper tells 4.5 M parameters, not all sizes (|S_L| = 16 would make 48 M). This one has lightsaft-paper's
-    # U-Net and 4,524,780.
+    # The paper gives 4.5 M parameters, but not all sizes (16 latent sources would make 48 M). This preset has the U-Net
+    # of lightsaft-paper and 4,524,780 parameters.
     "lasaft": Config("lasaft", latent_sources=6, bn_factor=32),
     "lasaft-large-2020": Config("lasaft", n_fft=4096, levels=4, channels=24, latent_sources=6, d_k=32),
     "lasaft-v2-light": Config(
@@ -114,25 +169,100 @@ PRESETS = {
 }
 
 
-class SettingsError(Exception):
-    """A setting that does not exist."""
+def changed(settings: Settings, texts: Iterable[str]) -> Settings:
+    """Return settings with some fields changed.
+
+    Parameters
+    ----------
+    settings
+        A dataclass.
+    texts
+        Texts NAME=VALUE, as `parsed` takes them.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such field, or the value is not of its kind.
+
+    Examples
+    --------
+    >>> changed(PRESETS["lightsaft"], ["channels=96", "paths=[0,0,1,2]"]).channels
+    96
+    """
+    return dataclasses.replace(settings, **parsed(settings, texts))  # type: ignore[type-var]
 
 
-def changed(settings, texts):
-    """A dataclass with fields changed by texts "name=value", values as in JSON. SettingsError: it has no such field."""
-    return dataclasses.replace(settings, **parsed(settings, texts))
+def parsed(settings: Any, texts: Iterable[str]) -> dict[str, Any]:
+    """Return the values of texts NAME=VALUE, {name: value}.
 
+    Parameters
+    ----------
+    settings
+        The dataclass, or an instance of it, whose fields are named.
+    texts
+        A value is in JSON. A value that is not JSON is taken as it stands, as a str.
 
-def parsed(settings, texts):
-    """Texts "name=value" as {name: value}; what is no JSON is a str."""
+    Raises
+    ------
+    SettingsError
+        If there is no such field, or the value is not of its kind.
+
+    Examples
+    --------
+    >>> parsed(PRESETS["lightsaft"], ["channels=96", "skip=sum"])
+    {'channels': 96, 'skip': 'sum'}
+    """
     values = {}
+    names = [field.name for field in dataclasses.fields(settings)]
     for text in texts:
         name, _, value = text.partition("=")
-        if name not in {field.name for field in dataclasses.fields(settings)}:
-            names = ", ".join(field.name for field in dataclasses.fields(settings))
-            raise SettingsError(f"expected NAME=VALUE with a name of {names}, got: {text}")
-        try:
-            values[name] = json.loads(value)
-        except ValueError:
-            values[name] = value
+        if name not in names:
+            raise SettingsError(f"expected NAME=VALUE with a name of {', '.join(names)}, got: {text}")
+        values[name] = _checked(settings, name, _value(value), text)
     return values
+
+
+def _value(text: str) -> Any:
+    """Return a value in JSON, or the text itself if it is not JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _checked(settings: Any, name: str, value: Any, text: str) -> Any:
+    """Return a value if it is of the kind that the field's annotation states. A whole number may be written as 2e3."""
+    kind = get_type_hints(settings if isinstance(settings, type) else type(settings))[name]
+    if isinstance(value, float) and value.is_integer() and not _fits(value, kind):
+        value = int(value)
+    if not _fits(value, kind):
+        raise SettingsError(f"expected {name} to be {_described(kind)}, got: {text}")
+    above_zero = name in getattr(settings, "ABOVE_ZERO", ())
+    if isinstance(value, (int, float)) and (value < 0 or (above_zero and not value)):
+        raise SettingsError(f"expected {name} to be {'above 0' if above_zero else '0 or more'}, got: {text}")
+    return value
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Return whether a value of JSON fits an annotation. An int serves as a float, a list as a tuple."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) in (Union, types.UnionType):
+        return any(_fits(value, option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return isinstance(value, list) and all(_fits(item, get_args(kind)[0]) for item in value)
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _described(kind: Any) -> str:
+    """Return an annotation in words."""
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_described(option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "a list such as [0,0,1,2]"
+    names = {int: "a whole number", float: "a number", bool: "true or false", types.NoneType: "null"}
+    return names.get(kind, str(kind))

@@ -1,37 +1,56 @@
-"""Scores of a network in training: exported, run by the real runtime on whole songs, against the true stems."""
+"""Scores of a network in training: it is exported, and the runtime separates whole songs with it."""
 
 import tempfile
+from collections.abc import Iterable, Mapping
 from statistics import mean
 
 import numpy as np
 
 from lightsaft_infer import Separator, sdr
 
-from .data import TARGETS
+from .data import SAMPLE_RATE, TARGETS, Track
 from .export import write_model
+from .networks import Network
 
 
-def separator_of(network, *, float16=False):
-    """A `lightsaft_infer.Separator` of an evaluated `networks.Network`, with the runtime's defaults.
+def separator_of(network: Network, *, float16: bool = False) -> Separator:
+    """Return a separator of a network, with the runtime's defaults.
 
-    float16 : whether the weights are rounded to it, as those of a packaged model are
+    Parameters
+    ----------
+    network
+        The network, which is exported.
+    float16
+        Whether the weights are rounded to float16, as those of a packaged model are.
     """
     with tempfile.TemporaryDirectory() as folder:
-        about = {"name": "trained", "version": "0", "licence": "none", "training": {}, "scores": {}}
-        return Separator.from_file(write_model(network, folder, float16=float16, **about))
+        manifest = write_model(
+            network, folder, name="trained", version="0", licence="none", training={}, scores={}, float16=float16
+        )
+        return Separator.from_file(manifest)
 
 
-def score(separator, tracks):
-    """SDR in dB by the challenge's formula, over whole tracks: {song: {stem: dB}}.
+def score(separator: Separator, tracks: Iterable[Track]) -> dict[str, dict[str, float]]:
+    """Separate whole songs and compare the estimates with the true stems.
 
-    tracks : `data.find_tracks`; a track's mixture is the sum of its `parts`. The estimate of a stem that is a sum, such
-    as `drums+bass+other`, is the sum of the estimates of its targets.
+    Parameters
+    ----------
+    separator
+        A separator of all targets.
+    tracks
+        The songs. The mixture of a song is the sum of its `parts`. The estimate of a stem that is a sum, such as
+        `drums+bass+other`, is the sum of the estimates of its targets.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        The SDR in dB by the formula of the Music Demixing Challenge, {song: {stem: dB}}.
     """
     scores = {}
     for track in tracks:
         references = {stem: track.read(stem, 0, track.samples) for stem in track.parts}
         mixture = np.sum(list(references.values()), axis=0)
-        estimates = separator.separate(mixture, sample_rate=44100)
+        estimates = separator.separate(mixture, sample_rate=SAMPLE_RATE)
         scores[track.path.name] = {
             stem: sdr(reference, sum(estimates[target] for target in stem.split("+")))
             for stem, reference in references.items()
@@ -39,8 +58,19 @@ def score(separator, tracks):
     return scores
 
 
-def summary(scores):
-    """Mean over the songs that have a stem, and the mean of these: {stem: dB, "mean": dB}"""
+def summary(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each stem over the songs that have it, and the mean of these means.
+
+    Parameters
+    ----------
+    scores
+        What `score` returns.
+
+    Returns
+    -------
+    dict of str to float
+        {stem: dB}, and "mean": dB.
+    """
     found = {stem for song in scores.values() for stem in song}
     stems = [*(target for target in TARGETS if target in found), *sorted(found.difference(TARGETS))]
     means = {stem: mean(song[stem] for song in scores.values() if stem in song) for stem in stems}

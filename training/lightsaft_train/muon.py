@@ -1,25 +1,47 @@
-"""The optimiser Muon: momentum, whose matrices are made orthogonal before a step.
+"""The optimiser Muon: momentum whose matrices are made orthogonal before a step.
 
-Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024); the size of the steps as in Liu
-et al., "Muon is scalable for LLM training" (2025), so that learning rates for AdamW serve. torch.optim.Muon takes no
-convolutions, and always computes in bfloat16, which takes ten times as long on processors without it.
+References: Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). The size of the
+steps is that of Liu et al., "Muon is scalable for LLM training" (2025), so that learning rates for AdamW can be used.
+torch.optim.Muon does not take convolutions. It also computes in bfloat16 always, which takes ten times as long on
+processors without it.
 """
+
+from collections.abc import Iterable
 
 import torch
 
 
 class Muon(torch.optim.Optimizer):
-    """For weights of two or more axes, taken as matrices (first axis, the rest). `weight_decay` as in AdamW.
+    """The optimiser, for weights of two or more axes. A weight is taken as a matrix (first axis, all other axes).
 
-    bfloat16 : whether matrices are made orthogonal in it
+    Parameters
+    ----------
+    params
+        The weights.
+    lr
+        Learning rate.
+    momentum
+        Part of the momentum that is kept in a step.
+    weight_decay
+        As in AdamW.
+    bfloat16
+        Whether matrices are made orthogonal in bfloat16.
     """
 
-    def __init__(self, params, lr, momentum=0.95, weight_decay=0.0, bfloat16=False):
+    def __init__(
+        self,
+        params: Iterable[torch.Tensor],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        bfloat16: bool = False,
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self._dtype = torch.bfloat16 if bfloat16 else torch.float32
 
     @torch.no_grad()
-    def step(self):
+    def step(self) -> None:  # type: ignore[override]  # it takes no closure
+        """Make a step with the gradients of the weights."""
         for group in self.param_groups:
             for weight in group["params"]:
                 state = self.state[weight]
@@ -34,8 +56,8 @@ class Muon(torch.optim.Optimizer):
                 weight.sub_(step.view_as(weight), alpha=group["lr"] * size)
 
 
-def orthogonal(matrix, steps=5):
-    """A matrix with the same singular vectors, its singular values near 1 (0.7 to 1.2), by Newton-Schulz steps."""
+def orthogonal(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """Return a matrix with the same singular vectors and singular values of 0.7 to 1.2, by Newton-Schulz steps."""
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide / (wide.norm() + 1e-12)
     for _ in range(steps):

@@ -1,39 +1,71 @@
-"""Checkpoints in a smaller form, to go on elsewhere or with a larger network, and networks of checkpoints."""
+"""Checkpoints in a smaller form, to go on elsewhere or with a larger network; and the networks of checkpoints."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import torch
-
+from .checkpoint_files import load, save
 from .config import Config, changed
-from .data import DataError
-from .networks import build, grow
-from .run import save
-from .trainer import Trainer, TrainingConfig, upgraded
+from .errors import DataError
+from .networks import Network, build, grow
+from .trainer import Trainer, TrainingConfig
+
+PACKED = ("config", "plan", "step", "seconds")  # beside the averaged weights
 
 
-def pack(run, path):
-    """Write what a run needs to go on elsewhere, small enough for version control: the averaged weights, matrices in
-    float16, step and plan. The weights themselves and the optimisers' moments are left out: both are of the last some
-    hundred steps alone."""
-    state = upgraded(torch.load(Path(run) / "checkpoint.pt", weights_only=True))
+def pack(run: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Write the parts of a run's checkpoint that it needs to go on elsewhere, small enough for version control.
+
+    These are the averaged weights (matrices in float16), network, training, step and time. The weights themselves and
+    the moments of the optimisers are left out: they depend on the last few hundred steps alone.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    path
+        The file to write. An existing one is replaced.
+
+    Raises
+    ------
+    CheckpointError
+        If the run has no checkpoint, or it cannot be read.
+    """
+    state = load(Path(run) / "checkpoint.pt", (*PACKED, "ema"))
     ema = {name: weight.half() if weight.ndim > 1 else weight for name, weight in state["ema"].items()}
-    save({**{name: state[name] for name in ("config", "plan", "step", "seconds")}, "ema": ema}, Path(path))
+    save({**{name: state[name] for name in PACKED}, "ema": ema}, Path(path))
 
 
-def unpack(path, run, changes=()):
-    """Begin a run with what `pack` wrote. Raises DataError if the run has begun already, and for changes that do not
-    leave the packed weights their places.
+def unpack(path: str | os.PathLike[str], run: str | os.PathLike[str], changes: Sequence[str] = ()) -> None:
+    """Begin a run with a packed checkpoint.
 
-    changes : of the network, texts "name=value"; what it has more than the packed one begins as in a new one
+    Parameters
+    ----------
+    path
+        The packed checkpoint, which `pack` wrote.
+    run
+        Folder of the run. It is created if it is missing.
+    changes
+        Changes of the network, texts NAME=VALUE. Layers that it gains begin as in a new network (`networks.grow`).
+
+    Raises
+    ------
+    DataError
+        If the run has begun already, or the changed network has no place for some of the weights.
+    CheckpointError
+        If the packed checkpoint cannot be read.
+    SettingsError
+        If there is no such setting, or no such network.
     """
     checkpoint = Path(run) / "checkpoint.pt"
     if checkpoint.exists():
-        raise DataError(f"expected a run that has not begun, found: {checkpoint}")
-    packed = upgraded(torch.load(path, weights_only=True))
+        raise DataError(f"already exists: {checkpoint} (choose the folder of a new run)")
+    packed = load(path, (*PACKED, "ema"))
     trainer = Trainer(Config(**packed["config"]), TrainingConfig(**packed["plan"]))
     trainer.ema.load_state_dict(packed["ema"])
     ema = trainer.ema.state_dict()  # in float32
-    # Files of lightsaft_train before 0.2.0 have the weights too, as their difference from the averaged ones.
+    # Files of versions before 0.2.0 have the weights too, as their difference from the averaged ones.
     weights = {name: ema[name] + part for name, part in packed.get("difference", {}).items()} or ema
     trainer.network.load_state_dict(weights)
     if changes:
@@ -43,9 +75,9 @@ def unpack(path, run, changes=()):
     save(trainer.state(), checkpoint)
 
 
-def _grown(trainer, changes):
-    """A new trainer of a larger network, with the weights of this one's."""
-    grown = Trainer(changed(trainer.config, changes), trainer.plan)
+def _grown(trainer: Trainer, changes: Sequence[str]) -> Trainer:
+    """Return a new trainer of a larger network, with the weights of this one's."""
+    grown = Trainer(changed(trainer.config, changes), trainer.training)
     try:
         grow(trainer.network.state_dict(), grown.network)
         grow(trainer.ema.state_dict(), grown.ema)
@@ -54,9 +86,27 @@ def _grown(trainer, changes):
     return grown
 
 
-def ema_network(path):
-    """The network of a `best.pt` or `checkpoint.pt`, ready to be exported, and the rest of what the file holds."""
-    kept = upgraded(torch.load(path, weights_only=True))
+def ema_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]:
+    """Read the network with the averaged weights of a checkpoint.
+
+    Parameters
+    ----------
+    path
+        A `best.pt` or `checkpoint.pt` of a run, or a packed checkpoint.
+
+    Returns
+    -------
+    Network
+        Ready to be exported.
+    dict
+        The other parts of the checkpoint, such as "step", "seconds" and "scores".
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint cannot be read.
+    """
+    kept = load(path, ("config", "ema", "step", "seconds"))
     network = build(Config(**kept["config"]))
     network.load_state_dict(kept.pop("ema"))
     return network.eval(), kept

@@ -1,35 +1,47 @@
-"""Commands about real music: `instrumentals`, `pseudo-stems` to train on; `judge`, `stretches` to score on."""
+"""Commands about real music: `instrumentals` and `pseudo-stems` to train on, `judge` and `stretches` to score on."""
 
+import argparse
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from .arrays import SongProgress
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Result = TypeVar("Result")
 
 
-def add_commands(commands):
-    """Add them to the parsers of commands."""
+def add_commands(commands: "Commands") -> None:
+    """Add the commands to the parsers of commands."""
     texts = {
-        "instrumentals": "Fetch real instrumentals from Debian packages, as a tree of songs to train on.",
-        "judge": "Render songs to score on, of voices and instrumentals that are never trained on.",
+        "instrumentals": "Download real instrumentals from Debian packages, as songs to train on.",
+        "judge": "Render songs to score on, from voices and instrumentals that are never trained on.",
     }
     for name, run in (("instrumentals", _instrumentals), ("judge", _judge)):
         parser = commands.add_parser(name, help=texts[name], description=texts[name])
         parser.set_defaults(run=run)
-        parser.add_argument("recordings", type=Path, help="folder of vocals/ and accompaniment/instrumentals.tsv")
-        parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
-        parser.add_argument("--packages", type=Path, metavar="DIR", help="keep the .deb files here, and use those here")
-    text = "Write stretches of pool songs with much voice, at the levels of real songs, to score on."
+        parser.add_argument("recordings", type=Path, help="folder that has vocals/ and accompaniment/instrumentals.tsv")
+        parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="write the songs to TREE")
+        text = "keep the downloaded .deb files in DIR, and use those that are there"
+        parser.add_argument("--packages", type=Path, metavar="DIR", help=text)
+    text = "Cut stretches with much voice from pool songs, at the levels of real songs, to score on."
     parser = commands.add_parser("stretches", help=text, description=text)
     parser.set_defaults(run=_stretches)
-    parser.add_argument("pool", type=Path, metavar="POOL", help="a pool of a seed that is not trained on")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
-    text = "Split the accompaniments of a tree by a model, as more songs to train on."
+    parser.add_argument("pool", type=Path, metavar="POOL", help="pool whose seed is not trained on")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="write the songs to TREE")
+    text = "Split the accompaniments of songs with a model, as more songs to train on."
     parser = commands.add_parser("pseudo-stems", help=text, description=text)
     parser.set_defaults(run=_pseudo_stems)
-    parser.add_argument("tree", type=Path, metavar="TREE", help="songs with stems that are sums of targets")
-    parser.add_argument("--model", type=Path, help="manifest (default: the packaged model)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE")
+    parser.add_argument("tree", type=Path, metavar="TREE", help="songs that have stems that are sums of targets")
+    text = "manifest of the model (default: the packaged model)"
+    parser.add_argument("--model", type=Path, metavar="FILE.json", help=text)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="write the songs to TREE")
 
 
-def _instrumentals(args):
+def _instrumentals(args: argparse.Namespace) -> int:
     from .pool.real import build_tree
 
     manifest = _with_bar(build_tree, args)
@@ -38,21 +50,21 @@ def _instrumentals(args):
     return 0
 
 
-def _judge(args):
+def _judge(args: argparse.Namespace) -> int:
     from .pool.real import render_judge
 
     _with_bar(render_judge, args)
     return 0
 
 
-def _stretches(args):
+def _stretches(args: argparse.Namespace) -> int:
     from .pool.real import render_stretches
 
     render_stretches(args.pool, args.output)
     return 0
 
 
-def _pseudo_stems(args):
+def _pseudo_stems(args: argparse.Namespace) -> int:
     from lightsaft_infer import Separator
 
     from .pool.real import split_tree
@@ -62,19 +74,19 @@ def _pseudo_stems(args):
     return 0
 
 
-def _with_bar(function, args):
+def _with_bar(function: Callable[..., Result], args: argparse.Namespace) -> Result:
     with _bar() as progress:
         return function(args.recordings, args.output, packages=args.packages, progress=progress)
 
 
 @contextlib.contextmanager
-def _bar():
-    """A progress bar's function of (songs there, songs)."""
+def _bar() -> Iterator[SongProgress]:
+    """Show a progress bar; yield its function of (finished songs, songs)."""
     from tqdm import tqdm
 
     with tqdm(unit="song") as bar:
 
-        def progress(done, songs):
+        def progress(done: int, songs: int) -> None:
             bar.total = songs
             bar.update(done - bar.n)
 

@@ -1,7 +1,8 @@
-"""A run on disk: trains for a while, stops, goes on another day.
+"""A run on disk: trains for a while, stops, and goes on another day.
 
-A run's folder holds `checkpoint.pt` (the trainer's state), `log.csv` (training), `scores.csv` (scores now and then) and
-`best.pt` (averaged weights of the best score so far). Files are written under a temporary name and renamed when whole.
+The folder of a run holds `checkpoint.pt` (the state of the trainer), `log.csv` (rows about the training), `scores.csv`
+(scores now and then) and `best.pt` (the averaged weights with the best score so far). Checkpoints are written under a
+temporary name and renamed when they are whole.
 """
 
 import csv
@@ -11,27 +12,47 @@ import multiprocessing
 import os
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from math import inf, nan
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
-from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer
+from lightsaft_infer.errors import LightSAFTError
+
+from .checkpoint_files import load, save
+from .config import Config
+from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer, Track
+from .errors import CheckpointError, TrainingError
 from .evaluation import score, separator_of, summary
-from .trainer import Trainer, TrainingConfig, learning_rate_at, samples, upgraded
+from .trainer import Trainer, TrainingConfig, learning_rate_at, samples
 
 LOG = ("step", "minutes", "loss", "gradient", "learning_rate", "target_seconds_per_second")
+STATE = ("config", "plan", "network", "ema", "optimisers", "random", "step", "seconds")
 SCORES = ("step", "minutes", "validation", "judge_vocals", "judge_accompaniment", *TARGETS, "mean")
 VALIDATION = 48  # mixtures
+
+Report = Callable[[str], object]
+Batch = tuple[torch.Tensor, ...] | LightSAFTError
 
 
 @dataclasses.dataclass(frozen=True)
 class Intervals:
-    """What a training session does, in minutes of training: how long it lasts, how often it saves, logs and evaluates.
+    """The length of a training session, and how often it saves, logs and scores, in minutes of training.
 
-    `processor`: minutes of the processor's time instead of the clock's, to compare runs on a machine that is not idle.
+    Parameters
+    ----------
+    minutes
+        Length of the session.
+    save, log, evaluate
+        Minutes between two checkpoints, two rows of the log, two scores.
+    processor
+        Whether minutes are those of the processor's time, not of the clock's. So runs can be compared on a machine that
+        is not idle.
     """
 
     minutes: float
@@ -43,54 +64,106 @@ class Intervals:
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """What a run trains and scores on, lists of `tracks.Track`.
+    """The songs that a run trains and scores on.
 
-    tracks : mixed to train on; held_out : mixed to validate on; songs : real songs, scored whole; judge : the same, of
-    voices and accompaniments (`pool/judge_songs.py`)
+    Parameters
+    ----------
+    tracks
+        Songs that are mixed to train on.
+    held_out
+        Songs that are mixed to validate on.
+    songs
+        Real songs, which are scored whole.
+    judge
+        Songs of a voice and an accompaniment (`pool/real/judge_songs.py`), which are scored whole.
     """
 
-    tracks: list
-    held_out: list
-    songs: list = ()
-    judge: list = ()
+    tracks: Sequence[Track]
+    held_out: Sequence[Track]
+    songs: Sequence[Track] = ()
+    judge: Sequence[Track] = ()
 
 
-def say(line):
-    """Print a line at once, as `report` of a run on a terminal; other processes can import it."""
+def say(line: str) -> None:
+    """Print a line at once: the `report` of a run in a terminal. Other processes can import it."""
     print(line, flush=True)
 
 
-def train(run, data, intervals, *, processes=1, threads=1, report=None):
-    """Train a run by several processes, each with so many threads. Arguments as `Run` (as a tuple) and `Run.train` take
-    them. Two processes with a thread each are faster than one with two threads."""
+def train(
+    run: tuple[Path, Config, dict[str, Any]],
+    data: Data,
+    intervals: Intervals,
+    *,
+    processes: int = 1,
+    threads: int = 1,
+    report: Report | None = None,
+) -> None:
+    """Train a run in several processes.
+
+    Two processes with one thread each are faster than one process with two threads.
+
+    Parameters
+    ----------
+    run
+        The arguments of `Run`: folder, network, and changes of the training.
+    data, intervals, report
+        As `Run.train` takes them. With several processes, `report` must be a function that other processes can import.
+    processes
+        Number of processes. Each of them draws batches of its own, and their gradients are averaged.
+    threads
+        Threads of each process.
+
+    Raises
+    ------
+    TrainingError
+        If the data, the settings or the checkpoint of the run cannot be used.
+    """
     if processes == 1:
         keep_memory()
         torch.set_num_threads(threads)
         Run(*run).train(data, intervals, report=report)
         return
     with tempfile.TemporaryDirectory() as folder:
-        arguments = (f"file://{folder}/meeting", processes, threads, run, (data, intervals), report)
-        torch.multiprocessing.spawn(_train_process, arguments, processes)
+        arguments = (folder, processes, threads, run, (data, intervals), report)
+        try:
+            torch.multiprocessing.spawn(_train_process, arguments, processes)
+        except (ProcessRaisedException, ProcessExitedException) as error:
+            messages = [path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("error *"))]
+            if not messages:
+                raise
+            raise TrainingError(messages[0]) from error
 
 
-def _train_process(rank, meeting, processes, threads, run, arguments, report):
+def _train_process(
+    rank: int,
+    folder: str,
+    processes: int,
+    threads: int,
+    run: tuple[Path, Config, dict[str, Any]],
+    arguments: tuple[Data, Intervals],
+    report: Report | None,
+) -> None:
+    """Train in a process of its own. The message of an error that a user can cause is left in `folder`."""
     keep_memory()
     torch.set_num_threads(threads)
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=processes)
     try:
         Run(*run, process=rank).train(*arguments, report=report)
+    except LightSAFTError as error:
+        Path(folder, f"error {rank}").write_text(str(error), encoding="utf-8")
+        raise
     finally:
         dist.destroy_process_group()
 
 
-def _has_parent():
-    """Whether the process that started this one still runs: one of several that train must not outlive the command."""
+def _has_parent() -> bool:
+    """Return whether the process that started this one still runs. Processes of a run must not outlive the command."""
     parent = multiprocessing.parent_process()
     return parent is None or parent.is_alive()
 
 
-def keep_memory():
-    """Let the C library keep freed memory: a step that must ask the system for fresh pages takes half as long again."""
+def keep_memory() -> None:
+    """Have the C library keep freed memory. A step that must ask the system for memory takes half as long again."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
     if mallopt is not None:
         mallopt(-4, 0)  # M_MMAP_MAX: no memory by mmap
@@ -99,43 +172,82 @@ def keep_memory():
 
 
 class Run:
-    """A run in a folder: its trainer goes on from the checkpoint there, or begins with a network of `config`.
+    """A run in a folder. Its trainer goes on from the checkpoint there, or begins with a new network.
 
-    changes : of the plan until now, or of the default one at the beginning, {field: value}
-    process : number of this process among the run's; only process 0 writes files
+    Parameters
+    ----------
+    folder
+        Folder of the run. It is created if it is missing.
+    config
+        The network of a new run. A run that has a checkpoint keeps the checkpoint's network, and needs none.
+    changes
+        Changes of the training, {field of TrainingConfig: value}: of the checkpoint's training, or of the default one.
+    process
+        Number of this process among those of the run. Only process 0 writes files.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint in the folder cannot be read.
+    SettingsError
+        If the network or the training cannot be as asked.
     """
 
-    def __init__(self, folder, config, changes, *, process=0):
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        config: Config | None,
+        changes: dict[str, Any],
+        *,
+        process: int = 0,
+    ) -> None:
         self.process = process
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint = self.folder / "checkpoint.pt"
         if checkpoint.exists():
-            state = torch.load(checkpoint, weights_only=True)
-            plan = dataclasses.replace(TrainingConfig(**upgraded(state)["plan"]), **changes)
-            self.trainer = Trainer.of(state, plan)
+            state = load(checkpoint, STATE)
+            training = dataclasses.replace(TrainingConfig(**state["plan"]), **changes)
+            self.trainer = Trainer.of(state, training)
+        elif config is None:
+            raise CheckpointError(f"no checkpoint in {self.folder}")
         else:
             self.trainer = Trainer(config, dataclasses.replace(TrainingConfig(), **changes))
 
-    def train(self, data, intervals, *, report=None):
-        """Train on `data` (`Data`) for `intervals.minutes`; now and then and at the end, score.
+    def train(self, data: Data, intervals: Intervals, *, report: Report | None = None) -> None:
+        """Train for some minutes, and score now and then and at the end.
 
-        report : called with a line of text at each logging and scoring
+        Parameters
+        ----------
+        data
+            The songs to train and score on.
+        intervals
+            The length of the session, and how often it saves, logs and scores.
+        report
+            A function that is called with a line of text at each logging and scoring.
+
+        Raises
+        ------
+        DataError
+            If no song is long enough, or a file of a song cannot be read.
         """
         report = report or (lambda line: None)
-        trainer, plan = self.trainer, self.trainer.plan
-        length = samples(trainer.config, plan.frames)
-        mixer = Mixer(tuple(data.tracks), length, plan.seed, self.process)
+        trainer, training = self.trainer, self.trainer.training
+        length = samples(trainer.config, training.frames)
+        mixer = Mixer(tuple(data.tracks), length, training.seed, self.process)
         validation = Mixer(tuple(data.held_out), length, VALIDATION)
         end = trainer.seconds + 60 * intervals.minutes
         due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}
         losses, logged, scored = [], (trainer.step, trainer.seconds), None
         clock = time.process_time if intervals.processor else time.monotonic
-        batches = iter(_loader(mixer, trainer.step, plan.batch))
+        batches = iter(_loader(mixer, trainer.step, training.batch))
         try:
             while trainer.seconds < end and _has_parent():
                 started = clock()
-                loss, norm = trainer.update(*next(batches))
+                batch = next(batches)
+                if isinstance(batch, LightSAFTError):
+                    raise batch
+                loss, norm = trainer.update(*batch)
                 trainer.seconds = self._agreed(trainer.seconds + clock() - started)
                 losses.append(loss)
                 if self.process:
@@ -157,34 +269,41 @@ class Run:
         if not self.process and scored != trainer.step:
             report(self.score(validation, data))
 
-    def _agreed(self, seconds):
-        """The seconds that process 0 counts, so that all stop at one step."""
+    def _agreed(self, seconds: float) -> float:
+        """Return the seconds that process 0 has counted, so that all processes stop at the same step."""
         if not dist.is_initialized():
             return seconds
         agreed = torch.tensor(seconds, dtype=torch.float64)
         dist.broadcast(agreed, 0)
         return agreed.item()
 
-    def _log(self, losses, norm, since):
+    def _log(self, losses: list[float], norm: float, since: tuple[int, float]) -> str:
         """Write a row of the log, and return it as text."""
-        trainer, plan = self.trainer, self.trainer.plan
+        trainer, training = self.trainer, self.trainer.training
         processes = dist.get_world_size() if dist.is_initialized() else 1
-        audio = processes * plan.batch * len(TARGETS) * samples(trainer.config, plan.frames) / SAMPLE_RATE
+        audio = processes * training.batch * len(TARGETS) * samples(trainer.config, training.frames) / SAMPLE_RATE
         speed = (trainer.step - since[0]) * audio / (trainer.seconds - since[1])
         row = (
             trainer.step,
             round(trainer.seconds / 60, 2),
             round(sum(losses) / len(losses), 4),
             round(norm, 4),
-            round(learning_rate_at(plan, trainer.step - 1), 6),
+            round(learning_rate_at(training, trainer.step - 1), 6),
             round(speed, 1),
         )
         _append(self.folder / "log.csv", LOG, row)
         return "  ".join(f"{name} {value}" for name, value in zip(LOG, row, strict=True))
 
-    def score(self, validation, data):
-        """Score the averaged weights on mixtures, on the judge and on whole songs, write the row, keep the weights if
-        the mean of these is the best. Returns the row as text."""
+    def score(self, validation: Mixer, data: Data) -> str:
+        """Score the averaged weights on mixtures, on the judge and on whole songs, and write a row of `scores.csv`.
+
+        The weights are kept in `best.pt` if the mean of the three scores is the best so far.
+
+        Returns
+        -------
+        str
+            The row as text.
+        """
         trainer = self.trainer
         scores = {"validation": -trainer.validate(validation, VALIDATION)}
         if data.judge or data.songs:
@@ -199,45 +318,41 @@ class Run:
         _append(self.folder / "scores.csv", SCORES, row)
         best = self.folder / "best.pt"
         # A file of an earlier version has no such score.
-        if not best.exists() or torch.load(best, weights_only=True)["scores"].get("overall", -inf) < scores["overall"]:
+        if not best.exists() or load(best, ("scores",))["scores"].get("overall", -inf) < scores["overall"]:
             state = trainer.state()
             save({"scores": scores, **{name: state[name] for name in ("config", "ema", "step", "seconds")}}, best)
         return "  ".join(f"{name} {value}" for name, value in zip(SCORES, row, strict=True))
 
-    def save(self):
+    def save(self) -> None:
         """Write the checkpoint."""
         save(self.trainer.state(), self.folder / "checkpoint.pt")
 
 
-class _Steps(torch.utils.data.Dataset):
-    """The batches of a run, by their step."""
+class _Steps(torch.utils.data.Dataset[Batch]):
+    """The batches of a run, by their step. An error in the data is returned: raised, it would become a traceback."""
 
-    def __init__(self, mixer, size):
+    def __init__(self, mixer: Mixer, size: int) -> None:
         self.mixer, self.size = mixer, size
 
-    def __getitem__(self, step):
-        return tuple(torch.from_numpy(part) for part in self.mixer.batch(step, self.size))
+    def __getitem__(self, step: int) -> Batch:
+        try:
+            return tuple(torch.from_numpy(part) for part in self.mixer.batch(step, self.size))
+        except LightSAFTError as error:
+            return error
 
 
-def _loader(mixer, step, size):
-    """The batches from a step on, drawn ahead by another process."""
+def _loader(mixer: Mixer, step: int, size: int) -> torch.utils.data.DataLoader[Batch]:
+    """Return the batches from a step on. Another process draws them ahead."""
     steps = range(step, step + 10**7)
     return torch.utils.data.DataLoader(
         _Steps(mixer, size), sampler=steps, batch_size=None, num_workers=1, prefetch_factor=4
     )
 
 
-def _append(path, header, row):
+def _append(path: Path, header: tuple[str, ...], row: tuple[float, ...]) -> None:
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if new:
             writer.writerow(header)
         writer.writerow(row)
-
-
-def save(content, path):
-    """Write a file of torch under a temporary name, and rename it when it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    torch.save(content, part)
-    os.replace(part, path)

@@ -1,45 +1,71 @@
-"""A training run: its plan, its state, its steps.
+"""The training of a network: its configuration, its state, its steps.
 
-Everything that decides how a run goes on is in `Trainer.state`: weights, averaged weights, optimiser, step (and with it
-the schedule and the data, which step n draws from a generator seeded with (seed, n)).
+`Trainer.state` holds everything that decides how a training goes on: weights, averaged weights, optimisers, and the
+step. Schedule and data follow from the step: step n draws its data from a generator seeded with (seed, n).
 """
 
 import copy
 import dataclasses
 import math
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from .config import Config
+from .data import Mixer
+from .errors import SettingsError
 from .losses import FLOOR, LOSSES, summed
 from .muon import Muon
-from .networks import build
+from .networks import Network, build
 
 VALIDATION_FLOOR = 0.01
-OLD_NAMES = {"average": "ema", "rate": "learning_rate"}  # what checkpoints before 0.2.0 call parts of a state
+OLD_NAMES = {"average": "ema", "rate": "learning_rate"}  # names of parts of a state in checkpoints before 0.2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """How a network is trained.
 
-    `batch`: mixtures in a step of each process, all their targets with them; `frames`: their length. `learning_rate`:
-    reached after `warmup` steps, kept, and from step `decay_from` on brought down to nothing in `decay_steps` (None:
-    never). `ema`: decay of the averaged weights. `clip`: largest norm of the gradient.
-    `floor`: of the loss (`losses.py`), reached after `floor_steps` from a higher one, as a network that has not learnt
-    anything closes every mask if quiet stems count in full.
-    `optimiser`: "adamw", or "muon" for what lies between the first and the last layer and AdamW for the rest.
-    `bfloat16`: whether convolutions and matrix products compute in it (the weights stay float32); None: where the
-    processor has instructions for it.
+    Parameters
+    ----------
+    batch
+        Mixtures in a step of each process. Each mixture is trained on for all of its targets.
+    frames
+        Length of a mixture, in frames of the STFT.
+    loss
+        "mse", "l1", "relative" or "sdr" (`losses.py`).
+    floor, floor_steps
+        Floor of the losses "relative" and "sdr" (`losses.py`). It begins higher, at `losses.FLOOR`, and falls to
+        `floor` in `floor_steps` steps: if quiet stems count in full, a network that has not learnt anything closes
+        every mask.
+    optimiser
+        "adamw"; or "muon" for the layers between the first and the last one, and AdamW for the rest.
+    learning_rate, warmup, decay_from, decay_steps
+        The learning rate is reached after `warmup` steps, and kept. From step `decay_from` on it falls to 0 in
+        `decay_steps` steps; None: it never falls.
+    ema
+        Decay of the averaged weights.
+    weight_decay
+        Weight decay of the optimisers.
+    clip
+        Largest norm of the gradient.
+    bfloat16
+        Whether convolutions and matrix products compute in bfloat16; the weights stay float32. None: if the processor
+        has instructions for it.
+    seed
+        Of the first weights and of the data.
     """
+
+    # Settings that must be above 0. Other numbers may be 0.
+    ABOVE_ZERO: ClassVar[tuple[str, ...]] = ("batch", "frames", "floor", "floor_steps", "warmup", "decay_steps")
 
     batch: int = 6
     frames: int = 96
-    loss: str = "relative"
+    loss: Literal["mse", "l1", "relative", "sdr"] = "relative"
     floor: float = 0.003
     floor_steps: int = 2000
-    optimiser: str = "muon"
+    optimiser: Literal["adamw", "muon"] = "muon"
     learning_rate: float = 1e-3
     warmup: int = 200
     decay_from: int | None = None
@@ -51,41 +77,79 @@ class TrainingConfig:
     seed: int = 0
 
 
-def samples(config, frames):
-    """Samples that make so many frames without padding."""
+def samples(config: Config, frames: int) -> int:
+    """Return the number of samples that make the given number of frames without padding."""
     return (frames - 1) * config.hop_length + config.n_fft
 
 
 class Trainer:
-    """A network in training. `config` and `plan` are kept in its state."""
+    """A network in training.
 
-    def __init__(self, config, plan):
-        self.config, self.plan = config, plan
-        torch.manual_seed(plan.seed)
+    Parameters
+    ----------
+    config
+        The network. It is kept in the state.
+    training
+        How it is trained. It is kept in the state too, under the name "plan".
+
+    Attributes
+    ----------
+    network, ema : Network
+        The network, and the same network with averaged weights.
+    step : int
+        Number of finished steps.
+    seconds : float
+        Time that was spent in steps; the caller counts it.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such network, or the mixtures have a number of frames that it cannot take.
+    """
+
+    def __init__(self, config: Config, training: TrainingConfig) -> None:
+        if training.frames % config.frames_multiple:
+            multiple = f"a multiple of {config.frames_multiple}, as the network has {config.levels} levels"
+            raise SettingsError(f"expected frames of a mixture to be {multiple}, got frames={training.frames}")
+        self.config, self.training = config, training
+        torch.manual_seed(training.seed)
         self.network = build(config)
         self.ema = copy.deepcopy(self.network).requires_grad_(False)
         has_bfloat16 = torch.cpu._is_avx512_bf16_supported()
-        self._bfloat16 = has_bfloat16 if plan.bfloat16 is None else plan.bfloat16
-        self.optimisers = _optimisers(self.network, plan, self._bfloat16)
+        self._bfloat16 = has_bfloat16 if training.bfloat16 is None else training.bfloat16
+        self.optimisers = _optimisers(self.network, training, self._bfloat16)
         self.step = 0
-        self.seconds = 0.0  # of wall time spent in steps
+        self.seconds = 0.0
 
-    def update(self, mixture, stems, sums):
-        """One step, on a batch of `mixing.Mixer.batch` as tensors. Returns the loss and the norm of the gradient."""
-        plan = self.plan
+    def update(self, mixture: torch.Tensor, stems: torch.Tensor, sums: torch.Tensor) -> tuple[float, float]:
+        """Make a step.
+
+        Parameters
+        ----------
+        mixture, stems, sums
+            A batch of `data.Mixer.batch`, as tensors.
+
+        Returns
+        -------
+        float
+            The loss.
+        float
+            The norm of the gradient. If it is not finite, the weights stay as they are.
+        """
+        training = self.training
         mixture, stems = self._planes(mixture), self._planes(stems)
         self.network.train()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate_at(plan, self.step)
+                group["lr"] = learning_rate_at(training, self.step)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             estimates = self.network(mixture, torch.arange(sums.shape[2]))
-        loss = _loss(plan.loss, estimates.float(), stems, mixture, sums, floor_at(plan, self.step))
+        loss = _loss(training.loss, estimates.float(), stems, mixture, sums, floor_at(training, self.step))
         self.network.zero_grad()
         loss.backward()
         if torch.distributed.is_initialized():
-            _average([parameter.grad for parameter in self.network.parameters()])
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
+            _average([parameter.grad for parameter in self.network.parameters() if parameter.grad is not None])
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip)
         if norm.isfinite():
             for optimiser in self.optimisers:
                 optimiser.step()
@@ -94,9 +158,11 @@ class Trainer:
         return float(loss.detach()), float(norm)
 
     @torch.no_grad()
-    def validate(self, mixer, mixtures):
-        """The averaged weights' mean loss `sdr` on the first mixtures of a mixer, in dB, whatever loss is trained
-        with: less is better."""
+    def validate(self, mixer: Mixer, mixtures: int) -> float:
+        """Return the mean loss `sdr` of the averaged weights on the first mixtures of a mixer, in dB.
+
+        Less is better. The loss is `sdr` whatever loss the network is trained with.
+        """
         network = self.ema.eval()
         losses = []
         for step in range(mixtures // 4):
@@ -106,8 +172,8 @@ class Trainer:
             losses.append(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR))
         return float(torch.stack(losses).mean())
 
-    def _planes(self, audio):
-        """Spectra (..., 4, frames, bins) of audio (..., 2, samples), as in the model contract."""
+    def _planes(self, audio: torch.Tensor) -> torch.Tensor:
+        """Return spectra (..., 4, frames, bins) of audio (..., 2, samples), as in the model contract."""
         n_fft = self.config.n_fft
         spectra = torch.stft(
             torch.as_tensor(audio).flatten(0, -2),
@@ -121,9 +187,9 @@ class Trainer:
         return torch.cat([spectra.real, spectra.imag], dim=-3)
 
     @torch.no_grad()
-    def _follow(self):
-        """Bring the averaged weights nearer to the weights: faster at first, when these are still far from good."""
-        decay = min(self.plan.ema, (1 + self.step) / (10 + self.step))
+    def _follow(self) -> None:
+        """Move the averaged weights towards the weights: faster at first, while the weights are still far off."""
+        decay = min(self.training.ema, (1 + self.step) / (10 + self.step))
         weights = self.network.state_dict()
         for name, averaged in self.ema.state_dict().items():
             if averaged.is_floating_point():
@@ -131,11 +197,14 @@ class Trainer:
             else:
                 averaged.copy_(weights[name])
 
-    def state(self):
-        """All of it, as tensors, numbers, strings and containers (what torch.load reads with weights_only)."""
+    def state(self) -> dict[str, Any]:
+        """Return the whole state, as tensors, numbers, strings and containers.
+
+        `torch.load` reads it with `weights_only`.
+        """
         return {
             "config": dataclasses.asdict(self.config),
-            "plan": dataclasses.asdict(self.plan),
+            "plan": dataclasses.asdict(self.training),
             "network": self.network.state_dict(),
             "ema": self.ema.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
@@ -145,10 +214,18 @@ class Trainer:
         }
 
     @classmethod
-    def of(cls, state, plan=None):
-        """The trainer that had a state, or one that goes on from it by another plan."""
+    def of(cls, state: dict[str, Any], training: TrainingConfig | None = None) -> "Trainer":
+        """Return the trainer that had a state.
+
+        Parameters
+        ----------
+        state
+            What `Trainer.state` returned, of any version.
+        training
+            How it is trained from here on; None: as before.
+        """
         state = upgraded(state)
-        trainer = cls(Config(**state["config"]), plan or TrainingConfig(**state["plan"]))
+        trainer = cls(Config(**state["config"]), training or TrainingConfig(**state["plan"]))
         trainer.network.load_state_dict(state["network"])
         trainer.ema.load_state_dict(state["ema"])
         for optimiser, kept in zip(trainer.optimisers, state["optimisers"], strict=True):
@@ -158,36 +235,38 @@ class Trainer:
         return trainer
 
 
-def learning_rate_at(plan, step):
-    """Linear warm-up, then constant, then down to nothing along a half cosine."""
-    rate = plan.learning_rate * min(1.0, (step + 1) / plan.warmup)
-    if plan.decay_from is not None and step > plan.decay_from:
-        rate *= 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - plan.decay_from) / plan.decay_steps))
+def learning_rate_at(training: TrainingConfig, step: int) -> float:
+    """Return the learning rate of a step: a linear warm-up, then constant, then down to 0 along half a cosine."""
+    rate = training.learning_rate * min(1.0, (step + 1) / training.warmup)
+    if training.decay_from is not None and step > training.decay_from:
+        rate *= 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - training.decay_from) / training.decay_steps))
     return rate
 
 
-def upgraded(state):
-    """A copy of a state of any version, with this version's names."""
+def upgraded(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a state of any version, with the names of this version."""
     state = {OLD_NAMES.get(name, name): part for name, part in state.items()}
     if "plan" in state:
         state["plan"] = {OLD_NAMES.get(name, name): value for name, value in state["plan"].items()}
     return state
 
 
-def floor_at(plan, step):
-    """The loss's floor at a step: from `losses.FLOOR` down to the plan's along an exponential."""
-    return plan.floor * (FLOOR / plan.floor) ** max(0.0, 1 - step / plan.floor_steps)
+def floor_at(training: TrainingConfig, step: int) -> float:
+    """Return the loss's floor at a step: it falls from `losses.FLOOR` to the configured floor along an exponential."""
+    return training.floor * (FLOOR / training.floor) ** max(0.0, 1 - step / training.floor_steps)
 
 
-def _loss(name, estimates, stems, mixture, sums, floor):
-    """A loss between estimates of the targets and stems, which may be sums of targets."""
+def _loss(
+    name: str, estimates: torch.Tensor, stems: torch.Tensor, mixture: torch.Tensor, sums: torch.Tensor, floor: float
+) -> torch.Tensor:
+    """Return a loss between estimates of the targets and stems, which may be sums of targets."""
     known = sums.any(dim=-1)
     if known.all():  # all stems are targets
         return LOSSES[name](estimates, stems, mixture, floor=floor)
     return LOSSES[name](summed(estimates, sums), stems, mixture, known, floor)
 
 
-def _average(tensors):
+def _average(tensors: list[torch.Tensor]) -> None:
     """Replace tensors by their means over the processes of a run."""
     whole = torch.cat([tensor.flatten() for tensor in tensors])
     torch.distributed.all_reduce(whole)
@@ -196,22 +275,24 @@ def _average(tensors):
         tensor.copy_(mean.view_as(tensor))
 
 
-def _optimisers(network, plan, bfloat16):
-    """Weights decay; biases, norms and embeddings do not."""
-    matrices = _matrices(network) if plan.optimiser == "muon" else []
+def _optimisers(network: Network, training: TrainingConfig, bfloat16: bool) -> list[torch.optim.Optimizer]:
+    """Return the optimisers of a network. Weights decay; biases, norms and embeddings do not."""
+    matrices = _matrices(network) if training.optimiser == "muon" else []
     rest = [parameter for parameter in network.parameters() if all(parameter is not matrix for matrix in matrices)]
     groups = [
-        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": plan.weight_decay},
+        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": training.weight_decay},
         {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimisers = [torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.99), eps=1e-7)]
+    optimisers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.99), eps=1e-7)
+    ]
     if matrices:
-        optimisers.append(Muon(matrices, plan.learning_rate, weight_decay=plan.weight_decay, bfloat16=bfloat16))
+        optimisers.append(Muon(matrices, training.learning_rate, weight_decay=training.weight_decay, bfloat16=bfloat16))
     return optimisers
 
 
-def _matrices(network):
-    """Weights of convolutions and of layers along the frequency axis, but for the first and the last convolution."""
+def _matrices(network: Network) -> list[torch.Tensor]:
+    """Return the weights of convolutions and of layers along frequency, except the first and the last convolution."""
     return [
         module.weight
         for name, module in network.named_modules()

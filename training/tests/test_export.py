@@ -52,7 +52,7 @@ def test_conditioning_and_batch_norm_are_folded(golden, golden_model):
     graph = onnx.load(golden_model.with_suffix(".onnx")).graph
     names = {tensor.name for tensor in graph.initializer}
     assert not [name for name in names if "embedding" in name or "generator" in name or "linear_query.weight" in name]
-    # What follows a convolution is folded. What follows a layer along frequency is not: it scales by channel.
+    # Batch norm after a convolution is folded. After a layer along frequency it is not, as it scales by channel.
     producers = {output: node.op_type for node in graph.node for output in node.output}
     norms = [node for node in graph.node if node.op_type == "BatchNormalization"]
     assert not [node.name for node in norms if producers.get(node.input[0]) in ("Conv", "ConvTranspose")]
@@ -66,8 +66,8 @@ def test_what_does_not_depend_on_the_target_is_computed_once(preset):
     each = two - one
     assert four == one + 3 * each
     shared = one - each
-    # Before anything depends on the target: in the paper's network the first convolution and the first block up to
-    # its latent sources, in the others the whole encoder.
+    # The parts before anything depends on the target: in the paper's network the first convolution, and the first
+    # block up to its latent sources; in the others the whole encoder.
     assert shared > {"lightsaft-paper": 0.08, "lasaft-v2-light": 0.35, "lightsaft-small": 0.3}[preset] * one
 
 

@@ -1,4 +1,4 @@
-"""Scores from MIDI files, SoundFonts, multisamples and drum kits, with tiny inputs made here."""
+"""Scores from MIDI files, SoundFonts, multisamples and drum kits, with tiny inputs that the tests make."""
 
 import shutil
 import types
@@ -7,6 +7,7 @@ import mido
 import numpy as np
 import pytest
 import soundfile
+from lightsaft_train.errors import ToolError
 from lightsaft_train.pool import studio
 from lightsaft_train.pool.instruments import drumkits, drumloops, kitfiles, performance, rigs, sampler, soundfonts
 from lightsaft_train.pool.score import accompaniment, midi
@@ -128,7 +129,7 @@ def test_soundfonts_play_the_notes(tmp_path):
 
 def test_soundfonts_tell_that_fluidsynth_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="fluidsynth is missing"):
+    with pytest.raises(ToolError, match="fluidsynth is missing"):
         soundfonts.render((), 1.0, "a.sf2", rng(), tmp_path)
 
 
@@ -165,7 +166,7 @@ def test_multisamples_play_pitches_at_their_times(samples, monkeypatch):
     audio = keys.play(part, 3.0, rng(5))
     check(audio, 3.0)
     np.testing.assert_allclose(onsets(audio, 0.05), [0.5, 1.5, 2.5], atol=0.04)
-    for start, hertz in ((0.5, 261.6), (1.5, 392.0), (2.5, 440.0)):  # 93 is out of reach: octaves lower
+    for start, hertz in ((0.5, 261.6), (1.5, 392.0), (2.5, 440.0)):  # 93 is out of reach, and is played octaves lower
         assert strongest(audio, start + 0.05, start + 0.4) == pytest.approx(hertz, rel=0.01)
     np.testing.assert_array_equal(audio, keys.play(part, 3.0, rng(5)))
     np.testing.assert_array_equal(audio, sampler.Multisample.load(samples).play(part, 3.0, rng(5)))

@@ -55,7 +55,7 @@ def test_stems_sum_to_the_mixture_unless_it_is_clipped(tracks):
 
 
 def test_coherent_mixtures_keep_stems_in_step(tracks, monkeypatch):
-    """All stems of one song from one start, unchanged in speed: what they hold are that song's tones."""
+    """All stems of one song from one start, unchanged in speed: they have the tones of that song."""
     monkeypatch.setattr(mixing, "COHERENT", 1.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
     for step in range(5):
@@ -81,8 +81,8 @@ def test_stems_of_different_songs(tracks, monkeypatch):
 
 @pytest.fixture(scope="module")
 def tracks_with_sums(tracks, tmp_path_factory):
-    """The songs of `tracks`, one with the sum of drums, bass and other in their place, at 4 kHz, and one whose voice
-    has nothing above 2 kHz."""
+    """The songs of `tracks`; a song with the sum of drums, bass and other, at 4 kHz; and a song whose voice has nothing
+    above 2 kHz."""
     root = tmp_path_factory.mktemp("sums")
     time = np.arange(2 * SAMPLES) / 44100
     for name, hertz in (("pair/vocals", 250), ("pair/instrumental", 4000), ("dull/vocals", 600)):
@@ -94,7 +94,7 @@ def tracks_with_sums(tracks, tmp_path_factory):
 
 
 def test_partial_labels(tracks_with_sums, monkeypatch):
-    """Targets known by their sum alone: the sum's row is theirs, nothing else is shown of them, the voice is known."""
+    """Targets that are known by their sum alone have the row of the sum and no row of their own; the voice is known."""
     monkeypatch.setattr(mixing, "PARTIAL", 1.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
     monkeypatch.setattr("lightsaft_train.data.augment.CLIPPING", 0.0)
@@ -207,14 +207,14 @@ def test_a_gate_opens_and_closes():
 
 def test_chops_are_loud_slices_that_start_hard():
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 90000)).astype(np.float32)
-    noise[:, 30000:60000] *= 5  # slices begin where it is loud
+    noise[:, 30000:60000] *= 5  # slices begin at loud places
     kept, silent, levels = noise.copy(), [], []
     for seed in range(20):
         audio = chopped(noise, np.random.default_rng(seed), 66150)
         assert audio.shape == (2, 66150)
         assert audio.dtype == np.float32
         silent.append(np.mean(audio == 0))
-        assert np.abs(audio).max() <= np.abs(noise).max() * 1.3  # resampled ones may overshoot
+        assert np.abs(audio).max() <= np.abs(noise).max() * 1.3  # resampled slices may overshoot
         levels.append(np.sqrt(np.mean(np.square(audio[audio != 0]))))
     assert 0.2 < np.mean(silent) < 0.9
     assert np.median(levels) > 1.1 * np.sqrt(np.mean(np.square(noise)))

@@ -1,4 +1,4 @@
-"""Songs split by instrument: names, a module written here, an LMMS project, licences."""
+"""Songs split by instrument: names, a module that the test writes, an LMMS project, licences."""
 
 import collections
 import json
@@ -85,7 +85,7 @@ def test_names_that_disagree_do_not_count():
 
 
 def tone(pitches, decay, seconds=16, gap=0.25):
-    """Decaying notes, one every `gap` seconds: of given pitches in turn (Hz), or noise where a pitch is 0."""
+    """Decaying notes, one every `gap` seconds: of given pitches in turn (Hz), or noise if a pitch is 0."""
     rng, audio = np.random.default_rng(0), np.zeros(seconds * 44100, np.float32)
     length = round(gap * 44100)
     time = np.arange(length) / 44100
@@ -180,7 +180,7 @@ def test_voices_are_left_out_and_doubtful_instruments_join_the_accompaniment():
     for name, kind in (("a", "bass"), ("b", None), ("c", VOICE), ("d", "bass")):
         sums.add(name, kind, loud)
     stems = sums.stems("module x")
-    assert sums.told == {"bass": ["a", "d"], "accompaniment only": ["b"], "left out": ["c"]}
+    assert sums.names == {"bass": ["a", "d"], "accompaniment only": ["b"], "left out": ["c"]}
     assert {target: audio.max() for target, (audio, _) in stems.items()} == {
         "bass": pytest.approx(0.2),
         modules.ACCOMPANIMENT: pytest.approx(0.3),

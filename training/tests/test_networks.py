@@ -17,7 +17,7 @@ PARAMETERS = {
     "lasaft-large-2020": 31_541_908,
     "lasaft-v2-light": 1_910_270,
     "lasaft-v2-large": 7_900_700,
-    "lightsaft-small": 359_144,  # as the seed model's manifest has it
+    "lightsaft-small": 359_144,  # as in the manifest of the seed model
     "lightsaft": 3_768_936,
 }
 

@@ -56,7 +56,7 @@ def test_a_pool_goes_on_and_is_repeatable(recordings, tmp_path):
     assert manifest["songs"] == 2
     assert manifest["minutes"]["vocals"] == pytest.approx(8 / 60, abs=0.05)
     assert sum(source["minutes"] for source in manifest["sources"].values()) >= manifest["minutes"]["vocals"]
-    for name, source in manifest["sources"].items():  # which voices there are depends on the packages installed
+    for name, source in manifest["sources"].items():  # the voices depend on the installed packages
         assert name.startswith("voices ")
         assert source["licence"] == licence_of(name)
     tracks = find_tracks(tmp_path / "a")
@@ -76,7 +76,7 @@ def test_a_song_that_was_not_finished_is_rendered_again(recordings, tmp_path):
 
 def test_another_seed_or_no_data_is_refused(recordings, tmp_path):
     write_manifest(tmp_path, 5)
-    with pytest.raises(DataError, match=r"expected a pool of seed 6, found another's: .*manifest.json"):
+    with pytest.raises(DataError, match=r"expected a pool of seed 6, got a pool of another seed: .*manifest.json"):
         build(recordings, tmp_path, songs=1, seed=6)
     with pytest.raises(DataError, match=r"expected folders vocals, drums, bass, other, midi in: .*nowhere"):
         build(tmp_path / "nowhere", tmp_path / "pool", songs=1)

@@ -45,7 +45,7 @@ def test_a_tree_of_pseudo_stems(tmp_path):
 
 
 def test_stems_sum_to_the_audio_with_the_packaged_model():
-    """The rest of the estimates, such as what is taken for a voice, joins the last target."""
+    """The rest of the estimates, such as sounds that are taken for a voice, is added to the last target."""
     from lightsaft_infer import Separator
 
     audio = 0.1 * np.random.default_rng(1).standard_normal((2, 44100)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Remixed voices against what their names promise."""
+"""Remixed voices: each way of remixing does what its name says."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The shipped model's family: every choice of its configuration."""
+"""The family of the packaged model: every choice of its configuration."""
 
 import dataclasses
 
@@ -46,7 +46,7 @@ def test_variants_of_the_small_network(name):
     torch.manual_seed(0)
     network = build(dataclasses.replace(SMALL, **VARIANTS[name]))
     for weight in network.parameters():
-        if not weight.any():  # also of layers that begin by changing nothing
+        if not weight.any():  # also those of layers that change nothing at first
             torch.nn.init.normal_(weight, std=0.3)
     mixture = torch.randn(2, 4, 8, 129)
     network(mixture, torch.arange(4)).square().mean().backward()
@@ -64,8 +64,8 @@ def test_variants_of_the_small_network(name):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_exported(name, tmp_path):
-    """The graph gives what torch gives, for other sizes than those it was traced with, as the runtime runs it and as it
-    stands: a loop tells its shapes to who does not infer them."""
+    """The graph gives the results of torch, also for other sizes than the traced ones, with the runtime's optimisations
+    and without them. A loop states its shapes for readers that do not infer them."""
     torch.manual_seed(0)
     network = build(dataclasses.replace(SMALL, **VARIANTS[name])).eval()
     for weight in network.parameters():
@@ -138,7 +138,7 @@ def test_a_path_runs_along_one_axis(axis):
 
 
 def test_masks():
-    """A mask scales planes, a real one a channel's bins, a complex one turns their phase too."""
+    """A mask scales planes; a real mask scales the bins of a channel; a complex mask also turns their phase."""
     real, imaginary = torch.randn(2, 1, 4, 2, 3, 5)
     mixture, output = torch.cat([real, imaginary], dim=2), torch.randn(1, 4, 4, 3, 5)
 
@@ -156,7 +156,7 @@ def test_masks():
 
 
 def test_mask_and_compression_of_the_small_network():
-    """A mask of one half everywhere where the last layer is silent; a louder input gives a louder estimate."""
+    """The mask is one half if the last layer is silent; a louder input gives a louder estimate."""
     network = build(PRESETS["lightsaft-small"]).eval()
     torch.nn.init.zeros_(network.last_conv.weight)
     torch.nn.init.zeros_(network.last_conv.bias)

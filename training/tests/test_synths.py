@@ -27,7 +27,7 @@ def renderings(rng, seconds=2.0):
 
 
 def strength(audio, hertz, cents=60):
-    """The share of the energy of audio's middle channel that is within so many cents of hertz."""
+    """The share of the energy of audio's middle channel that is within the given number of cents of a frequency."""
     power = np.abs(np.fft.rfft(audio.mean(0) * np.hanning(audio.shape[1]))) ** 2
     bins = np.fft.rfftfreq(audio.shape[1], 1 / SAMPLE_RATE)
     near = np.abs(np.log2(np.maximum(bins, 1) / hertz)) < cents / 1200

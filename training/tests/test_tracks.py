@@ -1,4 +1,4 @@
-"""Trees of songs: MUSDB18-HQ's layout, and what is refused."""
+"""Folders of songs: the layout of MUSDB18-HQ, and the errors."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_sums_of_targets(musdb):
     track = find_tracks(musdb)[0]
     assert list(track.stems) == ["vocals", "drums+bass+other", "bass+other", "other"]
     assert track.bandwidths == {"vocals": 8500}
-    assert track.parts == ("vocals", "other")  # the sums hold the other stem once more
+    assert track.parts == ("vocals", "other")  # the sums have the other stem once more
     (song / "drums+bass+other.wav").rename(song / "accompaniment.wav")
     assert find_tracks(musdb)[0].stems["drums+bass+other"] == song / "accompaniment.wav"
     (song / "other.wav").unlink()
@@ -77,6 +77,9 @@ def test_unfinished_songs_are_left_out(musdb):
 
 def test_what_is_refused(musdb, tmp_path):
     song = musdb / "train" / "A - One"
+    with pytest.raises(DataError, match=r"no such folder: .*empty"):
+        find_tracks(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"found none: .*empty"):
         find_tracks(tmp_path / "empty")
     sf.write(song / "bass.wav", np.zeros((2999, 2)), 44100)

@@ -20,6 +20,7 @@ from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.config import PRESETS  # noqa: E402
 from lightsaft_train.data.mixing import Mixer  # noqa: E402
 from lightsaft_train.data.tracks import TARGETS, find_tracks  # noqa: E402
+from lightsaft_train.errors import DataError  # noqa: E402
 from lightsaft_train.evaluation import score, summary  # noqa: E402
 from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
@@ -33,7 +34,7 @@ from lightsaft_infer import Separator  # noqa: E402
 TINY = dataclasses.replace(
     PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4
 )
-PLAN = TrainingConfig(batch=2, frames=16, warmup=2, bfloat16=False)
+TRAINING = TrainingConfig(batch=2, frames=16, warmup=2, bfloat16=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def songs(tmp_path_factory):
 
 @pytest.fixture
 def mixer(songs):
-    return Mixer(tuple(find_tracks(songs)), samples(TINY, PLAN.frames))
+    return Mixer(tuple(find_tracks(songs)), samples(TINY, TRAINING.frames))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -90,7 +91,7 @@ def test_losses_against_slow_versions():
 
 
 def test_losses_of_sums():
-    """A wrong split of a right sum costs nothing, nor does an unknown target; a wrong sum costs all of its parts."""
+    """A wrong split of a right sum costs nothing, and so does an unknown target. A wrong sum costs all its parts."""
     torch.manual_seed(2)
     sums = torch.tensor([[[1.0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]], torch.eye(4).tolist()])
     targets = torch.randn(2, 4, 4, 8, 16)
@@ -115,7 +116,9 @@ def test_floor():
     stems = torch.zeros(1, 4, 4, 8, 16)
     stems[:, 0], stems[:, 1] = 1.0, 0.1
     sdrs = {floor: float(LOSSES["sdr"](0 * stems, stems, stems.sum(dim=1), floor=floor)) for floor in (0.1, 0.003)}
-    assert sdrs[0.003] == pytest.approx(0)  # silence costs a stem that sounds 0 dB, and one that does not nothing
+    assert sdrs[0.003] == pytest.approx(
+        0
+    )  # silence as estimate has 0 dB if the stem sounds, and costs nothing if it is silent
     off = stems.clone()
     off[:, 3] = 0.05
     mixture = stems.sum(dim=1)
@@ -124,16 +127,16 @@ def test_floor():
     ]
     expected = [10 * np.log10(0.05**2 / (floor * 1.1**2) + 1) for floor in (0.1, 0.01)]
     assert got == pytest.approx(expected, rel=1e-3)
-    plan = TrainingConfig(floor=0.001, floor_steps=1000)
-    assert [floor_at(plan, step) for step in (0, 500, 1000, 5000)] == pytest.approx([0.1, 0.01, 0.001, 0.001])
+    training = TrainingConfig(floor=0.001, floor_steps=1000)
+    assert [floor_at(training, step) for step in (0, 500, 1000, 5000)] == pytest.approx([0.1, 0.01, 0.001, 0.001])
 
 
 def test_spectra_are_those_of_the_runtime(mixer):
-    """The same frames as lightsaft_infer's STFT where neither is padded."""
+    """The frames are those of lightsaft_infer's STFT, except those that it pads."""
     from lightsaft_infer.stft import stft
 
     mixture, _, _ = mixer.batch(0, 2)
-    planes = Trainer(TINY, PLAN)._planes(mixture).numpy()
+    planes = Trainer(TINY, TRAINING)._planes(mixture).numpy()
     assert planes.shape == (2, 4, 16, 65)
     spectrum = stft(mixture[1], n_fft=128, hop_length=64)[..., 1:17]  # (2, bins, frames)
     np.testing.assert_allclose(planes[1, :2], spectrum.real.transpose(0, 2, 1), atol=1e-4)
@@ -142,7 +145,7 @@ def test_spectra_are_those_of_the_runtime(mixer):
 
 def test_learning(mixer):
     """A tiny network learns tones that are always in the same place."""
-    trainer = Trainer(TINY, dataclasses.replace(PLAN, learning_rate=3e-2, ema=0.9))
+    trainer = Trainer(TINY, dataclasses.replace(TRAINING, learning_rate=3e-2, ema=0.9))
     before = trainer.validate(mixer, 8)
     for step in range(100):
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
@@ -154,13 +157,13 @@ def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
         for _ in range(steps):
             trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(trainer.step, 2)))
 
-    through = Trainer(TINY, PLAN)
+    through = Trainer(TINY, TRAINING)
     advance(through, 6)
-    first = Trainer(TINY, PLAN)
+    first = Trainer(TINY, TRAINING)
     advance(first, 3)
     torch.save(first.state(), tmp_path / "state.pt")
     resumed = Trainer.of(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert resumed.plan == PLAN
+    assert resumed.training == TRAINING
     advance(resumed, 3)
     expected, got = through.state(), resumed.state()
     assert got["step"] == 6
@@ -172,7 +175,7 @@ def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
 
 
 def test_averaged_weights_follow(mixer):
-    trainer = Trainer(TINY, dataclasses.replace(PLAN, ema=0.5))
+    trainer = Trainer(TINY, dataclasses.replace(TRAINING, ema=0.5))
     weight = trainer.network.last_conv.weight
     averaged = trainer.ema.last_conv.weight.clone()
     for step, decay in ((0, 2 / 11), (1, 3 / 12)):
@@ -183,22 +186,22 @@ def test_averaged_weights_follow(mixer):
 
 
 def test_learning_rate():
-    plan = TrainingConfig(learning_rate=1.0, warmup=10, decay_from=100, decay_steps=50)
-    rates = [learning_rate_at(plan, step) for step in (0, 4, 9, 50, 100, 125, 150, 900)]
+    training = TrainingConfig(learning_rate=1.0, warmup=10, decay_from=100, decay_steps=50)
+    rates = [learning_rate_at(training, step) for step in (0, 4, 9, 50, 100, 125, 150, 900)]
     assert rates == pytest.approx([0.1, 0.5, 1, 1, 1, 0.5, 0, 0])
 
 
 def test_bfloat16_is_near_float32(mixer):
     batch = [torch.from_numpy(audio) for audio in mixer.batch(0, 2)]
     losses = [
-        Trainer(TINY, dataclasses.replace(PLAN, bfloat16=bfloat16)).update(*batch)[0] for bfloat16 in (False, True)
+        Trainer(TINY, dataclasses.replace(TRAINING, bfloat16=bfloat16)).update(*batch)[0] for bfloat16 in (False, True)
     ]
     assert losses[0] == pytest.approx(losses[1], abs=0.1)
     assert losses[0] != losses[1]
 
 
 def test_a_run_on_disk(songs, tmp_path):
-    """By the command: trains, logs, scores on whole songs and on a judge, keeps the best, goes on."""
+    """The command trains, logs, scores on whole songs and on a judge, keeps the best weights, and goes on."""
     judge = tmp_path / "judge"
     for name, source in (("vocals", "vocals"), ("drums+bass+other", "other")):
         (judge / "song").mkdir(parents=True, exist_ok=True)
@@ -233,7 +236,7 @@ def test_a_run_on_disk(songs, tmp_path):
 
 
 def two_processes(run, songs, config, changes, minutes):
-    """The command that trains by two processes."""
+    """The command that trains in two processes."""
     command = [sys.executable, "-m", "lightsaft_train", "train", run, "--data", songs, "--hold-out", "1"]
     command += ["--processes", "2", "--minutes", minutes]
     command += ["--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(config).items())]
@@ -243,7 +246,7 @@ def two_processes(run, songs, config, changes, minutes):
 def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
     """Started as a user does. Their gradients are averaged: both take the step of the mean of their losses."""
     config = dataclasses.replace(TINY, output="mapping")
-    changes = dataclasses.asdict(dataclasses.replace(PLAN, batch=1, clip=1e9))
+    changes = dataclasses.asdict(dataclasses.replace(TRAINING, batch=1, clip=1e9))
     command = two_processes(tmp_path / "run", songs, config, changes, minutes="1e-9")
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -251,7 +254,7 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     alone = [Trainer(config, TrainingConfig(**changes)) for _ in range(2)]
     for process, trainer in enumerate(alone):
-        mixer = Mixer(tuple(find_tracks(songs))[:-1], samples(config, PLAN.frames), PLAN.seed, process)
+        mixer = Mixer(tuple(find_tracks(songs))[:-1], samples(config, TRAINING.frames), TRAINING.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
     moment = state["optimisers"][0]["state"][0]["exp_avg"]
     expected = torch.stack([trainer.state()["optimisers"][0]["state"][0]["exp_avg"] for trainer in alone])
@@ -260,7 +263,7 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
 
 
 def test_two_processes_end_with_their_command(songs, tmp_path):
-    command = two_processes(tmp_path / "run", songs, TINY, dataclasses.asdict(PLAN), minutes="60")
+    command = two_processes(tmp_path / "run", songs, TINY, dataclasses.asdict(TRAINING), minutes="60")
     command += ["--intervals", "log=1e-9"]
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -272,7 +275,7 @@ def test_two_processes_end_with_their_command(songs, tmp_path):
 
 
 def test_a_packed_run_goes_on(songs, mixer, tmp_path):
-    run = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN))
+    run = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING))
     run.trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 2)))
     run.save()
     assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
@@ -285,7 +288,7 @@ def test_a_packed_run_goes_on(songs, mixer, tmp_path):
     assert sizes[1] < 0.4 * sizes[0]
     assert (packed["step"], packed["seconds"]) == (exact["step"], exact["seconds"])
     trainer = Run(tmp_path / "elsewhere", TINY, {}).trainer
-    assert trainer.plan == PLAN
+    assert trainer.training == TRAINING
     trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(1, 2)))
     assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "run")]) == 1
 
@@ -300,12 +303,12 @@ GROWTHS = {  # changes of a network, and one of the parameters that it gains
 
 @pytest.mark.parametrize("name", GROWTHS)
 def test_a_packed_run_goes_on_with_more(mixer, tmp_path, name):
-    """What is added changes nothing at first, and learns."""
+    """The added layers change nothing at first, and learn."""
     change, added = GROWTHS[name]
     config = dataclasses.replace(
         TINY, tfc="residual", tfc_layers=2, skip="sum", conditioned="head", growth=2, magnitudes=True
     )
-    run = Run(tmp_path / "run", config, dataclasses.asdict(PLAN))
+    run = Run(tmp_path / "run", config, dataclasses.asdict(TRAINING))
     run.trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 2)))
     run.save()
     assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
@@ -325,7 +328,7 @@ def test_a_packed_run_goes_on_with_more(mixer, tmp_path, name):
 
 
 def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
-    Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)).save()
+    Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)).save()
     assert main(["pack", str(tmp_path / "run"), str(tmp_path / "packed.pt")]) == 0
     for change, lost in (("channels=3", "first_conv.0.weight"), ("levels=1", "downsamplings.1.0.weight")):
         assert main(["unpack", str(tmp_path / "packed.pt"), str(tmp_path / "other"), "--network", change]) == 1
@@ -337,7 +340,7 @@ def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["long-run", "long-run-2"])
 def test_the_long_runs_can_go_on(tmp_path, name):
-    """The checkpoints in the repository are of this code's networks, and have seen what the README says."""
+    """The checkpoints in the repository are of this code's networks, and have the steps and minutes of their scores."""
     packed = Path(__file__).parent.parent / "checkpoints" / f"{name}.pt"
     assert main(["unpack", str(packed), str(tmp_path)]) == 0
     trainer = Run(tmp_path, None, {}).trainer
@@ -348,15 +351,15 @@ def test_the_long_runs_can_go_on(tmp_path, name):
 
 
 def test_a_checkpoint_of_an_older_version_goes_on(mixer, tmp_path):
-    """Its plan and its averaged weights had other names."""
-    run = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN))
+    """The averaged weights and the learning rate had other names."""
+    run = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING))
     run.trainer.update(*(torch.from_numpy(part) for part in mixer.batch(0, 2)))
     state = run.trainer.state()
-    state["average"], plan = state.pop("ema"), state["plan"]
-    plan["average"], plan["rate"] = plan.pop("ema"), plan.pop("learning_rate")
+    state["average"], training = state.pop("ema"), state["plan"]
+    training["average"], training["rate"] = training.pop("ema"), training.pop("learning_rate")
     torch.save(state, tmp_path / "run" / "checkpoint.pt")
     again = Run(tmp_path / "run", TINY, {}).trainer
-    assert again.plan == PLAN
+    assert again.training == TRAINING
     for name, weight in run.trainer.ema.state_dict().items():
         torch.testing.assert_close(again.ema.state_dict()[name], weight, rtol=0, atol=0)
     network, kept = ema_network(tmp_path / "run" / "checkpoint.pt")
@@ -413,7 +416,7 @@ def test_page_of_mixtures(songs, tmp_path, monkeypatch):
 
 
 def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
-    run = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN))
+    run = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING))
     update = run.trainer.update
 
     def interrupted(*batch):
@@ -429,7 +432,7 @@ def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
 
 
 def test_a_step_is_scored_once(songs, tmp_path):
-    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)), find_tracks(songs)
+    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)), find_tracks(songs)
     run.train(Data(tracks, tracks), Intervals(0.001, evaluate=0))
     with open(tmp_path / "run" / "scores.csv", newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
@@ -437,7 +440,7 @@ def test_a_step_is_scored_once(songs, tmp_path):
 
 
 def test_an_accompaniment_beside_its_stems_is_not_heard_twice(songs, tmp_path):
-    """As exports of MUSDB18 have it: the mixture to be separated is that of the four stems."""
+    """As in exports of MUSDB18: the mixture to be separated is the sum of the four stems."""
     shutil.copytree(songs / "0", tmp_path / "song")
     stems = [sf.read(tmp_path / "song" / f"{target}.wav")[0] for target in TARGETS]
     sf.write(tmp_path / "song" / "accompaniment.wav", sum(stems[1:]), 44100)
@@ -451,15 +454,68 @@ def test_an_accompaniment_beside_its_stems_is_not_heard_twice(songs, tmp_path):
 
 
 def test_weights_kept_by_an_older_version_are_replaced(songs, tmp_path):
-    """Their scores lack the mean by which the best weights are kept now."""
-    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(PLAN)), find_tracks(songs)
+    """Their scores lack the mean that decides today which weights are kept."""
+    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)), find_tracks(songs)
     torch.save({"scores": {"validation": 99.0}}, tmp_path / "run" / "best.pt")
     run.train(Data(tracks, tracks), Intervals(0.001))
     assert "overall" in torch.load(tmp_path / "run" / "best.pt", weights_only=True)["scores"]
 
 
-def test_settings_that_do_not_exist(songs, tmp_path, capsys):
-    assert (
-        main(["train", str(tmp_path / "run"), "--data", str(songs), "--minutes", "1", "--training", "batches=3"]) == 1
-    )
-    assert "expected NAME=VALUE with a name of batch, frames" in capsys.readouterr().err
+WRONG = {  # arguments, and a part of the message
+    "no such setting": (["--training", "batches=3"], "expected NAME=VALUE with a name of batch, frames"),
+    "not a number": (["--training", "batch=many"], "expected batch to be a whole number, got: batch=many"),
+    "no such loss": (["--training", "loss=l3"], "expected loss to be mse or l1 or relative or sdr, got: loss=l3"),
+    "zero": (["--training", "warmup=0"], "expected warmup to be above 0, got: warmup=0"),
+    "not a list": (["--network", "paths=3"], "expected paths to be a list such as [0,0,1,2], got: paths=3"),
+    "too few songs": (["--hold-out", "4"], "expected more than 4 songs, as these are held out for validation, got 4"),
+    "no multiple": (["--training", "frames=63"], "expected frames of a mixture to be a multiple of 8"),
+    "no such network": (["--network", "subbands=24"], "expected n_fft / 2 / subbands to be a multiple of 8"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_arguments_end_with_one_line(songs, tmp_path, capsys, name):
+    arguments, message = WRONG[name]
+    hold_out = [] if "--hold-out" in arguments else ["--hold-out", "1"]
+    command = ["train", str(tmp_path / "run"), "--data", str(songs), "--minutes", "1", "--processes", "1", *hold_out]
+    assert main([*command, *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("lightsaft_train: error: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_errors_of_several_processes_end_with_one_line(songs, tmp_path):
+    """No song is long enough, and each of the processes finds this error."""
+    command = [sys.executable, "-m", "lightsaft_train", "train", tmp_path / "run", "--data", songs, "--minutes", "1"]
+    command += ["--hold-out", "1", "--processes", "2"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("lightsaft_train: error: expected tracks of")
+    assert "Traceback" not in done.stderr
+
+
+def test_files_that_are_not_checkpoints(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["pack", str(run), str(tmp_path / "packed.pt")]) == 1
+    assert f"cannot read {run / 'checkpoint.pt'}: no such file or directory" in capsys.readouterr().err
+    run.mkdir()
+    (run / "checkpoint.pt").write_text("text")
+    assert main(["pack", str(run), str(tmp_path / "packed.pt")]) == 1
+    assert f"not a checkpoint of a training run: {run / 'checkpoint.pt'}" in capsys.readouterr().err
+    torch.save({"config": {}, "average": {}}, tmp_path / "part.pt")
+    assert main(["unpack", str(tmp_path / "part.pt"), str(tmp_path / "new")]) == 1
+    assert f"it lacks plan, step, seconds: {tmp_path / 'part.pt'}" in capsys.readouterr().err
+    assert main(["plot", str(run), "-o", str(tmp_path / "curves.png")]) == 1
+    assert f"cannot read {run / 'log.csv'}: no such file or directory" in capsys.readouterr().err
+
+
+def test_a_song_that_is_cut_off_ends_the_training(songs, tmp_path):
+    """Another process reads it: its error arrives as it is, without a traceback in its message."""
+    shutil.copytree(songs, tmp_path / "songs")
+    tracks = find_tracks(tmp_path / "songs")
+    for file in (tmp_path / "songs").rglob("*.wav"):
+        sf.write(file, np.zeros((10, 2)), 44100)
+    run = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING))
+    with pytest.raises(DataError, match=r"^expected \d+ samples, got \d+ samples from \d+: \S+$|^cannot read \S+"):
+        run.train(Data(tracks, tracks), Intervals(0.001))

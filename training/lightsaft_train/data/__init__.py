@@ -2,6 +2,16 @@
 
 from .augment import edges
 from .mixing import Mixer
-from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError, find_tracks, targets_of
+from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError, Track, find_tracks, targets_of
 
-__all__ = ["ACCOMPANIMENT", "SAMPLE_RATE", "TARGETS", "DataError", "Mixer", "edges", "find_tracks", "targets_of"]
+__all__ = [
+    "ACCOMPANIMENT",
+    "SAMPLE_RATE",
+    "TARGETS",
+    "DataError",
+    "Mixer",
+    "Track",
+    "edges",
+    "find_tracks",
+    "targets_of",
+]

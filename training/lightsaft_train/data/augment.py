@@ -1,6 +1,6 @@
 """Random changes of stems, and of the mixture that they make. Audio is float32 (2, samples).
 
-Arguments are left as they are.
+The functions do not change their arguments.
 """
 
 import itertools
@@ -20,30 +20,44 @@ from pedalboard import (
     PeakFilter,
     Pedalboard,
     PitchShift,
+    Plugin,
     Reverb,
 )
 
+from ..arrays import Audio, Rng
 from .tracks import SAMPLE_RATE
 
 # How often each change is made.
 SPEED, PITCH = 0.3, 0.02
-VOICES_SPEED = 0.5  # singers are fewer than instruments, and a change of speed makes others of them
+VOICES_SPEED = 0.5  # there are fewer singers than instruments, and a change of speed makes another singer of one
 FILTER, SATURATION, COMPRESSION = 0.3, 0.08, 0.1
 SWAP, POLARITY, PAN, WIDTH = 0.5, 0.5, 0.3, 0.2
 LIMITER, CLIPPING = 0.25, 0.05
-DEEP = 0.2  # basses of which only the lowest partials are left
-HEAVY = {"drums": 0.3, "bass": 0.2}  # stems whose lowest octave is loud, as in dance music
+DEEP = 0.2  # basses that keep their lowest partials only
+HEAVY: dict[str | None, float] = {"drums": 0.3, "bass": 0.2}  # stems whose lowest octave is loud, as in dance music
 GATED = 0.08  # voices that a gate opens and closes in a rhythm
-CHOPPED = {"vocals": 0.15, "other": 0.08}  # slices of them, played by a sampler
+CHOPPED: dict[str | None, float] = {"vocals": 0.15, "other": 0.08}  # stems whose slices a sampler plays
 BAND_LIMITED = 0.25  # mixtures that end far below 22 kHz, as after a lossy codec
-# Reverberation, echoes, chorus: produced voices have much of them, and are taken for synthesisers by a network that has
-# seen dry ones only.
-SPACE = {"vocals": (0.45, 0.25, 0.1)}
+# How often a stem gets reverberation, echoes, chorus. Produced voices have much of them. A network that has seen dry
+# voices only takes produced ones for synthesisers.
+SPACE: dict[str | None, tuple[float, float, float]] = {"vocals": (0.45, 0.25, 0.1)}
 LESS_SPACE = (0.12, 0.04, 0.04)
 
 
-def augmented(audio, rng, samples, target=None):
-    """The first `samples` of a target's stem changed at random; speed and pitch only if it has more than that."""
+def augmented(audio: Audio, rng: Rng, samples: int, target: str | None = None) -> Audio:
+    """Return a stem changed at random.
+
+    Parameters
+    ----------
+    audio
+        The stem. Its speed and pitch are changed only if it is longer than `samples`.
+    rng
+        The generator that the changes are drawn from.
+    samples
+        Length of the result.
+    target
+        The target that the stem is, or None. How often a change is made depends on it.
+    """
     if audio.shape[1] > samples:
         if rng.random() < (VOICES_SPEED if target == "vocals" else SPEED):
             audio = resampled(audio, 2 ** (rng.uniform(-5, 5) / 12))
@@ -66,15 +80,17 @@ def augmented(audio, rng, samples, target=None):
     return imaged(audio, rng)
 
 
-def resampled(audio, speed):
-    """Played faster by `speed`, and higher with it."""
+def resampled(audio: Audio, speed: float) -> Audio:
+    """Return audio that is played `speed` times as fast, and higher in pitch with it."""
     rate = SAMPLE_RATE
     return np.ascontiguousarray(soxr.resample(audio.T, rate * speed, rate, quality="LQ").T)
 
 
-def chopped(audio, rng, samples):
-    """One to three slices of the audio, repeated in a rhythm for `samples` samples, at times an octave lower: as hard
-    and as short as drums, which they must not be taken for."""
+def chopped(audio: Audio, rng: Rng, samples: int) -> Audio:
+    """Return one to three slices of the audio, repeated in a rhythm for `samples` samples, at times an octave lower.
+
+    They are as hard and as short as drums; the network must not take them for drums.
+    """
     if rng.random() < 0.2:
         audio = resampled(audio, 0.5)
     sixteenth = 15 / rng.uniform(80, 175) * SAMPLE_RATE
@@ -91,21 +107,21 @@ def chopped(audio, rng, samples):
     return played
 
 
-def edges(size, rise, fall):
-    """Gain float32 (size,) that opens within `rise` samples and closes within `fall`."""
+def edges(size: int, rise: float, fall: float) -> Audio:
+    """Return a gain (size,) that rises from 0 to 1 within `rise` samples and falls to 0 within `fall` at the end."""
     ramps = np.minimum(np.arange(1, size + 1) / rise, np.arange(size, 0, -1) / fall)
     return np.minimum(ramps, 1).astype(np.float32)
 
 
-def _loud_place(audio, rng):
-    """The audio from the loudest of some places on."""
+def _loud_place(audio: Audio, rng: Rng) -> Audio:
+    """Return the audio from the loudest of some drawn places on."""
     window = SAMPLE_RATE // 10
     places = rng.integers(max(1, audio.shape[1] - 4 * window), size=6)
     return audio[:, max(places, key=lambda place: np.square(audio[:, place : place + window]).sum()) :]
 
 
-def gate(rng, samples):
-    """Gain (samples,) that opens and closes in a rhythm."""
+def gate(rng: Rng, samples: int) -> Audio:
+    """Return a gain (samples,) that opens and closes in a rhythm."""
     time = np.arange(samples) / SAMPLE_RATE
     period = rng.uniform(0.1, 0.5)
     phase = (time / period + rng.random()) % 1
@@ -114,8 +130,16 @@ def gate(rng, samples):
     return np.convolve(opened, np.ones(ramp) / ramp, mode="same").astype(np.float32)
 
 
-def effects(rng, space=LESS_SPACE):
-    """A chain of filters, saturation, compression and `space`, often empty."""
+def effects(rng: Rng, space: tuple[float, float, float] = LESS_SPACE) -> Pedalboard:
+    """Return a chain of filters, saturation, compression, chorus, echo and reverberation. It is often empty.
+
+    Parameters
+    ----------
+    rng
+        The generator that the chain is drawn from.
+    space
+        How often it has reverberation, echoes and chorus.
+    """
     reverb, echo, chorus = space
     board = Pedalboard()
     if rng.random() < FILTER:
@@ -135,7 +159,7 @@ def effects(rng, space=LESS_SPACE):
     return board
 
 
-def _filter(rng):
+def _filter(rng: Rng) -> Plugin:
     kind = rng.integers(5)
     gain = rng.uniform(-9, 6)
     if kind == 0:
@@ -149,8 +173,8 @@ def _filter(rng):
     return LowpassFilter(np.exp(rng.uniform(np.log(2500), np.log(16000))))
 
 
-def imaged(audio, rng):
-    """Channels swapped, polarity turned, width and position changed."""
+def imaged(audio: Audio, rng: Rng) -> Audio:
+    """Return audio with channels swapped, polarity inverted, another width and another place, each at times."""
     if rng.random() < SWAP:
         audio = audio[::-1]
     if rng.random() < POLARITY:
@@ -164,11 +188,27 @@ def imaged(audio, rng):
     return audio
 
 
-def limited(stems, rng, bandwidth=np.inf):
-    """The mixture (2, samples) of stems (targets, 2, samples), and the stems as they are in it.
+def limited(stems: Audio, rng: Rng, bandwidth: float = np.inf) -> tuple[Audio, Audio]:
+    """Mix stems as in mastering: low-passed, levelled, limited, clipped, each at times.
 
-    All end at `bandwidth` Hz, some at a lower frequency. The level of all is drawn. A limiter's gain is applied to the
-    stems too, which still sum to the mixture; clipping changes the mixture alone.
+    The gain of a limiter is applied to the stems too, so that they still sum to the mixture. Clipping changes the
+    mixture alone.
+
+    Parameters
+    ----------
+    stems
+        Audio (targets, 2, samples).
+    rng
+        The generator that the changes are drawn from.
+    bandwidth
+        Frequency in Hz that nothing is above. Some mixtures end at a lower one.
+
+    Returns
+    -------
+    float32 array, shape (2, samples)
+        The mixture.
+    float32 array, shape (targets, 2, samples)
+        The stems as they are in the mixture.
     """
     if rng.random() < BAND_LIMITED:
         bandwidth = min(bandwidth, rng.uniform(9000, 17000))
@@ -188,15 +228,15 @@ def limited(stems, rng, bandwidth=np.inf):
     return mixture, stems
 
 
-def low_passed(audio, cutoff):
-    """Audio (..., samples) without anything above a frequency in Hz."""
+def low_passed(audio: Audio, cutoff: float) -> Audio:
+    """Return audio (..., samples) without anything above a frequency in Hz."""
     spectrum = scipy.fft.rfft(audio)
     spectrum[..., int(cutoff * audio.shape[-1] / SAMPLE_RATE) :] = 0
     return scipy.fft.irfft(spectrum, n=audio.shape[-1])
 
 
-def _limiter_gain(mixture, ceiling=0.95, block=64):
-    """Gain (samples,) that keeps blocks' peaks under the ceiling, with a release of some 50 ms."""
+def _limiter_gain(mixture: Audio, ceiling: float = 0.95, block: int = 64) -> Audio:
+    """Return a gain (samples,) that keeps the peaks of blocks below the ceiling, with a release of about 50 ms."""
     envelope = np.abs(mixture).max(axis=0)
     padded = np.pad(envelope, (0, -len(envelope) % block)).reshape(-1, block).max(axis=1)
     release = 0.5 ** (block / (0.05 * SAMPLE_RATE))

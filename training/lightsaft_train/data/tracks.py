@@ -1,18 +1,26 @@
-"""Trees of songs whose stems are known: the layout of MUSDB18-HQ, which the training pool shares.
+"""Songs whose stems are known, in folders: the layout of MUSDB18-HQ, which the training pool shares.
 
-A song is a folder that holds `vocals`, `drums`, `bass` and `other`, each as WAV or FLAC, all of one length at 44.1 kHz;
-a mixture beside them is not read: mixtures are made of stems. A song may lack stems. A file may also be the sum of
-several targets (a partial label): it is named after them, `drums+bass+other.wav`; `accompaniment` and `instrumental`
-are other names of this very sum. A song's `song.json`, if there is one, may give a stem's bandwidth in Hz, above which
-it has nothing. Audio is float32 (2, samples), full scale 1.0.
+A song is a folder that holds `vocals`, `drums`, `bass` and `other`, each as WAV or FLAC, all of one length at 44.1 kHz.
+A mixture beside them is not read, as mixtures are made of stems. A song may lack stems.
+
+A file may also be the sum of several targets (a partial label). It is named after them, such as `drums+bass+other.wav`;
+`accompaniment` and `instrumental` are other names of this sum.
+
+A song may have a `song.json`. It may give the bandwidth of a stem in Hz, if the stem has nothing above it.
+
+Audio is float32 (2, samples), full scale 1.0.
 """
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
+
+from ..arrays import Audio
+from ..errors import DataError
 
 TARGETS = ("vocals", "drums", "bass", "other")
 ACCOMPANIMENT = "drums+bass+other"
@@ -20,12 +28,20 @@ SYNONYMS = {"accompaniment": ACCOMPANIMENT, "instrumental": ACCOMPANIMENT}
 SAMPLE_RATE = 44100
 
 
-class DataError(Exception):
-    """Training data is missing or not what it should be."""
+def targets_of(name: str) -> tuple[str, ...]:
+    """Return the targets that a stem is the sum of, by its name, in the order of TARGETS.
 
+    The result is empty if this is not the name of a stem.
 
-def targets_of(name):
-    """The targets that a stem of this name is the sum of, in the order of TARGETS; () if it is no stem's name."""
+    Examples
+    --------
+    >>> targets_of("bass+drums")
+    ('drums', 'bass')
+    >>> targets_of("instrumental")
+    ('drums', 'bass', 'other')
+    >>> targets_of("mixture")
+    ()
+    """
     parts = SYNONYMS.get(name, name).split("+")
     known = tuple(target for target in TARGETS if target in parts)
     return known if len(known) == len(parts) else ()
@@ -35,36 +51,80 @@ def targets_of(name):
 class Track:
     """A song.
 
-    `stems` maps a stem's name, a target or several joined by "+", to its file. `samples` is their common length.
-    `bandwidths` maps names of stems that have no treble to the frequency in Hz at which they end.
+    Parameters
+    ----------
+    path
+        Folder of the song.
+    stems
+        The file of each stem, by the name of the stem: a target, or several targets joined by "+".
+    samples
+        Their common length.
+    bandwidths
+        The frequency in Hz at which stems without treble end, by the name of the stem.
     """
 
     path: Path
-    stems: dict
+    stems: dict[str, Path]
     samples: int
-    bandwidths: dict = dataclasses.field(default_factory=dict)
+    bandwidths: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
-    def parts(self):
-        """Names of stems that share no target, and so sum to the mixture: single targets, and sums of others."""
+    def parts(self) -> tuple[str, ...]:
+        """Names of stems that share no target, and so sum to the mixture: the targets, and sums of other targets."""
         single = set(self.stems) & set(TARGETS)
         return tuple(name for name in self.stems if name in single or not single & set(targets_of(name)))
 
-    def read(self, stem, start, samples):
-        """A stretch of a stem, float32 (2, samples); a mono file serves for both channels. DataError: it is shorter."""
-        audio, _ = sf.read(self.stems[stem], samples, start, dtype="float32", always_2d=True)
+    def read(self, stem: str, start: int, samples: int) -> Audio:
+        """Read a part of a stem.
+
+        Parameters
+        ----------
+        stem
+            Name of the stem.
+        start, samples
+            Its first sample, and its length.
+
+        Returns
+        -------
+        float32 array, shape (2, samples)
+            The channel of a mono file is there twice.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read or is shorter.
+        """
+        try:
+            audio, _ = sf.read(self.stems[stem], samples, start, dtype="float32", always_2d=True)
+        except sf.LibsndfileError as error:
+            raise DataError(f"cannot read {self.stems[stem]}: {error}") from error
         if len(audio) < samples:
             got = f"got {len(audio)} samples from {start}"
             raise DataError(f"expected {samples} samples, {got}: {self.stems[stem]}")
         return np.ascontiguousarray(np.broadcast_to(audio.T, (2, samples)))
 
 
-def find_tracks(root):
-    """The songs of a tree, sorted by path: `root` itself, or any folder under it, that holds stems.
+def find_tracks(root: str | os.PathLike[str]) -> list[Track]:
+    """Find the songs of a folder.
 
-    Raises DataError: no song, or stems that differ in length, are not at 44.1 kHz, or have more than 2 channels.
+    Parameters
+    ----------
+    root
+        The folder. It is a song itself, or songs lie anywhere under it.
+
+    Returns
+    -------
+    list of Track
+        Sorted by path.
+
+    Raises
+    ------
+    DataError
+        If there is no song, or the stems of a song differ in length, are not at 44.1 kHz, or have more than 2 channels.
     """
-    files = {}
+    if not Path(root).is_dir():
+        raise DataError(f"no such folder: {root}")
+    files: dict[Path, dict[str, Path]] = {}
     for file in sorted(Path(root).rglob("*")):
         targets = targets_of(file.stem) if file.suffix in (".wav", ".flac") else ()
         if targets:
@@ -76,7 +136,7 @@ def find_tracks(root):
     return tracks
 
 
-def _track(path, stems):
+def _track(path: Path, stems: dict[str, Path]) -> Track:
     lengths = {}
     for name, file in sorted(stems.items()):
         try:
@@ -94,10 +154,13 @@ def _track(path, stems):
     return Track(path, {name: stems[name] for name in ordered}, min(lengths.values()), _bandwidths(path))
 
 
-def _bandwidths(path):
-    """{stem: Hz} of the stems whose bandwidth the song's `song.json` gives."""
+def _bandwidths(path: Path) -> dict[str, float]:
+    """Return {stem: Hz} of the stems whose bandwidth the `song.json` of a song gives."""
     file = path / "song.json"
     if not file.exists():
         return {}
-    stems = json.loads(file.read_text(encoding="utf-8")).get("stems", {})
-    return {name: float(about["bandwidth"]) for name, about in stems.items() if "bandwidth" in about}
+    try:
+        stems = json.loads(file.read_text(encoding="utf-8")).get("stems", {})
+        return {name: float(about["bandwidth"]) for name, about in stems.items() if "bandwidth" in about}
+    except (OSError, AttributeError, TypeError, ValueError) as error:
+        raise DataError(f"expected a song.json of a pool ({error}): {file}") from error

@@ -1,4 +1,4 @@
-"""From weights to models: ONNX graphs with their manifests, and the reading of published checkpoints."""
+"""Export of networks: ONNX graphs with their manifests, and the reading of published checkpoints."""
 
 from .checkpoint import CheckpointError, read_checkpoint
 from .onnx_model import write_model

@@ -1,21 +1,21 @@
-"""Reading published checkpoints: PyTorch Lightning files, without running anything that is in them.
+"""Reading published checkpoints: files of PyTorch Lightning, without running anything that is in them.
 
-Such a file is a zip archive with a pickle and the tensors' bytes. The pickle names classes that are not installed
-here, and a hostile one could name any function. This reader builds tensors, numbers, strings and containers; whatever
-else the pickle names becomes an inert stand-in, a dict that keeps what it is given and never calls anything.
+Such a file is a zip archive with a pickle and the bytes of the tensors. The pickle names classes that may not be
+installed, and a hostile pickle could name any function. This reader builds tensors, numbers, strings and containers.
+Every other class that the pickle names becomes an inert stand-in: a dict that keeps its items and never calls anything.
 """
 
 import collections
+import os
 import pickle
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import torch
 
-
-class CheckpointError(Exception):
-    """The file is no checkpoint that can be read, or its weights do not fit the network."""
-
+from ..errors import CheckpointError
 
 DTYPES = {
     "DoubleStorage": torch.float64,
@@ -31,10 +31,18 @@ DTYPES = {
 }
 
 
-def read_checkpoint(path):
-    """Content of a checkpoint file: a dict, with `state_dict` {name: tensor} and what else the file holds.
+def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a checkpoint file.
 
-    Raises CheckpointError, which names the file.
+    Returns
+    -------
+    dict
+        The content: "state_dict", {name: tensor}, and everything else that the file holds.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read or is not a checkpoint.
     """
     path = Path(path)
     try:
@@ -48,7 +56,7 @@ def read_checkpoint(path):
             with archive.open(pickles[0]) as file:
                 content = _Unpickler(file, archive, pickles[0].removesuffix("data.pkl")).load()
     except OSError as error:
-        raise CheckpointError(f"cannot read it: {error.strerror}: {path}") from error
+        raise CheckpointError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     except zipfile.BadZipFile as error:
         raise CheckpointError(f"expected a zip archive as torch.save writes it ({error}): {path}") from error
     except CheckpointError as error:
@@ -62,15 +70,15 @@ def read_checkpoint(path):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads a pickle of torch.save; knows a handful of names and stands in for all others."""
+    """Reads a pickle of torch.save. It knows a few names, and uses stand-ins for all others."""
 
-    def __init__(self, file, archive, prefix):
+    def __init__(self, file: IO[bytes], archive: zipfile.ZipFile, prefix: str) -> None:
         super().__init__(file, encoding="utf-8")
         self._archive = archive
         self._prefix = prefix
-        self._storages = {}
+        self._storages: dict[str, torch.Tensor] = {}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in DTYPES:
             return DTYPES[name]
         known = {
@@ -82,11 +90,11 @@ class _Unpickler(pickle.Unpickler):
             ("builtins", "frozenset"): frozenset,
             ("builtins", "complex"): complex,
         }
-        # A class of its own for each name, so that nothing the file does to one is seen anywhere else.
+        # Each name gets a class of its own, so that a change that the file makes to one is not seen anywhere else.
         module = {"__builtin__": "builtins"}.get(module, module)  # as torch.save's pickle protocol names it
         return known.get((module, name)) or type("Standin", (_Standin,), {"stands_for": f"{module}.{name}"})
 
-    def persistent_load(self, identifier):
+    def persistent_load(self, identifier: Any) -> torch.Tensor:
         kind, dtype, key, _, size = identifier
         if kind != "storage" or not isinstance(dtype, torch.dtype):
             raise CheckpointError(f"expected a tensor's storage, got {identifier!r}")
@@ -99,40 +107,51 @@ class _Unpickler(pickle.Unpickler):
         return self._storages[key]
 
 
-class _Standin(dict):
-    """In place of an object whose class is not known: keeps the items that the pickle sets, ignores all else."""
+class _Standin(dict[Any, Any]):
+    """Stands in for an object whose class is not known: it keeps the items that the pickle sets, and nothing else."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         pass
 
-    def append(self, item):
+    def append(self, item: Any) -> None:
         pass
 
-    def extend(self, items):
+    def extend(self, items: Any) -> None:
         pass
 
-    def add(self, item):
+    def add(self, item: Any) -> None:
         pass
 
-    def __hash__(self):
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none, and a pickle may put it into a set
         return id(self)
 
 
-def _tensor(storage, offset, size, stride, requires_grad=False, hooks=None, metadata=None):
+def _tensor(
+    storage: torch.Tensor,
+    offset: int,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    requires_grad: bool = False,
+    hooks: Any = None,
+    metadata: Any = None,
+) -> torch.Tensor:
     return torch.as_strided(storage, size, stride, offset).clone()
 
 
-def _parameter(data, requires_grad=False, hooks=None):
+def _parameter(data: torch.Tensor, requires_grad: bool = False, hooks: Any = None) -> torch.Tensor:
     return data
 
 
-def load_weights(network, weights):
-    """Load a state dict {name: tensor} into a network, strictly.
+def load_weights(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Load a state dict into a network, strictly.
 
-    Raises CheckpointError, which lists what is missing, unexpected or of another shape.
+    Raises
+    ------
+    CheckpointError
+        If weights are missing, unexpected or of another shape. The message lists them.
     """
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     got = {name: tuple(tensor.shape) for name, tensor in weights.items()}

@@ -1,9 +1,11 @@
-"""From a torch network to an ONNX graph that follows the model contract, with its manifest."""
+"""Export of a torch network: an ONNX graph that follows the model contract, and its manifest."""
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,28 +13,32 @@ import onnxruntime
 import torch
 from torch import nn
 
+from lightsaft_infer.arrays import Planes
 from lightsaft_infer.verify import noise_rms
 
+from ..arrays import Integers
+from ..config import Config
+from ..data import SAMPLE_RATE, TARGETS
+from ..networks import Network, SubBandUNet
 from .tiles import traced_in_tiles
 from .tracing import OPSET, folded, traced
 
-FEWEST_HALVED = 256  # numbers of a tensor that is worth storing in float16
-TARGETS = ("vocals", "drums", "bass", "other")
-SELFTEST = {"seed": 0, "frames": 64, "scale": 10.0}
+FEWEST_HALVED = 256  # a tensor with fewer numbers stays in float32
+SEED, FRAMES, SCALE = 0, 64, 10.0  # of the self test's input
 
 
 class ContractGraph(nn.Module):
-    """A network ready for export: batch norm folded into convolutions, conditions tabled for every target."""
+    """A network ready for export: batch norm is folded into convolutions, conditions of all targets are constants."""
 
-    def __init__(self, network):
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = folded(network)
         with torch.no_grad():
             tables = self.network.conditions(torch.arange(len(TARGETS)))
         self._structure = self._register(tables)
 
-    def _register(self, tables):
-        """Register tensors of nested dicts, lists and tuples as buffers; return the same nest of their names."""
+    def _register(self, tables: Any) -> Any:
+        """Register tensors of nested dicts, lists and tuples as buffers. Return the same nest of their names."""
         if isinstance(tables, torch.Tensor):
             name = f"condition_{len(self._buffers)}"
             self.register_buffer(name, tables.detach().clone())
@@ -41,22 +47,30 @@ class ContractGraph(nn.Module):
             return {key: self._register(value) for key, value in tables.items()}
         return [self._register(value) for value in tables]
 
-    def _select(self, structure, target):
+    def _select(self, structure: Any, target: torch.Tensor) -> Any:
+        """Return the nest of tensors for some targets."""
         if isinstance(structure, str):
             return getattr(self, structure).index_select(0, target)
         if isinstance(structure, dict):
             return {key: self._select(value, target) for key, value in structure.items()}
         return [self._select(value, target) for value in structure]
 
-    def forward(self, mixture, target):
+    def forward(self, mixture: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return self.network.estimate(mixture, self._select(self._structure, target))
 
 
-def export_graph(network, *, float16=False):
-    """The network's graph as bytes, with dynamic batch, frames and targets; its larger weights in float16, or all in
-    float32."""
+def export_graph(network: Network, *, float16: bool = False) -> bytes:
+    """Return the graph of a network. Batch, frames and targets are dynamic.
+
+    Parameters
+    ----------
+    network
+        The network.
+    float16
+        Whether the larger weights are stored in float16; otherwise all are in float32.
+    """
     config = network.config
-    if config.conditioned == "head":
+    if isinstance(network, SubBandUNet) and config.conditioned == "head":
         model = traced_in_tiles(network)
     else:
         example = (torch.zeros(2, 4, 3 * config.frames_multiple, config.n_fft // 2 + 1), torch.arange(3))
@@ -69,9 +83,8 @@ def export_graph(network, *, float16=False):
     return model.SerializeToString()
 
 
-def halve_weights(graph):
-    """Store the weights of a graph and of its loops in float16, in place: half the size. They are made float32 as the
-    graph is loaded."""
+def halve_weights(graph: onnx.GraphProto) -> None:
+    """Store the weights of a graph and of its loops in float16, in place; a graph that is loaded makes them float32."""
     for tensor in [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]:
         values = onnx.numpy_helper.to_array(tensor)
         if values.size < FEWEST_HALVED:
@@ -86,18 +99,43 @@ def halve_weights(graph):
             halve_weights(onnx.helper.get_node_attr_value(node, "body"))
 
 
-def _declare_output(model, config):
-    """Write the contract's shape of the output, which the exporter partly loses."""
-    sizes = ["batch", "targets", 4, "frames", config.n_fft // 2 + 1]
+def _declare_output(model: onnx.ModelProto, config: Config) -> None:
+    """Write the contract's shape of the output, a part of which the exporter loses."""
+    sizes: list[str | int | None] = ["batch", "targets", 4, "frames", config.n_fft // 2 + 1]
     value = onnx.helper.make_tensor_value_info("estimates", onnx.TensorProto.FLOAT, sizes)
     model.graph.output[0].CopyFrom(value)
 
 
-def write_model(network, folder, *, name, version, licence, training, scores, float16=False):
-    """Write `folder`/<name>.onnx and its manifest <name>.json. Returns the manifest's path.
+def write_model(
+    network: Network,
+    folder: str | os.PathLike[str],
+    *,
+    name: str,
+    version: str,
+    licence: str,
+    training: Mapping[str, Any],
+    scores: Mapping[str, Any],
+    float16: bool = False,
+) -> Path:
+    """Write a model: `folder`/<name>.onnx, and its manifest `folder`/<name>.json.
 
-    name, version, licence : str; training, scores : dict, as in the manifest; float16 : see `export_graph`
-    The files get their names when they are whole; existing ones are replaced.
+    The files get their names when they are whole. Existing ones are replaced.
+
+    Parameters
+    ----------
+    network
+        The network, in evaluation mode.
+    folder
+        The folder. It is created if it is missing.
+    name, version, licence, training, scores
+        Parts of the manifest.
+    float16
+        Whether the larger weights are stored in float16.
+
+    Returns
+    -------
+    Path
+        The manifest.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +145,7 @@ def write_model(network, folder, *, name, version, licence, training, scores, fl
         "format": 1,
         "name": name,
         "version": version,
-        "sample_rate": 44100,
+        "sample_rate": SAMPLE_RATE,
         "channels": 2,
         "n_fft": config.n_fft,
         "hop_length": config.hop_length,
@@ -124,7 +162,7 @@ def write_model(network, folder, *, name, version, licence, training, scores, fl
         "licence": licence,
         "training": training,
         "scores": scores,
-        "selftest": {**SELFTEST, "rms": _selftest_rms(graph, config)},
+        "selftest": {"seed": SEED, "frames": FRAMES, "scale": SCALE, "rms": _selftest_rms(graph, config)},
     }
     _replace(folder / f"{name}.onnx", graph)
     path = folder / f"{name}.json"
@@ -132,17 +170,18 @@ def write_model(network, folder, *, name, version, licence, training, scores, fl
     return path
 
 
-def _selftest_rms(graph, config):
-    """RMS per target of the estimates for the self test's input."""
+def _selftest_rms(graph: bytes, config: Config) -> dict[str, float]:
+    """Return the RMS of each target's estimate for the input of the self test."""
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
-    def network(planes, targets):
-        return session.run(["estimates"], {"mixture": planes, "target": targets})[0]
+    def network(planes: Planes, targets: Integers) -> Planes:
+        estimates: Planes = session.run(["estimates"], {"mixture": planes, "target": targets})[0]
+        return estimates
 
-    return noise_rms(network, TARGETS, bins=config.n_fft // 2 + 1, **SELFTEST)
+    return noise_rms(network, TARGETS, bins=config.n_fft // 2 + 1, seed=SEED, frames=FRAMES, scale=SCALE)
 
 
-def _replace(path, content):
+def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(content)
     os.replace(part, path)

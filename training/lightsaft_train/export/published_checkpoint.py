@@ -1,14 +1,19 @@
-"""The published implementation's configurations, and what a checkpoint's keys and shapes tell of one."""
+"""The published implementation's configurations, and how the keys and shapes of a checkpoint give one."""
 
 import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from torch import Tensor
 
 from ..config import PRESETS, Config
-from ..networks import ACTIVATIONS, build
+from ..networks import ACTIVATIONS, Network, build
 from .checkpoint import CheckpointError, load_weights
 
 PREFIX = "spec2spec."
+Block = Literal["lasaft", "lightsaft", "lightsaft_v2", "lightsaft_small"]
 
-# Keys of a published configuration that our Config has under another name.
+# Keys of a published configuration, and the names of these settings in Config.
 RENAMED = {
     "n_fft": "n_fft",
     "hop_length": "hop_length",
@@ -23,7 +28,7 @@ RENAMED = {
     "control_n_layer": "control_layers",
 }
 ACTIVATION_KEYS = ("activation", "first_conv_activation", "tfc_tdf_activation")
-# What the networks here do; other published options are refused.
+# The options of these networks. Other values of the published options are refused.
 FIXED = {
     "spec_type": "complex",
     "spec_est_mode": "mapping",
@@ -45,9 +50,15 @@ FIXED = {
 }
 
 
-def family(weights):
-    """`Config.block` of the network that a state dict (without prefix) belongs to. Raises CheckpointError."""
-    marks = {
+def family(weights: Mapping[str, Any]) -> Block:
+    """Return the `Config.block` of the network that a state dict (without prefix) belongs to.
+
+    Raises
+    ------
+    CheckpointError
+        If it belongs to none of the known networks.
+    """
+    marks: dict[Block, str] = {
         "lasaft": "encoders.0.tdfs.tdf.0.weight",
         "lightsaft": "encoders.0.LaSAFT_bn_layer.0.weight",
         "lightsaft_v2": "decoders.0.tfc_lightsaft.LaSAFT_bn_layer.0.weight",
@@ -59,14 +70,20 @@ def family(weights):
     return found[0]
 
 
-def published_config(block, content):
-    """Config from a dict with the published keys. Raises CheckpointError for an option that is not supported here."""
+def published_config(block: Block, content: Mapping[str, Any]) -> Config:
+    """Return the configuration of a dict with the published keys.
+
+    Raises
+    ------
+    CheckpointError
+        If keys are missing, or have values that this package does not support.
+    """
     for key, value in FIXED.items():
         if key in content and content[key] != value:
-            raise CheckpointError(f"expected {key} {value!r}, got {content[key]!r}: not supported here")
+            raise CheckpointError(f"expected {key} {value!r}, got {content[key]!r}: not supported")
     activations = {content[key] for key in ACTIVATION_KEYS if key in content}
     if len(activations) > 1:
-        raise CheckpointError(f"expected one activation for all layers, got {sorted(activations)}: not supported here")
+        raise CheckpointError(f"expected one activation for all layers, got {sorted(activations)}: not supported")
     missing = [key for key in ("n_blocks", *RENAMED) if key not in content and key != "control_n_layer"]
     if missing:
         raise CheckpointError(f"the configuration lacks {', '.join(missing)}")
@@ -75,25 +92,42 @@ def published_config(block, content):
     return Config(block, levels=content["n_blocks"] // 2, **_known_activation(sizes))
 
 
-def _known_activation(sizes):
+def _known_activation(sizes: dict[str, Any]) -> dict[str, Any]:
+    """Refuse sizes with an unknown activation."""
     if sizes["activation"] not in ACTIVATIONS:
         raise CheckpointError(f"expected one of the activations {', '.join(ACTIVATIONS)}, got {sizes['activation']!r}")
     return sizes
 
 
-def infer_config(weights, hyper_parameters):
-    """Config of a state dict (without prefix), by its keys and shapes; what they do not tell by the file's
-    hyper-parameters, else by the published values.
+def infer_config(weights: Mapping[str, Tensor], hyper_parameters: Mapping[str, Any]) -> tuple[Config, list[str]]:
+    """Infer the configuration of a state dict.
 
-    Returns (Config, notes: list of str, what was taken from where). Raises CheckpointError.
+    Parameters
+    ----------
+    weights
+        The state dict, without prefix. Its keys and shapes give most sizes.
+    hyper_parameters
+        The hyper-parameters in the file. They give the other sizes; if they do not, the published values are taken.
+
+    Returns
+    -------
+    Config
+        The configuration.
+    list of str
+        Notes: the origin of each size.
+
+    Raises
+    ------
+    CheckpointError
+        If weights are missing, or the configuration cannot be inferred.
     """
     block = family(weights)
     if block == "lightsaft_small":
-        raise CheckpointError("the small network's configuration cannot be inferred: name a preset")
+        raise CheckpointError("the configuration of the small network cannot be inferred: name a preset")
     try:
         sizes = _sizes(block, {name: tuple(tensor.shape) for name, tensor in weights.items()})
     except (KeyError, IndexError, ZeroDivisionError) as error:
-        raise CheckpointError(f"its {block} weights are incomplete: {error} is missing or of no use") from error
+        raise CheckpointError(f"its {block} weights are incomplete: {error} is missing or cannot be used") from error
     alike = [
         preset
         for preset in PRESETS.values()
@@ -104,13 +138,13 @@ def infer_config(weights, hyper_parameters):
     for name, keys in (("activation", ACTIVATION_KEYS), ("hop_length", ["hop_length"]), ("frames", ["num_frame"])):
         given = [hyper_parameters[key] for key in keys if isinstance(hyper_parameters.get(key), (int, str))]
         sizes[name] = given[0] if given else getattr(published, name)
-        origin = "from the file's hyper-parameters" if given else "the published value, as the file does not tell"
+        origin = "from the file's hyper-parameters" if given else "the published value, as the file does not say"
         notes.append(f"{name} {sizes[name]}, {origin}")
     return Config(block, **_known_activation(sizes)), notes
 
 
-def _sizes(block, shapes):
-    def count(pattern):
+def _sizes(block: Block, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    def count(pattern: str) -> int:
         return len({match[1] for name in shapes if (match := re.match(pattern, name))})
 
     decoder = "decoders.0." + ("tfc_lightsaft." if block == "lightsaft_v2" else "")
@@ -143,18 +177,36 @@ def _sizes(block, shapes):
     return sizes
 
 
-def network_of(checkpoint, *, preset=None, config=None):
-    """Our network with a published checkpoint's weights.
+def network_of(
+    checkpoint: Mapping[str, Any], *, preset: str | None = None, config: Mapping[str, Any] | None = None
+) -> tuple[Network, list[str]]:
+    """Create a network with the weights of a published checkpoint.
 
-    checkpoint : what `read_checkpoint` returns
-    preset : name of a preset, or config : dict with the published keys, or neither: everything is inferred
+    Parameters
+    ----------
+    checkpoint
+        What `read_checkpoint` returns.
+    preset
+        Name of a preset that gives the configuration.
+    config
+        Dict with the published keys that gives the configuration. Without preset and config, it is inferred.
 
-    Returns (network, notes: list of str). Raises CheckpointError.
+    Returns
+    -------
+    Network
+        The network, in evaluation mode.
+    list of str
+        Notes: the origin of each inferred size.
+
+    Raises
+    ------
+    CheckpointError
+        If the configuration cannot be inferred or used, or the weights do not fit it.
     """
     everything = checkpoint["state_dict"]
     weights = {name.removeprefix(PREFIX): value for name, value in everything.items() if name.startswith(PREFIX)}
     block = family(weights)
-    notes = []
+    notes: list[str] = []
     if preset is not None:
         chosen = PRESETS[preset]
     elif config is not None:
@@ -164,7 +216,9 @@ def network_of(checkpoint, *, preset=None, config=None):
         chosen, notes = infer_config(weights, given if isinstance(given, dict) else {})
     for name, value in everything.items():
         if name.endswith("stft.window") and len(value) != chosen.n_fft:
-            raise CheckpointError(f"expected n_fft {len(value)} as the STFT window {name} has it, got {chosen.n_fft}")
+            raise CheckpointError(
+                f"expected n_fft {len(value)}, the length of the STFT window {name}, got {chosen.n_fft}"
+            )
     network = build(chosen)
     load_weights(network, weights)
     return network.eval(), notes

@@ -3,6 +3,7 @@
 from .blocks import ACTIVATIONS, mix_sources, mixing, per_image
 from .build import build
 from .growth import grow
-from .unet import N_TARGETS
+from .sub_band import SubBandUNet
+from .unet import N_TARGETS, Network
 
-__all__ = ["ACTIVATIONS", "N_TARGETS", "build", "grow", "mix_sources", "mixing", "per_image"]
+__all__ = ["ACTIVATIONS", "N_TARGETS", "Network", "SubBandUNet", "build", "grow", "mix_sources", "mixing", "per_image"]

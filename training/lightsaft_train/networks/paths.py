@@ -1,19 +1,19 @@
-"""Recurrent paths along time and along frequency: what convolutions of a few frames and bins do not see.
+"""Recurrent paths along time and along frequency, which see farther than convolutions of a few frames and bins.
 
-As in dual-path networks (Luo et al., 2020) and their successors in music separation (DTTNet, Chen et al., 2024; SCNet,
-Tong et al., 2024). Features are (images, channels, frames, frequencies).
+References: dual-path networks (Luo et al., 2020), and their successors in music separation (DTTNet, Chen et al., 2024;
+SCNet, Tong et al., 2024). Features are (images, channels, frames, frequencies).
 """
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class Path(nn.Module):
-    """x + projection(LSTM(norm(x))), in both directions along one axis, every line of the other axis by itself.
+    """x + projection(LSTM(norm(x))), in both directions along one axis; the lines of the other axis are independent.
 
-    It begins by changing nothing, so that it can be added to a network in training.
+    At first it changes nothing, so that it can be added to a network that is trained already.
     """
 
-    def __init__(self, channels, axis):
+    def __init__(self, channels: int, axis: int) -> None:
         super().__init__()
         self.axis = axis  # 2 for time, 3 for frequency
         self.norm = nn.LayerNorm(channels)
@@ -22,7 +22,7 @@ class Path(nn.Module):
         nn.init.zeros_(self.projection.weight)
         nn.init.zeros_(self.projection.bias)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         order = (2, 0, 3, 1) if self.axis == 2 else (3, 0, 2, 1)
         lines = x.permute(order)  # (steps, images, lines, channels)
         steps = self.norm(lines).reshape(lines.shape[0], -1, lines.shape[3])
@@ -33,5 +33,5 @@ class Path(nn.Module):
 class DualPath(nn.Sequential):
     """A path along frequency, then one along time."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__(Path(channels, 3), Path(channels, 2))

@@ -1,32 +1,70 @@
-"""The pool on disk: which songs it has, rendering those that are missing, and its manifest.
+"""The pool on disk: its songs, the rendering of those that are missing, and its manifest.
 
-A song is a folder in the layout of `tracks.py` with its `song.json`; it gets its name when it is whole. Song n is drawn
-from a generator seeded with (seed, n), so that a pool that was interrupted goes on, and a larger one begins with the
+A song is a folder in the layout of `data/tracks.py` with its `song.json`. It gets its name when it is whole. Song n is
+drawn from a generator seeded with (seed, n). So a pool that was interrupted goes on, and a larger pool begins with the
 songs of a smaller one.
 """
 
 import concurrent.futures
 import json
 import multiprocessing
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lightsaft_infer.batch import follow_parent
 
-from ..data import DataError
+from ..arrays import Rng, SongProgress
+from ..errors import DataError
 from . import studio
 from .song_files import write_manifest, write_song
 
 KINDS = (("composed", 0.42), ("arranged", 0.24), ("sung", 0.3), ("guitar", 0.04))
-_studio = None  # of a worker process
+_studio: studio.Studio | None = None  # of a worker process
 
 
-def build(data, folder, *, songs, seconds=60.0, seed=0, workers=2, progress=None):
-    """Render the songs 0 to `songs` - 1 of `seconds` each that are missing in `folder`, and write its manifest.
+def build(
+    data: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    songs: int,
+    seconds: float = 60.0,
+    seed: int = 0,
+    workers: int = 2,
+    progress: SongProgress | None = None,
+) -> dict[str, Any]:
+    """Render the songs of a pool that are missing, and write its manifest.
 
-    data : the folder of recordings, MIDI files and samples; progress : called with (songs there, songs) after each
-    Returns the manifest as a dict. Raises DataError: `data` is no such folder, or `folder` a pool of another seed.
+    Parameters
+    ----------
+    data
+        The folder of recordings, MIDI files and samples.
+    folder
+        The folder of the pool. It is created if it is missing.
+    songs
+        Number of songs of the pool.
+    seconds
+        Length of a song.
+    seed
+        The seed that songs are drawn from.
+    workers
+        Number of processes.
+    progress
+        A function that is called with (finished songs, songs) after each song.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    DataError
+        If `data` lacks recordings, or `folder` is a pool of another seed.
+    ToolError
+        If FluidSynth is missing or fails.
     """
     data, folder = Path(data), Path(folder)
     missing = [name for name in ("vocals", "drums", "bass", "other", "midi") if not (data / name).is_dir()]
@@ -49,27 +87,30 @@ def build(data, folder, *, songs, seconds=60.0, seed=0, workers=2, progress=None
     return write_manifest(folder, seed)
 
 
-def _check_seed(folder, seed):
+def _check_seed(folder: Path, seed: int) -> None:
     path = folder / "manifest.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["seed"] != seed:
-        raise DataError(f"expected a pool of seed {seed}, found another's: {path}")
+    try:
+        other = path.exists() and json.loads(path.read_text(encoding="utf-8"))["seed"] != seed
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"expected the manifest of a pool ({error}): {path}") from error
+    if other:
+        raise DataError(f"expected a pool of seed {seed}, got a pool of another seed: {path}")
 
 
-def _open_studio(data, cache):
+def _open_studio(data: Path, cache: Path) -> None:
     global _studio
     follow_parent()
     cache.mkdir(exist_ok=True)
     _studio = studio.Studio(data, cache)
 
 
-def _render(index, seconds, seed, folder):
+def _render(index: int, seconds: float, seed: int, folder: Path) -> None:
     """Render one song and write it."""
     rng = np.random.default_rng((seed, index))
     kind = draw_kind(rng)
     write_song(folder / f"{index:05d}", kind, getattr(studio, kind)(_studio, rng, seconds))
 
 
-def draw_kind(rng):
-    """What kind of song it is: the name of a function of `studio`."""
-    kinds, odds = zip(*KINDS, strict=True)
-    return str(rng.choice(kinds, p=odds))
+def draw_kind(rng: Rng) -> str:
+    """Draw the kind of a song: the name of a function of `studio`."""
+    return str(rng.choice([kind for kind, _ in KINDS], p=[odds for _, odds in KINDS]))

@@ -1,9 +1,9 @@
-"""The licences of the sources of the pool, by the names that `song.json` gives them."""
+"""The licences of the pool's sources, by the names that `song.json` gives them."""
 
 from . import module_sources
 from .instruments import kitfiles, soundfonts
 
-RECORDINGS = {  # as the README of the recordings and the texts beside it tell
+RECORDINGS = {  # as the README of the recordings and the texts beside it state
     "voices sung": "CC0-1.0",
     "voices pjs": "CC-BY-SA-4.0",
     "voices alys": "GPL-3",
@@ -32,8 +32,14 @@ RECORDINGS = {  # as the README of the recordings and the texts beside it tell
 }
 
 
-def licence_of(name):
-    """The licence of a source. KeyError: not a name of the pool's sources."""
+def licence_of(name: str) -> str:
+    """Return the licence of a source.
+
+    Raises
+    ------
+    KeyError
+        If this is not the name of a source of the pool.
+    """
     if name in RECORDINGS:
         return RECORDINGS[name]
     group, source = name.split(" ", 1)

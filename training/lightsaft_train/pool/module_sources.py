@@ -1,25 +1,25 @@
-"""Debian's packages whose music can be rendered instrument by instrument, and what their copyright files state.
+"""Debian's packages whose music can be rendered one instrument at a time, and the licences that they state.
 
-A module stands here if its package's copyright file covers it and nothing speaks against that: written by the game's
-authors, or for the game. `left_out` says why others are not used.
+A module is listed if the copyright file of its package covers it and nothing contradicts that: the authors of the game
+wrote it, or it was written for the game. `left_out` gives the reason for the others.
 """
 
 import fnmatch
 
-MODULES = {  # as /usr/share/doc/<package>/copyright of Debian 12 states for all files, the music with them
+MODULES = {  # as /usr/share/doc/<package>/copyright of Debian 12 states for all files, so also for the music
     "ballz-data": "BSD-3-Clause",
     "biniax2-data": "Zlib",
     "bomberclone-data": "GPL-2",
     "circuslinux-data": "GPL",
     "dodgindiamond2": "GPL-2+",
     "flobopuyo": "GPL-2+",
-    "heroes-sound-tracks": "GPL-2+",  # its README says so of the tracks themselves
+    "heroes-sound-tracks": "GPL-2+",  # its README states it for the tracks too
     "njam-data": "GPL-2+",
     "pekka-kana-2-data": "BSD-2-Clause",
     "pingus-data": "GPL-2+",
     "tecnoballz-data": "GPL-3+",
 }
-LEFT_OUT = {  # (package, file): the text inside the module or the package's documents speak against it
+LEFT_OUT = {  # (package, file): the reason, from the text in the module or the documents of the package
     ("biniax2-data", "biniax_common00.it"): "of another author's release, with ripped samples",
     ("bomberclone-data", "cinderella_clown.mod"): "made for a competition, the licence is not stated",
     ("bomberclone-data", "slice_me_nice.xm"): "a cover of a released song",
@@ -36,7 +36,7 @@ LEFT_OUT = {  # (package, file): the text inside the module or the package's doc
     ("open-invaders-data", "*"): "from music disks, the licence is not stated",
     ("rafkill-data", "*"): "one module reserves all rights, the others are by strangers",
 }
-PROJECTS = (  # of lmms-common, as its copyright file states; what it does not name is "Files: *"
+PROJECTS = (  # of lmms-common, as its copyright file states; "*" is its "Files: *"
     (("Saber-*",), "BSD-2-Clause"),
     (("Alf42red-*", "CapDan-TwilightArea-*"), "CC-BY-SA-3.0"),
     (("Jousboxx-*", "Skiessi/*"), "CC-BY-SA-4.0"),
@@ -47,24 +47,30 @@ PROJECTS = (  # of lmms-common, as its copyright file states; what it does not n
 DOWNLOADS = (*MODULES, "lmms-common")
 
 
-def left_out(package, name):
-    """Why a module is not used, or None if it is."""
+def left_out(package: str, name: str) -> str | None:
+    """Return why a module is not used; None if it is."""
     for (of, pattern), reason in LEFT_OUT.items():
         if of == package and fnmatch.fnmatch(name, pattern):
             return reason
     return None if package in MODULES else "no licence is known"
 
 
-def licence_of_module(source):
-    """The licence of `package/file`. KeyError: the module is not used."""
+def licence_of_module(source: str) -> str:
+    """Return the licence of the module `package/file`.
+
+    Raises
+    ------
+    KeyError
+        If the module is not used.
+    """
     package, name = source.split("/", 1)
     if left_out(package, name):
         raise KeyError(source)
     return MODULES[package]
 
 
-def licence_of_project(source):
-    """The licence of an LMMS project `folder/.../file` below /usr/share/lmms/projects."""
+def licence_of_project(source: str) -> str:
+    """Return the licence of an LMMS project `folder/.../file` below /usr/share/lmms/projects."""
     name = source.split("/", 2)[-1] if "/Skiessi/" not in source else "Skiessi/" + source.rsplit("/", 1)[-1]
     names = (name, name.rsplit("/", 1)[-1])
     return next(

@@ -1,69 +1,88 @@
-"""A song rendered stem by stem: a score, instruments drawn for its parts, and what a producer would do to them.
+"""The rendering of a song, stem by stem: a score, instruments that are drawn for its parts, and a producer's effects.
 
-Stems are {target: (audio (2, samples), names of the sources heard in it)}; names are those of `licences.licence_of`.
+Names of sources are those of `licences.licence_of`.
 """
 
 import dataclasses
 import functools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import soundfile as sf
 import soxr
 
+from ..arrays import Rng, Sound, Sounds
+from ..errors import DataError
 from .instruments import drumkits, drumloops, rigs, sampler, soundfonts, synths
-from .score import GUITARS, SAMPLE_RATE, compose, midi, silence
+from .score import GUITARS, SAMPLE_RATE, Part, Score, compose, midi, silence
 from .voices import double, singing
 from .voices import recordings as voices
+
+Item = TypeVar("Item")
 
 
 @dataclasses.dataclass(frozen=True)
 class Studio:
-    """What songs are made of: the folder of recordings, MIDI files and samples (`data`), the machine's SoundFonts and
-    drum kits, and a folder for what is computed once (`cache`)."""
+    """The sources of songs.
+
+    Parameters
+    ----------
+    data
+        Folder of recordings, MIDI files and samples. SoundFonts and drum kits are those of this machine.
+    cache
+        Folder for things that are computed once.
+    """
 
     data: Path
     cache: Path
 
     @functools.cached_property
-    def recordings(self):
+    def recordings(self) -> tuple[voices.Recording, ...]:
+        """Recorded voices."""
         return voices.catalogue(self.data / "vocals") + voices.speakers()
 
     @functools.cached_property
-    def soundfonts(self):
+    def soundfonts(self) -> dict[str, Path]:
+        """SoundFonts by name."""
         return soundfonts.find_soundfonts()
 
     @functools.cached_property
-    def kits(self):
+    def kits(self) -> tuple[drumkits.Kit, ...]:
+        """Drum kits."""
         return drumkits.kits(self.data)
 
     @functools.cached_property
-    def loops(self):
+    def loops(self) -> tuple[Path, ...]:
+        """Drum loops."""
         return drumloops.loops(self.data)
 
     @functools.cached_property
-    def multisamples(self):
+    def multisamples(self) -> tuple[sampler.Multisample, ...]:
+        """Multisampled instruments."""
         return sampler.instruments(self.data)
 
     @functools.cached_property
-    def arrangements(self):
+    def arrangements(self) -> tuple[Path, ...]:
         """MIDI files."""
         return tuple(sorted((self.data / "midi").rglob("*.mid")))
 
     @functools.cached_property
-    def guitars(self):
+    def guitars(self) -> tuple[Path, ...]:
+        """Recorded guitar stems."""
         return sampler.metal_guitars()
 
 
-def sung(studio, rng, seconds):
-    """A song of a voice alone."""
+def sung(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+    """Render a song of a voice alone."""
     audio, names = singing.sing(None, seconds, rng, studio.recordings, studio.cache)
     return {"vocals": (audio, _voices(names))}
 
 
-def guitar(studio, rng, seconds):
-    """A stretch of a recorded guitar stem."""
-    path = studio.guitars[rng.integers(len(studio.guitars))]
+def guitar(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+    """Render a stretch of a recorded guitar stem."""
+    path = _drawn(studio.guitars, rng, "guitar stems (Debian: fretsonfire-songs-muldjord)")
     with sf.SoundFile(path) as file:
         file.seek(int(rng.integers(max(1, file.frames - int(seconds * file.samplerate)))))
         audio = file.read(int(seconds * file.samplerate), dtype="float32", always_2d=True)
@@ -73,14 +92,14 @@ def guitar(studio, rng, seconds):
     return {"other": (whole, {"guitars muldjord"})}
 
 
-def composed(studio, rng, seconds):
-    """A song of a composed score."""
+def composed(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+    """Render a song of a composed score."""
     return _song(studio, compose.compose(rng, seconds), rng, electronic=rng.random() < 0.7, names={"composed"})
 
 
-def arranged(studio, rng, seconds):
-    """A song of an excerpt of a MIDI arrangement, whose drums and bass are composed where it has none."""
-    path = studio.arrangements[rng.integers(len(studio.arrangements))]
+def arranged(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+    """Render a song of an excerpt of a MIDI arrangement. Drums and bass are composed if it has none."""
+    path = _drawn(studio.arrangements, rng, f"MIDI files in {studio.data / 'midi'}")
     whole = midi.varied(midi.read_midi(path), rng)
     start = rng.uniform(0, max(0.0, whole.seconds - seconds))
     score = dataclasses.replace(midi.excerpt(whole, start, seconds), seconds=seconds)
@@ -89,10 +108,10 @@ def arranged(studio, rng, seconds):
     )
 
 
-def _completed(score, rng):
-    """The score with the parts that it lacks."""
+def _completed(score: Score, rng: Rng) -> Score:
+    """Return the score with the parts that it lacks."""
     parts = list(score.parts)
-    tonic, minor = (score.tonic, score.minor) if score.tonic is not None else (int(rng.integers(12)), True)
+    tonic, minor = (score.tonic, bool(score.minor)) if score.tonic is not None else (int(rng.integers(12)), True)
     tempo = score.tempo
     while tempo > 180:
         tempo /= 2
@@ -106,8 +125,8 @@ def _completed(score, rng):
     return dataclasses.replace(score, tempo=tempo, parts=tuple(parts), tonic=tonic, minor=minor)
 
 
-def _song(studio, score, rng, electronic, names):
-    """Stems of a score."""
+def _song(studio: Studio, score: Score, rng: Rng, electronic: bool, names: set[str]) -> Sounds:
+    """Render the stems of a score."""
     stems = {
         "drums": _drums(studio, score, rng, electronic),
         "bass": _bass(studio, score, rng, electronic),
@@ -133,12 +152,19 @@ def _song(studio, score, rng, electronic, names):
     return stems
 
 
-def _voices(names):
+def _drawn(items: Sequence[Item], rng: Rng, what: str) -> Item:
+    """Draw one of the items; all are equally likely. There must be some."""
+    if not items:
+        raise DataError(f"found no {what}")
+    return items[int(rng.integers(len(items)))]
+
+
+def _voices(names: Iterable[str]) -> set[str]:
     return {"voices " + name.split("/")[0] for name in names}
 
 
-def _total(sounds, seconds):
-    """Sum of (audio, names), and all names."""
+def _total(sounds: Iterable[Sound], seconds: float) -> Sound:
+    """Return the sum of sounds, and all their names."""
     audio = silence(seconds)
     names = set()
     for sound, used in sounds:
@@ -147,7 +173,7 @@ def _total(sounds, seconds):
     return audio, names
 
 
-def _drums(studio, score, rng, electronic):
+def _drums(studio: Studio, score: Score, rng: Rng, electronic: bool) -> Sound:
     sounds = []
     for part in score.of("drums"):
         drawn = rng.random()
@@ -159,13 +185,13 @@ def _drums(studio, score, rng, electronic):
         else:
             sounds.append(_fluid(studio, [part], score.seconds, rng, drums=True))
     if rng.random() < (0.2 if electronic else 0.08):
-        loop = studio.loops[rng.integers(len(studio.loops))]
+        loop = _drawn(studio.loops, rng, f"drum loops in {studio.data / 'drums'}")
         audio = drumloops.play_loop(loop, score.seconds, score.tempo, rng)
         sounds.append((audio * np.float32(rng.uniform(0.2, 1)), {"drum loops"}))
     return _total(sounds, score.seconds)
 
 
-def _bass(studio, score, rng, electronic):
+def _bass(studio: Studio, score: Score, rng: Rng, electronic: bool) -> Sound:
     sounds = []
     for part in score.of("bass"):
         drawn = rng.random()
@@ -178,7 +204,7 @@ def _bass(studio, score, rng, electronic):
     return _total(sounds, score.seconds)
 
 
-def _other(studio, score, rng, electronic):
+def _other(studio: Studio, score: Score, rng: Rng, electronic: bool) -> Sound:
     sounds, fluid = [], []
     for part in score.of("other"):
         drawn = rng.random()
@@ -202,8 +228,8 @@ def _other(studio, score, rng, electronic):
     return _total(sounds, score.seconds)
 
 
-def _guitars(studio, part, seconds, rng):
-    """Distorted chords left and right: a sampled guitar played twice, or a SoundFont's guitar and its double."""
+def _guitars(studio: Studio, part: Part, seconds: float, rng: Rng) -> Sound:
+    """Render distorted chords left and right: a sampled guitar played twice, or one of a SoundFont and its double."""
     electric = [instrument for instrument in studio.multisamples if instrument.kind == "electric"]
     if electric and rng.random() < 0.65:
         instrument = electric[rng.integers(len(electric))]
@@ -214,13 +240,13 @@ def _guitars(studio, part, seconds, rng):
     return rigs.amplify([take[None], double(take, rng)[None]], "electric", "distorted", rng), names
 
 
-def _sampled(studio, part, role, seconds, rng):
+def _sampled(studio: Studio, part: Part, role: str, seconds: float, rng: Rng) -> Sound:
     instruments = [instrument for instrument in studio.multisamples if instrument.role == role]
-    instrument = instruments[rng.integers(len(instruments))]
+    instrument = _drawn(instruments, rng, f"multisampled instruments for {role} in {studio.data}")
     return instrument.play(part, seconds, rng), {f"instrument {instrument.name}"}
 
 
-def _fluid(studio, parts, seconds, rng, drums=False):
+def _fluid(studio: Studio, parts: list[Part], seconds: float, rng: Rng, drums: bool = False) -> Sound:
     names = [name for name in sorted(studio.soundfonts) if drums or name not in soundfonts.DRUMS_ONLY]
-    name = names[rng.integers(len(names))]
+    name = _drawn(names, rng, "SoundFonts (Debian: fluid-soundfont-gm)")
     return soundfonts.render(parts, seconds, studio.soundfonts[name], rng, studio.cache), {f"soundfont {name}"}

@@ -1,27 +1,48 @@
 """The target of an instrument by its sound and its notes, beside its name. Audio is float32 (2, samples).
 
-It is strict: what is not nearly certain has no class. The numbers were set by what named instruments measure.
+It is strict: an instrument that is not nearly certain has no class. The numbers come from measurements of instruments
+whose names say their class.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
+from ...arrays import Audio, Floats, Integers
 from ..score import SAMPLE_RATE
 from .instrument_names import VOICE
 
 FRAME, FRAMES = 4096, 100
-LONGEST = 90 * SAMPLE_RATE  # of what is measured, from the first sound on
+LONGEST = 90 * SAMPLE_RATE  # samples that are measured, from the first sound on
 STEP = SAMPLE_RATE // 100  # of the envelope
 LOWEST, HIGHEST = 35, 1000  # Hz, of a fundamental
-PHRASE = 0.8  # seconds: what is longer and always of the same note may be a voice that was recorded
+PHRASE = 0.8  # seconds: a longer sound that is always of the same note may be a recorded voice
 
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-    """What is measured: shares of the power below 100, 150 and 300 Hz; the spectral centroid (Hz); the median frame's
-    clarity (periodicity, 0 to 1) and fundamental (Hz); the share of frames that are clearly low notes; the median
-    decay of hits by 20 dB and the sound for each hit (s); the fall of the centroid within a hit (ratio)."""
+    """Measures of a sound.
+
+    Parameters
+    ----------
+    below_100, below_150, below_300
+        Parts of the power below these frequencies in Hz.
+    centroid
+        Spectral centroid, in Hz.
+    clarity, fundamental
+        Periodicity, 0 to 1, and fundamental in Hz of the median frame.
+    low_notes
+        The part of frames that are clearly low notes.
+    decay
+        Median time in which hits decay by 20 dB, in seconds.
+    each
+        Seconds of sound for each hit.
+    fall
+        Ratio of the centroids early and later in a hit.
+    hits
+        Number of hits.
+    """
 
     below_100: float
     below_150: float
@@ -36,11 +57,24 @@ class Sound:
     hits: int
 
 
-def class_of(kind, audio, notes, *, recorded=True):
-    """The class `kind` that the name gives, unless the sound contradicts it; without one, what the sound gives.
+def class_of(kind: str | None, audio: Audio, notes: Mapping[int, int], *, recorded: bool = True) -> str | None:
+    """Return the class of an instrument: that of its name unless the sound contradicts it, otherwise that of its sound.
 
-    audio : the instrument alone; notes : Counter of the notes that it plays; recorded : it plays a recording, which may
-    be of a voice, and is no synthesiser. Returns a target, VOICE or None.
+    Parameters
+    ----------
+    kind
+        The class by the name, or None.
+    audio
+        The instrument alone.
+    notes
+        How often it plays each note.
+    recorded
+        Whether it plays a recording, which may be that of a voice. A synthesiser does not.
+
+    Returns
+    -------
+    str or None
+        A target, VOICE or None.
     """
     if kind == VOICE:
         return VOICE
@@ -53,7 +87,7 @@ def class_of(kind, audio, notes, *, recorded=True):
     return heard if recorded or heard != VOICE else None
 
 
-def _plausible(kind, sound, notes):
+def _plausible(kind: str, sound: Sound, notes: Mapping[int, int]) -> bool:
     if kind == "bass":
         return sound.below_300 > 0.3
     if kind == "other":
@@ -61,7 +95,7 @@ def _plausible(kind, sound, notes):
     return not (len(notes) >= 8 and sound.clarity > 0.9 and sound.fundamental > 120)
 
 
-def _by_sound(sound, notes):
+def _by_sound(sound: Sound, notes: Mapping[int, int]) -> str | None:
     played = sum(notes.values())
     usual = max(notes.values(), default=0) / max(1, played)
     short = sound.hits >= 16 and sound.decay < 0.35
@@ -77,7 +111,7 @@ def _by_sound(sound, notes):
     return VOICE if pitched and len(notes) <= 2 and sound.each > PHRASE else None
 
 
-def measure(audio):
+def measure(audio: Audio) -> Sound:
     """Measure a sound that is not silent."""
     start = int(np.argmax(np.abs(audio).max(0) > 1e-3 * np.abs(audio).max()))
     audio = audio[:, start : start + LONGEST]
@@ -87,8 +121,11 @@ def measure(audio):
     frequencies = np.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE)
     starts, decays, active = _hits(mono)
     known = [decay for decay in decays if decay is not None]
+    below_100, below_150, below_300 = (float(power[frequencies < edge].sum() / total) for edge in (100, 150, 300))
     return Sound(
-        *(float(power[frequencies < edge].sum() / total) for edge in (100, 150, 300)),
+        below_100,
+        below_150,
+        below_300,
         centroid=float((power * frequencies).sum() / total),
         clarity=float(np.median(clarity)),
         fundamental=float(np.median(pitch)),
@@ -100,8 +137,8 @@ def measure(audio):
     )
 
 
-def _spectra(mono):
-    """The mean power spectrum, and clarity and fundamental of each frame, of frames within 25 dB of the loudest."""
+def _spectra(mono: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return mean power spectrum, clarity and fundamental of each frame, of frames within 25 dB of the loudest."""
     mono = np.pad(mono, (0, max(0, FRAME - len(mono))))
     places = np.arange(0, len(mono) - FRAME + 1, FRAME // 2)
     level = np.array([np.mean(mono[place : place + FRAME] ** 2) for place in places])
@@ -114,22 +151,22 @@ def _spectra(mono):
     lags = np.arange(SAMPLE_RATE // HIGHEST, SAMPLE_RATE // LOWEST)
     overlap = energy[:, FRAME - 1 - lags] + energy[:, -1:] - energy[:, lags - 1]
     similar = 2 * whole[:, lags] / (overlap + 1e-12)
-    after = np.maximum.accumulate(similar < 0.3, axis=1)  # the first fall: lags before it are the sound's own width
+    after = np.maximum.accumulate(similar < 0.3, axis=1)  # lags before the first fall are the width of the sound
     similar = np.where(after, similar, 0)
     best = similar.max(axis=1)
     first = np.argmax(similar >= 0.9 * best[:, None], axis=1)
     return power.mean(0), best, SAMPLE_RATE / lags[first]
 
 
-def _hits(mono):
-    """Starts (samples) and decays (s, or None) of hits, and the seconds that are within 40 dB of the loudest."""
+def _hits(mono: Floats) -> tuple[Integers, list[float | None], float]:
+    """Return starts (samples) and decays (s, or None) of hits, and the seconds that are within 40 dB of the loudest."""
     steps = len(mono) // STEP
     level = np.sqrt((mono[: steps * STEP].reshape(steps, STEP).astype(np.float64) ** 2).mean(1))
     loud = level > level.max() / 10
     before = np.concatenate([[0, 0], level[:-2]])
     rising = np.flatnonzero(loud & (level > 2 * before))
     hits = rising[np.diff(rising, prepend=-10) > 4]
-    decays = []
+    decays: list[float | None] = []
     for hit, following in zip(hits, np.append(hits, steps)[1:], strict=True):
         stretch = level[hit:following]
         quiet = np.flatnonzero(stretch < stretch[:6].max() / 10)
@@ -138,8 +175,8 @@ def _hits(mono):
     return hits * STEP, decays, float(np.mean(level > level.max() / 100) * len(mono) / SAMPLE_RATE)
 
 
-def _fall(mono, starts):
-    """The median ratio of the centroids (below 2 kHz) 0 to 40 and 60 to 140 ms into hits."""
+def _fall(mono: Floats, starts: Integers) -> float:
+    """Return the median ratio of the centroids (below 2 kHz) 0 to 40 and 60 to 140 ms into hits."""
     ratios = []
     for start in starts[:: max(1, len(starts) // 40)]:
         pair = mono[start : start + 1764], mono[start + 2646 : start + 6174]
@@ -149,6 +186,6 @@ def _fall(mono, starts):
     return float(np.median(ratios)) if ratios else 1.0
 
 
-def _centroid(part):
+def _centroid(part: Floats) -> float:
     power = np.abs(np.fft.rfft(part * np.hanning(len(part)), 8192))[:372] ** 2
     return float((power * np.fft.rfftfreq(8192, 1 / SAMPLE_RATE)[:372]).sum() / (power.sum() + 1e-12))

@@ -1,4 +1,4 @@
-"""Projects of LMMS: their tracks, and the sound of each by `lmms rendertracks`."""
+"""Projects of LMMS: their tracks, and the sound of each track by `lmms rendertracks`."""
 
 import collections
 import dataclasses
@@ -6,41 +6,64 @@ import os
 import shutil
 import subprocess
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import soundfile as sf
 
+from ...arrays import Audio
 from ...data import SAMPLE_RATE
+from ...errors import ToolError
 from .instrument_names import agreed, class_of_name, class_of_source
 
 TIMEOUT = 1800  # seconds for a project
-INSTRUMENT, SAMPLE = "0", "2"  # types of tracks that sound; the beat editor's lie inside tracks of another type
+INSTRUMENT, SAMPLE = "0", "2"  # types of tracks that sound; those of the beat editor lie in tracks of another type
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A track that sounds: its name, the sample that it plays or "", whether it plays recordings, and a Counter of its
-    notes."""
+    """A track that sounds.
+
+    Parameters
+    ----------
+    name, source
+        Its name, and the sample that it plays or "".
+    recorded
+        Whether it plays recordings.
+    notes
+        How often it plays each note.
+    """
 
     name: str
     source: str
     recorded: bool
-    notes: collections.Counter
+    notes: collections.Counter[int]
 
     @property
-    def kind(self):
+    def kind(self) -> str | None:
         """The class by its name and its sample."""
         return agreed([class_of_name(self.name), class_of_source(self.source)])
 
 
-def read_project(path):
-    """The tracks of a project in the order in which `lmms rendertracks` numbers their files, from 1."""
+def read_project(path: str | os.PathLike[str]) -> list[Part]:
+    """Return the tracks of a project, in the order in which `lmms rendertracks` numbers their files from 1.
+
+    Raises
+    ------
+    ToolError
+        If the file is not a project of LMMS.
+    """
     data = Path(path).read_bytes()
-    if data.lstrip()[:1] != b"<":
-        data = zlib.decompress(data[4:])  # qCompress: the length comes first
-    song = ElementTree.fromstring(data).find("song")
+    try:
+        if data.lstrip()[:1] != b"<":
+            data = zlib.decompress(data[4:])  # the first four bytes of qCompress are the length
+        song = ElementTree.fromstring(data).find("song")
+    except (zlib.error, ElementTree.ParseError) as error:
+        raise ToolError(f"not a project of LMMS ({error}): {path}") from error
+    if song is None:
+        raise ToolError(f"not a project of LMMS: {path}")
     own = song.findall("trackcontainer/track")
     beats = next(
         (track.findall("bbtrack/trackcontainer/track") for track in own if track.find("bbtrack/*") is not None), []
@@ -49,41 +72,53 @@ def read_project(path):
     return [_part(track) for track in sounding]
 
 
-def _part(track):
+def _part(track: ElementTree.Element) -> Part:
     sources = [tag.get("src") for tag in track.iter() if tag.tag in ("audiofileprocessor", "sampletco")]
-    notes = collections.Counter(int(note.get("key")) for note in track.iter("note"))
+    notes = collections.Counter(int(note.attrib["key"]) for note in track.iter("note"))
     recorded = bool(sources) or track.get("type") == SAMPLE
     return Part(track.get("name", ""), next((source for source in sources if source), ""), recorded, notes)
 
 
-def render(path, folder):
-    """Render the tracks of a project into `folder` as files of their own, once. Raises RuntimeError: LMMS fails."""
+def render(path: str | os.PathLike[str], folder: Path) -> None:
+    """Render the tracks of a project into a folder, as files of their own, once.
+
+    Raises
+    ------
+    ToolError
+        If LMMS is missing or fails.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "done").exists():
         return
     if shutil.which("lmms") is None:
-        raise RuntimeError("lmms is missing: apt-get install lmms")
+        raise ToolError("lmms is missing: apt-get install lmms")
     command = ["lmms", "--allowroot", "rendertracks", str(path), "-o", str(folder), "-a", "-f", "wav"]
     command += ["-s", str(SAMPLE_RATE), "-x", "1", "-i", "linear"]
     if os.geteuid() == 0 and shutil.which("setpriv"):
-        # Else LMMS would take a real-time priority, and leave other programs no time.
+        # Otherwise LMMS takes a real-time priority, and leaves other programs no time.
         command = ["setpriv", "--bounding-set=-sys_nice", *command]
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"lmms takes longer than {TIMEOUT} s: {path}") from error
+        raise ToolError(f"lmms takes longer than {TIMEOUT} s: {path}") from error
     if done.returncode:
-        raise RuntimeError(f"lmms failed ({done.returncode}): {path}")
+        raise ToolError(f"lmms failed ({done.returncode}): {path}")
     (folder / "done").touch()
 
 
-def read_parts(path, folder, seconds):
-    """(part, audio (2, samples) of one length) of the tracks rendered in `folder`, the first `seconds` of them."""
+def read_parts(path: str | os.PathLike[str], folder: Path, seconds: float) -> Iterator[tuple[Part, Audio]]:
+    """Yield the tracks that were rendered in a folder, with audio (2, samples) of their first seconds, of one length.
+
+    Raises
+    ------
+    ToolError
+        If tracks are missing.
+    """
     parts = read_project(path)
     files = {int(file.name.split("_")[0]): file for file in folder.glob("*_*.wav")}
     if sorted(files) != list(range(1, len(parts) + 1)):
-        raise RuntimeError(f"expected {len(parts)} rendered tracks, got {len(files)}: {path}")
+        raise ToolError(f"expected {len(parts)} rendered tracks, got {len(files)}: {path}")
     length = min(round(seconds * SAMPLE_RATE), max(sf.info(file).frames for file in files.values()))
     for number, part in enumerate(parts, 1):
         audio = np.zeros((2, length), np.float32)

@@ -1,15 +1,18 @@
-"""Tracker modules by libopenmpt: their instruments, the notes they play, and the sound of each alone.
+"""Tracker modules, read by libopenmpt: their instruments, the notes that these play, and the sound of each alone.
 
-Audio is float32 (2, samples) at 44.1 kHz. An instrument is a sample in formats without instruments.
+Audio is float32 (2, samples) at 44.1 kHz. In formats without instruments, an instrument is a sample.
 See libopenmpt/libopenmpt_ext.h, interface "interactive".
 """
 
 import collections
 import ctypes
 import ctypes.util
+from typing import Any
 
 import numpy as np
 
+from ...arrays import Audio
+from ...errors import ToolError
 from ..score import SAMPLE_RATE
 
 BLOCK = 1 << 16
@@ -18,7 +21,7 @@ FUNCTIONS = 16
 INTERPOLATION, TAPS = 3, 8
 NOTE, INSTRUMENT = 0, 1  # parts of a pattern's cell
 LAST_NOTE = 120
-SIGNATURES = {  # results that are not int
+SIGNATURES: dict[str, Any] = {  # results that are not int
     "openmpt_module_ext_create_from_memory": ctypes.c_void_p,
     "openmpt_module_ext_get_module": ctypes.c_void_p,
     "openmpt_module_get_duration_seconds": ctypes.c_double,
@@ -30,8 +33,8 @@ SIGNATURES = {  # results that are not int
 }
 
 
-def library():
-    """libopenmpt, or None where it is not installed (Debian: libopenmpt0)."""
+def library() -> ctypes.CDLL | None:
+    """Return libopenmpt; None if it is not installed (Debian: libopenmpt0)."""
     for name in (ctypes.util.find_library("openmpt"), "libopenmpt.so.0"):
         try:
             loaded = ctypes.CDLL(name) if name else None
@@ -45,30 +48,41 @@ def library():
 
 
 class Module:
-    """A module in memory. RuntimeError: libopenmpt does not read it, or there is no libopenmpt."""
+    """A module in memory.
 
-    def __init__(self, data):
-        self.data, self._library = data, library()
-        if self._library is None:
-            raise RuntimeError("libopenmpt is missing: apt-get install libopenmpt0")
+    Parameters
+    ----------
+    data
+        The content of the file.
+
+    Raises
+    ------
+    ToolError
+        If libopenmpt is missing, or cannot read the module.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        found = library()
+        if found is None:
+            raise ToolError("libopenmpt is missing: apt-get install libopenmpt0")
+        self.data, self._library = data, found
         ext, module = self._open()
         try:
-            ask = lambda what: int(getattr(self._library, f"openmpt_module_{what}")(module))  # noqa: E731
-            self.seconds = self._library.openmpt_module_get_duration_seconds(module)
-            by_instruments = ask("get_num_instruments") > 0
-            self.sample_names = self._names(module, "sample", ask("get_num_samples"))
-            self.names = self._names(module, "instrument", ask("get_num_instruments"))
-            self.names = self.names if by_instruments else self.sample_names
-            self.notes = self._read_notes(module, ask("get_num_patterns"), ask("get_num_channels"))
+            names = ("samples", "instruments", "patterns", "channels")
+            counts = {name: int(getattr(self._library, f"openmpt_module_get_num_{name}")(module)) for name in names}
+            self.seconds = float(self._library.openmpt_module_get_duration_seconds(module))
+            self.sample_names = self._names(module, "sample", counts["samples"])
+            self.names = self._names(module, "instrument", counts["instruments"]) or self.sample_names
+            self.notes = self._read_notes(module, counts["patterns"], counts["channels"])
         finally:
             self._library.openmpt_module_ext_destroy(ext)
 
-    def _open(self):
+    def _open(self) -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
         ext = self._library.openmpt_module_ext_create_from_memory(
             self.data, ctypes.c_size_t(len(self.data)), *([None] * 7)
         )
         if not ext:
-            raise RuntimeError("not a module that libopenmpt reads")
+            raise ToolError("not a module that libopenmpt can read")
         ext = ctypes.c_void_p(ext)
         module = ctypes.c_void_p(self._library.openmpt_module_ext_get_module(ext))
         self._library.openmpt_module_select_subsong(module, -1)
@@ -76,7 +90,7 @@ class Module:
         self._library.openmpt_module_ctl_set(module, b"render.resampler.emulate_amiga", b"0")
         return ext, module
 
-    def _names(self, module, kind, count):
+    def _names(self, module: ctypes.c_void_p, kind: str, count: int) -> list[str]:
         names = []
         for index in range(count):
             text = getattr(self._library, f"openmpt_module_get_{kind}_name")(module, index)
@@ -84,9 +98,9 @@ class Module:
             self._library.openmpt_free_string(ctypes.c_void_p(text))
         return names
 
-    def _read_notes(self, module, patterns, channels):
-        """How often each instrument plays each note in the patterns: [Counter of notes], C of octave 0 being 1."""
-        notes = [collections.Counter() for _ in self.names]
+    def _read_notes(self, module: ctypes.c_void_p, patterns: int, channels: int) -> list[collections.Counter[int]]:
+        """Return how often each instrument plays each note in the patterns; C of octave 0 is 1."""
+        notes: list[collections.Counter[int]] = [collections.Counter() for _ in self.names]
         cell = self._library.openmpt_module_get_pattern_row_channel_command
         current = [0] * channels
         for pattern in range(patterns):
@@ -98,8 +112,8 @@ class Module:
                         notes[current[channel] - 1][note] += 1
         return notes
 
-    def render(self, seconds, instrument=None):
-        """The first `seconds` of the song, played once: of one instrument (its index) alone, or of all."""
+    def render(self, seconds: float, instrument: int | None = None) -> Audio:
+        """Return the first seconds of the song, played once: one instrument (its index) alone, or all of them."""
         ext, module = self._open()
         try:
             if instrument is not None:
@@ -118,14 +132,14 @@ class Module:
         finally:
             self._library.openmpt_module_ext_destroy(ext)
 
-    def _mute_others(self, ext, instrument):
+    def _mute_others(self, ext: ctypes.c_void_p, instrument: int) -> None:
         table = (ctypes.c_void_p * FUNCTIONS)()
         found = self._library.openmpt_module_ext_get_interface(
             ext, b"interactive", table, ctypes.c_size_t(ctypes.sizeof(table))
         )
-        if not found:
-            raise RuntimeError("this libopenmpt has no interface 'interactive'")
-        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int)
-        mute = kind(table[SET_INSTRUMENT_MUTE])
+        address = table[SET_INSTRUMENT_MUTE]
+        if not found or not address:
+            raise ToolError("this libopenmpt has no interface 'interactive'")
+        mute = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int)(address)
         for index in range(len(self.names)):
             mute(ext, index, int(index != instrument))

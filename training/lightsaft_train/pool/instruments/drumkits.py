@@ -1,21 +1,25 @@
-"""Drum kits made of recorded hits, and what they play."""
+"""Drum kits of recorded hits, and the parts that they play."""
 
 import dataclasses
 import functools
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import pedalboard
 import soundfile
 import soxr
 
-from ..score import SAMPLE_RATE, add, silence
+from ...arrays import Audio, Rng
+from ..score import SAMPLE_RATE, Part, add, silence
 from . import kitfiles
 
 PEAK = 10 ** (-3 / 20)
 LONGEST = 6.0  # seconds of a hit
 KICKS, SNARES, HATS, CLOSED, OPEN = (36, 35), (38, 40), (42, 44, 46), (42, 44), 46
-FAMILIES = (  # drums that stand in for each other, their level in decibels and their place (-1 left to 1 right)
+# Drums that can replace each other, their level in decibels, and their place (-1 left to 1 right).
+FAMILIES: tuple[tuple[tuple[int, ...], float, float], ...] = (
     (KICKS, 0, 0.0),
     (SNARES, -1, 0.05),
     ((37, 39, 40, 38), -4, -0.1),
@@ -41,27 +45,43 @@ MIXED = "mixed: "
 
 @dataclasses.dataclass(frozen=True)
 class Kit:
-    """A drum kit. `sounds`: {General MIDI drum: (alternative, ...)}, an alternative being layers (low, high, paths) by
-    velocity 0 to 1, whose paths are played in turn."""
+    """A drum kit.
+
+    Parameters
+    ----------
+    name, licence
+        Name and licence of the kit.
+    sounds
+        The alternatives of each General MIDI drum. An alternative has layers (low, high, paths): the files `paths` are
+        played in turn for velocities `low` to `high`, 0 to 1.
+    """
 
     name: str
     licence: str
-    sounds: dict
+    sounds: kitfiles.Drums
 
     @property
-    def names(self):
-        """The kits that it is made of."""
+    def names(self) -> list[str]:
+        """The names of the kits that it is made of."""
         return self.name.removeprefix(MIXED).split(", ")
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         """Whether it has a kick, a snare and a closed hi-hat."""
         return all(any(pitch in self.sounds for pitch in family) for family in (KICKS, SNARES, CLOSED))
 
-    def play(self, part, seconds, rng):
-        """Audio (2, samples) of a part for drums, peak -3 dB full scale or less. Which of the alternatives play, their
-        pitch, decay, level and place, the timing and the effects of the whole kit are drawn."""
-        audio, drums = silence(seconds), {}
+    def play(self, part: Part, seconds: float, rng: Rng) -> Audio:
+        """Play a part for drums.
+
+        Alternatives, their pitch, decay, level and place, the timing, and the effects of the whole kit are drawn.
+
+        Returns
+        -------
+        float32 array, shape (2, samples)
+            Peak at -3 dB of full scale or less.
+        """
+        audio = silence(seconds)
+        drums: dict[int, _Drum | None] = {}
         loose, dynamics = rng.uniform(0, 0.006), rng.uniform(0.5, 1.6)
         notes = sorted(part.notes, key=lambda note: (note.start, note.pitch))
         hats = [note.start for note in notes if note.pitch in HATS]
@@ -81,22 +101,22 @@ class Kit:
 
 @dataclasses.dataclass
 class _Drum:
-    """A drum as drawn for one rendering."""
+    """A drum as it is drawn for one rendering."""
 
-    layers: tuple
+    layers: kitfiles.Layers
     gain: float
     place: float
     ratio: float
     decay: float | None
     last: pathlib.Path | None = None
-    ready: dict = dataclasses.field(default_factory=dict)
+    ready: dict[pathlib.Path, Audio] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def draw(cls, kit, pitch, rng):
-        """The drum that the kit plays for a pitch, None if it has nothing like it."""
+    def draw(cls, kit: Kit, pitch: int, rng: Rng) -> "_Drum | None":
+        """Draw the drum that the kit plays for a pitch; None if it has nothing similar."""
         options, level, place = next((family for family in FAMILIES if pitch in family[0]), ((), -10, 0.0))
         have = next((other for other in (pitch, *options) if other in kit.sounds), None)
-        alternatives = kit.sounds.get(have, ())
+        alternatives = () if have is None else kit.sounds[have]
         draws = rng.uniform(size=4)
         chosen = int(rng.integers(max(1, len(alternatives))))
         if have is None:
@@ -108,8 +128,8 @@ class _Drum:
         place = float(np.clip(place + draws[3] - 0.5, -0.9, 0.9))
         return cls(alternatives[chosen], gain, place, 2 ** (steps / 12), decay)
 
-    def hit(self, velocity, rng):
-        """A hit (2, samples) at a velocity 0 to 1, not the file of the one before if there are others."""
+    def hit(self, velocity: float, rng: Rng) -> Audio:
+        """Return a hit (2, samples) at a velocity 0 to 1. It is not the last file again if there are others."""
         near = min(self.layers, key=lambda layer: max(layer[0] - velocity, velocity - layer[1], 0.0))
         paths = [path for path in near[2] if path != self.last] or near[2]
         self.last = paths[int(rng.integers(len(paths)))]
@@ -117,7 +137,7 @@ class _Drum:
             self.ready[self.last] = self._prepared(read_hit(self.last))
         return self.ready[self.last]
 
-    def _prepared(self, sound):
+    def _prepared(self, sound: Audio) -> Audio:
         if self.ratio != 1:
             sound = soxr.resample(sound.T, self.ratio * SAMPLE_RATE, SAMPLE_RATE, quality="MQ").T
         if self.decay:
@@ -129,8 +149,8 @@ class _Drum:
 
 
 @functools.lru_cache(maxsize=1024)
-def read_hit(path):
-    """A hit (1 or 2, samples), its peak 1, without the silence before it; at most 6 s, with a faded end."""
+def read_hit(path: pathlib.Path) -> Audio:
+    """Read a hit (1 or 2, samples) without the silence before it; its peak is 1, and it fades out after 6 s at most."""
     sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
     if rate != SAMPLE_RATE:
         sound = soxr.resample(sound, rate, SAMPLE_RATE)
@@ -143,8 +163,8 @@ def read_hit(path):
     return sound / max(float(np.abs(sound).max()), 1e-6)
 
 
-def _choked(hit, seconds):
-    """An open hi-hat's hit ended after some seconds by the next one, None: not at all."""
+def _choked(hit: Audio, seconds: float | None) -> Audio:
+    """Return the hit of an open hi-hat that the next one ends after some seconds; None: nothing ends it."""
     if seconds is None or (length := round(seconds * SAMPLE_RATE)) >= hit.shape[1]:
         return hit
     hit, fade = hit[:, : length + 600].copy(), min(600, length)
@@ -152,10 +172,11 @@ def _choked(hit, seconds):
     return hit
 
 
-def _bus(audio, rng):
-    """The kit's sum with compression, saturation, tone and a room, each drawn; its peak -3 dB full scale."""
+def _bus(audio: Audio, rng: Rng) -> Audio:
+    """Return the sum of the kit with compression, saturation, tone and a room, all drawn; peak -3 dB of full scale."""
     peak = max(float(np.abs(audio).max(initial=0.0)), 1e-9)
-    audio, effects, draws = audio * np.float32(PEAK / peak), [], rng.uniform(size=10)
+    audio, draws = audio * np.float32(PEAK / peak), rng.uniform(size=10)
+    effects: list[pedalboard.Plugin] = []
     if draws[0] < 0.5:
         effects.append(pedalboard.HighShelfFilter(3000 + 5000 * draws[1], 10 * draws[2] - 5))
     if draws[3] < 0.6:
@@ -173,20 +194,22 @@ def _bus(audio, rng):
     return (audio * (PEAK / peak) if peak > 0 else audio).astype(np.float32)
 
 
-def kits(data_folder, hydrogen=kitfiles.HYDROGEN):
-    """The kits with a free licence below the data folder ("drums/...") and of Debian's hydrogen-drumkits."""
-    drums, found = pathlib.Path(data_folder) / "drums", []
+def kits(data_folder: str | os.PathLike[str], hydrogen: pathlib.Path = kitfiles.HYDROGEN) -> tuple[Kit, ...]:
+    """Return the kits with a free licence, below the data folder ("drums/...") and of Debian's hydrogen-drumkits."""
+    drums = pathlib.Path(data_folder) / "drums"
+    found: list[Kit] = []
     gogodze = [(name, {"": name}) for name in ("front", "oh", "retro", "side", "wndw")]
     gogodze.append(("close", {"": "oh", "ks": "kick", "sc": "snare", "se": "snare", "ss": "snare"}))
     for name, microphones in gogodze:
         sounds = kitfiles.read_gogodze(drums / "gogodze", microphones)
         found.append(Kit(f"gogodze_{name}", "CC0-1.0", sounds))
     found.append(Kit("sonor", "CC-BY-SA-4.0", kitfiles.read_sonor(drums / "sonor")))
-    for name, prefixes in (
-        ("acoustic", ("drum_",)),
-        ("electronic", ("bd_", "sn_", "hat_", "elec_", "perc_snap", "ride_")),
-        ("tabla", ("tabla_",)),
-    ):
+    sonic_pi: dict[str, tuple[str, ...]] = {
+        "acoustic": ("drum_",),
+        "electronic": ("bd_", "sn_", "hat_", "elec_", "perc_snap", "ride_"),
+        "tabla": ("tabla_",),
+    }
+    for name, prefixes in sonic_pi.items():
         found.append(Kit(f"sonic_pi_{name}", "CC0-1.0", kitfiles.read_one_shots(drums / "sonic_pi", prefixes)))
     prefixes = ("bd_", "sd_", "hh_", "oh_", "cp_", "cr_", "rd_", "rim_", "ht_", "mt_", "lt_", "cb_", "sh_", "tb_")
     found.append(Kit("uzu", "Unlicense", kitfiles.read_one_shots(drums / "uzu", prefixes)))
@@ -197,9 +220,11 @@ def kits(data_folder, hydrogen=kitfiles.HYDROGEN):
     return tuple(kit for kit in found if kit.sounds)
 
 
-def mixed(kits, rng):
-    """A kit whose kick, snare, hi-hats, and everything else come each from a kit drawn from those that have it."""
-    sounds, names, licences = {}, [], set()
+def mixed(kits: Sequence[Kit], rng: Rng) -> Kit:
+    """Return a kit whose kick, snare, hi-hats and other drums are each drawn from a kit that has them."""
+    sounds: kitfiles.Drums = {}
+    names: list[str] = []
+    licences: set[str] = set()
     used = {*KICKS, *SNARES, *HATS}
     rest = tuple(sorted({pitch for kit in kits for pitch in kit.sounds} - used))
     for family in (KICKS, SNARES, HATS, *((pitch,) for pitch in rest)):

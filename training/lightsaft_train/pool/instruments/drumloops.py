@@ -1,17 +1,19 @@
-"""Drum loops stretched to a tempo and cut up, and recorded one-shots of other instruments."""
+"""Drum loops, cut up and played at another tempo, and recorded one-shots of other instruments."""
 
+import os
 import pathlib
 
 import numpy as np
 import soundfile
 import soxr
 
+from ...arrays import Audio, Rng
 from ..score import SAMPLE_RATE, silence
 
 PEAK = 10 ** (-3 / 20)
 NAMES = ("amen", "amen_full", "breakbeat", "compus", "industrial", "mehackit1", "mehackit2", "perc1", "perc2", "safari")
-BEATS = {"arovane_beat_d": 24, "arovane_beat_e": 24}  # where it isn't a power of two
-BARS = (  # orders of a bar's beats
+BEATS = {"arovane_beat_d": 24, "arovane_beat_e": 24}  # if it is not a power of two
+BARS: tuple[tuple[int, ...], ...] = (  # orders of the beats of a bar
     *((0, 1, 2, 3),) * 4,
     (0, 1, 0, 3),
     (0, 1, 2, 1),
@@ -21,30 +23,30 @@ BARS = (  # orders of a bar's beats
 )
 
 
-def loops(data_folder):
-    """The paths of the drum loops (Sonic Pi's, CC0; one of uzu, Unlicense)."""
+def loops(data_folder: str | os.PathLike[str]) -> tuple[pathlib.Path, ...]:
+    """Return the paths of the drum loops (those of Sonic Pi, CC0, and one of uzu, Unlicense)."""
     drums = pathlib.Path(data_folder) / "drums"
     paths = [drums / "sonic_pi" / f"loop_{name}.ogg" for name in NAMES]
     paths += [*sorted((drums / "sonic_pi").glob("arovane_beat_*.ogg")), *sorted((drums / "uzu").glob("brk_*.ogg"))]
     return tuple(path for path in paths if path.exists())
 
 
-def one_shots(data_folder):
-    """The paths of Sonic Pi's one-shots that aren't drums, {"bass": paths, "other": paths}; nothing with voices."""
+def one_shots(data_folder: str | os.PathLike[str]) -> dict[str, tuple[pathlib.Path, ...]]:
+    """Return the paths of Sonic Pi's one-shots that are not drums, {"bass": paths, "other": paths}, without voices."""
     folder, voices = pathlib.Path(data_folder) / "drums" / "sonic_pi", ("choir", "voxy")
     prefixes = {"bass": ("bass_",), "other": ("ambi_", "guit_", "elec_chime", "elec_ping", "elec_bell", "elec_beep")}
     paths = [path for path in sorted(folder.glob("*.ogg")) if not any(voice in path.name for voice in voices)]
     return {role: tuple(path for path in paths if path.name.startswith(names)) for role, names in prefixes.items()}
 
 
-def beats_of(path, seconds):
-    """How many beats a loop of some seconds has: the power of two whose tempo is nearest to 120."""
+def beats_of(path: str | os.PathLike[str], seconds: float) -> int:
+    """Return the number of beats of a loop of some seconds: the power of two whose tempo is nearest to 120."""
     known = BEATS.get(pathlib.Path(path).stem)
     return known or min((2, 4, 8, 16, 32), key=lambda beats: abs(np.log2(60 * beats / seconds / 120)))
 
 
-def _beats(path, tempo):
-    """The beats (count, 2, samples) of a loop resampled to a tempo."""
+def _beats(path: pathlib.Path, tempo: float) -> Audio:
+    """Return the beats (count, 2, samples) of a loop that is resampled to a tempo."""
     sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
     sound = np.repeat(sound, 2, axis=1)[:, :2] if sound.shape[1] == 1 else sound[:, :2]
     count = beats_of(path, len(sound) / rate)
@@ -54,8 +56,8 @@ def _beats(path, tempo):
     return sound.reshape(count, length, 2).transpose(0, 2, 1)
 
 
-def _beat(beat, rng, wild):
-    """A beat as it is or, at times, reversed, its first half or quarter repeated."""
+def _beat(beat: Audio, rng: Rng, wild: float) -> Audio:
+    """Return a beat as it is; at times reversed, or its first half or quarter repeated."""
     draw, length = rng.random(), beat.shape[1]
     if draw > wild:
         return beat
@@ -65,9 +67,14 @@ def _beat(beat, rng, wild):
     return np.tile(beat[:, : -(-length // part)], part)[:, :length]
 
 
-def play_loop(path, seconds, tempo, rng):
-    """Audio (2, samples) of a drum loop at a tempo in beats per minute, from 0 s on, its beats rearranged by bars; peak
-    -3 dB full scale."""
+def play_loop(path: pathlib.Path, seconds: float, tempo: float, rng: Rng) -> Audio:
+    """Play a drum loop at a tempo in beats per minute, its beats in another order in each bar.
+
+    Returns
+    -------
+    float32 array, shape (2, samples)
+        Peak at -3 dB of full scale.
+    """
     audio, beats = silence(seconds), _beats(path, tempo)
     count, length = beats.shape[0], beats.shape[2]
     fade = np.ones(length, np.float32)

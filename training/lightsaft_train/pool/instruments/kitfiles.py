@@ -1,11 +1,14 @@
-"""Where the files of drum kits are and what they are: names of instruments as General MIDI drums, layers, licences."""
+"""The files of drum kits: General MIDI drums by the names of instruments, layers, licences."""
 
+import os
 import pathlib
 import re
 import xml.etree.ElementTree
+from collections.abc import Iterable
+from xml.etree.ElementTree import Element
 
 HYDROGEN = pathlib.Path("/usr/share/hydrogen/data/drumkits")
-HYDROGEN_LICENCES = {  # as /usr/share/doc/hydrogen-drumkits/copyright of Debian 12 tells
+HYDROGEN_LICENCES = {  # as /usr/share/doc/hydrogen-drumkits/copyright of Debian 12 states
     "Audiophob": "CC0",
     "BJA_Pacific": "CC-BY-SA-3.0-us",
     "ColomboAcousticDrumkit": "GPL-2+ with composition exception",
@@ -26,8 +29,14 @@ FREE = re.compile(
 )
 UNFREE = re.compile(r"non-?commercial|\bnc\b|no-?deriv", re.IGNORECASE)
 
-# the first pattern that fits an instrument's name in lower case gives its drum; None: not a drum
-DRUMS = (
+Layers = tuple[tuple[float, float, tuple[pathlib.Path, ...]], ...]
+"""The layers (low, high, paths) of a drum: files that are played in turn for velocities from low to high, 0 to 1."""
+
+Drums = dict[int, tuple[Layers, ...]]
+"""The alternatives of each General MIDI drum."""
+
+# The first pattern that fits an instrument's name in lower case gives its drum; None: not a drum.
+DRUMS: tuple[tuple[str, int | None], ...] = (
     (
         r"\bsample:|roll|whistle|zap|\bfx\b|click$|glass|swish|choke|^elec_(beep|bell|bli|blup|bong|chime|fl|p|ti|tw)",
         None,
@@ -70,8 +79,8 @@ DRUMS = (
 )
 
 
-def gm_pitch(name):
-    """The General MIDI drum (35 to 81) that an instrument's name means, None if it means none."""
+def gm_pitch(name: str) -> int | None:
+    """Return the General MIDI drum (35 to 81) that the name of an instrument means; None if it means none."""
     name = re.sub(r"\(.*", "", name.lower()).strip()  # without the model of the drum
     for pattern, pitch in DRUMS:
         if re.search(pattern, name):
@@ -79,17 +88,17 @@ def gm_pitch(name):
     return None
 
 
-def hydrogen_licence(folder, tag):
-    """The licence of a kit of Hydrogen, known or from the tag of its file; None if it isn't known to be free."""
+def hydrogen_licence(folder: str | os.PathLike[str], tag: str | None) -> str | None:
+    """Return the licence of a kit of Hydrogen, a known one or the tag of its file; None: it is not known to be free."""
     known = HYDROGEN_LICENCES.get(pathlib.Path(folder).name)
     if known or not tag or UNFREE.search(tag):
         return known
     return tag.strip() if FREE.search(tag) else None
 
 
-def _layers(instrument, folder):
-    """((low, high, (path,)), ...) of an instrument's element, velocities 0 to 1."""
-    layers = []
+def _layers(instrument: Element, folder: pathlib.Path) -> Layers:
+    """Return the layers ((low, high, (path,)), ...) of an instrument's element, velocities 0 to 1."""
+    layers: list[tuple[float, float, tuple[pathlib.Path, ...]]] = []
     for layer in instrument.iter("layer"):
         path = folder / (layer.findtext("filename") or "")
         if path.is_file():
@@ -100,12 +109,12 @@ def _layers(instrument, folder):
     return tuple(sorted(layers))
 
 
-def read_hydrogen(folder):
-    """(licence, {drum: (layers, ...)}) of a kit's folder; alternatives of a drum stand side by side."""
+def read_hydrogen(folder: pathlib.Path) -> tuple[str | None, Drums]:
+    """Return the licence and the drums of a kit's folder."""
     text = (folder / "drumkit.xml").read_text(encoding="utf-8", errors="replace")
     root = xml.etree.ElementTree.fromstring(re.sub(r"""\s(xmlns(:\w+)?|xsi:\w+)=("[^"]*"|'[^']*')""", "", text))
     licence = hydrogen_licence(folder, root.findtext("license") or root.findtext("licence"))
-    sounds = {}
+    sounds: dict[int, list[Layers]] = {}
     for instrument in root.iter("instrument"):
         pitch, layers = gm_pitch(instrument.findtext("name") or ""), _layers(instrument, folder)
         if pitch and layers:
@@ -113,40 +122,43 @@ def read_hydrogen(folder):
     return licence, {pitch: tuple(found) for pitch, found in sorted(sounds.items())}
 
 
-def _one_layer(paths):
+def _one_layer(paths: Iterable[pathlib.Path]) -> Layers:
     return ((0.0, 1.0, tuple(paths)),)
 
 
-def read_gogodze(folder, microphones):
-    """{drum: (layers,)} of the kit as microphones heard it: {instrument: microphone}, "" for the others."""
-    found = {}
+def read_gogodze(folder: pathlib.Path, microphones: dict[str, str]) -> Drums:
+    """Return the drums of the kit, recorded by the microphones {instrument: microphone}; "" stands for the others."""
+    found: dict[str, dict[int, list[pathlib.Path]]] = {}
     for path in sorted(folder.glob("samples_*_mic_*.ogg")):
         match = re.fullmatch(r"samples_(\w+)_mic_(\w\w)_vl(\d)_rr\d", path.stem)
         if match and match[1] == microphones.get(match[2], microphones[""]):
             found.setdefault(match[2], {}).setdefault(int(match[3]), []).append(path)
-    sounds = {}
+    sounds: dict[int, list[Layers]] = {}
     for name, levels in sorted(found.items()):
         edges = [0.0, *(level / 5 for level in sorted(levels)[:-1]), 1.0]
         layers = [(edges[at], edges[at + 1], tuple(levels[level])) for at, level in enumerate(sorted(levels))]
-        sounds.setdefault(gm_pitch(name), []).append(tuple(layers))
+        pitch = gm_pitch(name)
+        if pitch:
+            sounds.setdefault(pitch, []).append(tuple(layers))
     return {pitch: tuple(layers) for pitch, layers in sorted(sounds.items())}
 
 
-def read_sonor(folder):
-    """{drum: (layers, ...)}: the files of an instrument differ by the number at their end."""
-    groups = {}
+def read_sonor(folder: pathlib.Path) -> Drums:
+    """Return the drums of the kit. The files of an instrument differ by the number at their end."""
+    groups: dict[str, list[pathlib.Path]] = {}
     for path in sorted(folder.glob("samples_*.ogg")):
         groups.setdefault(path.stem.removeprefix("samples_").split("#")[0], []).append(path)
-    sounds = {}
+    sounds: dict[int, list[Layers]] = {}
     for name, paths in sorted(groups.items()):
-        if "click" not in name:
-            sounds.setdefault(gm_pitch(name), []).append(_one_layer(paths))
-    return {pitch: tuple(layers) for pitch, layers in sorted(sounds.items()) if pitch}
+        pitch = gm_pitch(name)
+        if pitch and "click" not in name:
+            sounds.setdefault(pitch, []).append(_one_layer(paths))
+    return {pitch: tuple(layers) for pitch, layers in sorted(sounds.items())}
 
 
-def read_one_shots(folder, prefixes):
-    """{drum: (layers, ...)} of files whose names tell; soft and hard ones of a name are its layers."""
-    sounds = {}
+def read_one_shots(folder: pathlib.Path, prefixes: tuple[str, ...]) -> Drums:
+    """Return the drums of files by their names. Soft and hard files of a name are its layers."""
+    sounds: dict[int, list[Layers]] = {}
     for path in sorted(path for path in folder.glob("*.ogg") if path.name.startswith(prefixes)):
         pitch = gm_pitch(path.stem)
         hard = path.with_name(path.name.replace("_soft", "_hard"))

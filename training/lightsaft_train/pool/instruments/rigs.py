@@ -1,15 +1,18 @@
-"""Amplifiers and effects of instruments, drawn per rendering, with pedalboard."""
+"""Amplifiers and effects of instruments, drawn for each rendering, with pedalboard."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pedalboard as pb
 
-from ..score import SAMPLE_RATE
+from ...arrays import Audio, Rng
+from ..score import SAMPLE_RATE, Part
 
 PEAK = 10 ** (-3 / 20)
 
 
-def choose(kind, part, rng):
-    """How an instrument is amplified: "clean", "crunch" or "distorted"; guitars by the programme if it tells."""
+def choose(kind: str, part: Part, rng: Rng) -> str:
+    """Draw how an instrument is amplified: "clean", "crunch" or "distorted". The programme decides for some guitars."""
     draw = rng.random()
     if kind == "bass":
         return "crunch" if draw < 0.25 else "clean"
@@ -23,9 +26,10 @@ def choose(kind, part, rng):
     return "clean" if draw < clean else "crunch" if draw < clean + 0.2 else "distorted"
 
 
-def _amplifier(kind, rig, rng):
-    """Effects on a dry take."""
+def _amplifier(kind: str, rig: str, rng: Rng) -> list[pb.Plugin]:
+    """Draw the effects on a dry take."""
     draws = rng.uniform(size=8)
+    chain: list[pb.Plugin]
     if kind in ("bass", "upright"):
         chain = [pb.Compressor(-24 + 12 * draws[0], 2 + 5 * draws[1], 3 + 20 * draws[2], 60 + 200 * draws[3])]
         chain.append(pb.HighShelfFilter(800 + 2000 * draws[4], 14 * draws[5] - 10))
@@ -46,15 +50,16 @@ def _amplifier(kind, rig, rng):
     return [*chain, pb.PeakFilter(2500 + 1000 * draws[6], 6 * draws[7], 1.0), pb.LowpassFilter(cabinet)]
 
 
-def _cabinet(rig, rng):
-    """The loudspeaker's steep end of the highs, for driven guitars."""
+def _cabinet(rig: str, rng: Rng) -> list[pb.Plugin]:
+    """Draw the steep low-pass of the loudspeaker, for guitars that are not clean."""
     limit = rng.uniform(4000, 6500)
     return [] if rig == "clean" else [pb.LadderFilter(pb.LadderFilter.Mode.LPF24, cutoff_hz=limit, resonance=0.0)]
 
 
-def _space(kind, rng):
-    """Modulation, echo and reverb of the stereo sound."""
-    draws, chain = rng.uniform(size=12), []
+def _space(kind: str, rng: Rng) -> list[pb.Plugin]:
+    """Draw modulation, echo and reverb of the stereo sound."""
+    draws = rng.uniform(size=12)
+    chain: list[pb.Plugin] = []
     likely = {"bass": 0.12, "upright": 0.1}.get(kind, 1.0)
     if draws[0] < 0.25 * likely:
         chain.append(pb.Chorus(0.3 + 2 * draws[1], 0.1 + 0.3 * draws[2], 5 + 5 * draws[3], 0.0, 0.2 + 0.3 * draws[4]))
@@ -68,15 +73,31 @@ def _space(kind, rng):
     return chain
 
 
-def _placed(take, place):
-    """(1, samples) at a place from -1 (left) to 1 (right), as (2, samples)."""
+def _placed(take: Audio, place: float) -> Audio:
+    """Return a take (1, samples) as (2, samples), at a place from -1 (left) to 1 (right)."""
     angle = (place + 1) * np.pi / 4
     return take * np.array([[np.cos(angle)], [np.sin(angle)]], np.float32)
 
 
-def amplify(takes, kind, rig, rng):
-    """Audio (2, samples), peak -3 dB full scale, of dry takes (1, samples): amplified alike, one or two of them
-    placed in stereo, with effects."""
+def amplify(takes: Sequence[Audio], kind: str, rig: str, rng: Rng) -> Audio:
+    """Amplify dry takes alike, place one or two of them in stereo, and add effects.
+
+    Parameters
+    ----------
+    takes
+        Audio (1, samples) each.
+    kind
+        Kind of the instrument (`sampler.Multisample`).
+    rig
+        "clean", "crunch" or "distorted".
+    rng
+        The generator that settings are drawn from.
+
+    Returns
+    -------
+    float32 array, shape (2, samples)
+        Peak at -3 dB of full scale.
+    """
     width = rng.uniform(0.5, 1)
     places = (-width, width) if len(takes) == 2 else (rng.normal() * (0.03 if kind in ("bass", "upright") else 0.3),)
     amplifier = [*_amplifier(kind, rig, rng), *_cabinet(rig if kind == "electric" else "clean", rng)]

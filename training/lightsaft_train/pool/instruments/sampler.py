@@ -1,17 +1,22 @@
 """Multisampled basses, guitars, keyboards and winds: recorded single notes that play parts."""
 
 import dataclasses
+import os
 import pathlib
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import soundfile
 import soxr
 
-from ..score import SAMPLE_RATE, add
+from ...arrays import Audio, Rng
+from ...errors import DataError
+from ..score import SAMPLE_RATE, Part, add
 from . import performance, rigs
+from .performance import Played
 
-REACH = 6  # semitones that a sample is repitched by at most
+REACH = 6  # semitones that the pitch of a sample is changed by at most
 KEPT = 128  # decoded samples of an instrument, 0.7 MB each
 LEVEL = 0.1  # RMS of a sample's first 0.4 s
 OFFSETS = {  # semitones to add to the notes in the file names, measured
@@ -49,8 +54,8 @@ _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _DYNAMICS = {"pp": 0.1, "p": 0.3, "soft": 0.35, "mp": 0.45, "mf": 0.6, "f": 0.75, "hard": 0.85, "ff": 0.9, "fff": 1.0}
 
 
-def pitch_of(stem):
-    """The MIDI note that a file's name tells (C4 = 60), None if it tells none."""
+def pitch_of(stem: str) -> int | None:
+    """Return the MIDI note that a file's name gives (C4 = 60); None if it gives none."""
     number = re.search(r"_(\d{2,3})_[a-g]#?\d|string\d_(?:hard|soft)_(\d\d)$", stem)
     if number:
         return int(number[1] or number[2])
@@ -60,8 +65,8 @@ def pitch_of(stem):
     return 12 * (int(note[3]) + 1) + _STEPS[note[1]] + {"b": -1, "": 0, "#": 1}[note[2]]
 
 
-def loudness_of(stem):
-    """How loud the note of a file was played, 0 to 1, by its name."""
+def loudness_of(stem: str) -> float:
+    """Return how loud the note of a file was played, 0 to 1, by its name."""
     layer = re.search(r"_vl(\d)", stem)
     if layer:
         return int(layer[1]) / 4 - 0.125
@@ -80,31 +85,58 @@ class Sample:
 
 @dataclasses.dataclass
 class Multisample:
-    """An instrument of recorded notes, decoded when they are first played and kept. `kind` is one of "bass", "upright",
-    "electric", "acoustic", "keys", "sax"; `role` its stem."""
+    """An instrument of recorded notes. They are decoded when they are first played, and kept.
+
+    Parameters
+    ----------
+    name
+        Name of the instrument.
+    role
+        Its stem.
+    kind
+        "bass", "upright", "electric", "acoustic", "keys" or "sax".
+    samples
+        The recorded notes.
+    """
 
     name: str
     role: str
     kind: str
-    samples: tuple
-    decoded: dict = dataclasses.field(default_factory=dict, repr=False)
+    samples: tuple[Sample, ...]
+    decoded: dict[pathlib.Path, Audio] = dataclasses.field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, folder, only="", kind="keys", name=None):
-        """The instrument of a folder's files, those whose names fit the pattern `only`."""
-        folder, samples = pathlib.Path(folder), []
+    def load(
+        cls, folder: str | os.PathLike[str], only: str = "", kind: str = "keys", name: str | None = None
+    ) -> "Multisample":
+        """Return the instrument of the files in a folder whose names fit the pattern `only`.
+
+        Raises
+        ------
+        DataError
+            If there are no such files.
+        """
+        folder = pathlib.Path(folder)
+        samples: list[Sample] = []
         for path in sorted((*folder.glob("*.ogg"), *folder.glob("*.wav"), *folder.glob("*.flac"))):
             pitch = pitch_of(path.stem)
             if pitch is not None and re.search(only, path.stem):
                 samples.append(Sample(path, pitch + OFFSETS.get(folder.name, 0), loudness_of(path.stem)))
         if not samples:
-            raise FileNotFoundError(f"no samples of notes in {folder}")
+            raise DataError(f"no samples of notes in: {folder}")
         role = "bass" if kind in ("bass", "upright") else "other"
         return cls(name or folder.name, role, kind, tuple(samples))
 
-    def play(self, part, seconds, rng):
-        """Audio (2, samples) of a part; its strumming, muting, timing, effects and place are drawn. Peak -3 dB full
-        scale or less. Notes out of its range are moved by octaves."""
+    def play(self, part: Part, seconds: float, rng: Rng) -> Audio:
+        """Play a part. Strumming, muting, timing, effects and place are drawn.
+
+        Notes out of the range of the instrument are moved by octaves.
+
+        Returns
+        -------
+        float32 array, shape (2, samples)
+            Peak at -3 dB of full scale or less.
+        """
         rig = rigs.choose(self.kind, part, rng)
         notes = performance.arrange(part.notes, self.kind, rig == "distorted", rng)
         wall = part.program in (29, 30) and part.style == "chords"
@@ -112,8 +144,8 @@ class Multisample:
         audio = [self._take(notes, seconds, rng) for _ in range(takes)]
         return rigs.amplify(audio, self.kind, rig, rng)
 
-    def _take(self, notes, seconds, rng):
-        """The dry notes played once, (1, samples), each time a little differently."""
+    def _take(self, notes: Iterable[Played], seconds: float, rng: Rng) -> Audio:
+        """Play the dry notes once, (1, samples), each time a little differently."""
         audio = np.zeros((1, round(seconds * SAMPLE_RATE)), np.float32)
         loose, dynamics = rng.uniform(0, 0.009), rng.uniform(0.3, 1.3)
         release, last = rng.uniform(0.03, 0.2) * (1.5 if self.kind == "keys" else 1), None
@@ -128,8 +160,8 @@ class Multisample:
                 add(audio, sound * np.float32(velocity**dynamics), start)
         return audio
 
-    def _within(self, pitch):
-        """The pitch moved by octaves into reach of the samples."""
+    def _within(self, pitch: float) -> float:
+        """Return the pitch moved by octaves into the reach of the samples."""
         low, high = min(s.pitch for s in self.samples) - REACH, max(s.pitch for s in self.samples) + REACH
         while pitch < low:
             pitch += 12
@@ -137,16 +169,16 @@ class Multisample:
             pitch -= 12
         return pitch
 
-    def _draw(self, pitch, velocity, last, rng):
-        """One of the samples nearest in pitch and loudness, not the last one if there are others."""
+    def _draw(self, pitch: float, velocity: float, last: Sample | None, rng: Rng) -> Sample:
+        """Draw one of the samples nearest in pitch and loudness. It is not the last one again if there are others."""
         cost = np.array([abs(s.pitch - pitch) + 5 * abs(s.loudness - velocity) for s in self.samples])
         cost += [100 * (abs(s.pitch - pitch) > REACH + 0.5) for s in self.samples]
         near = [self.samples[at] for at in np.flatnonzero(cost <= cost.min() + 0.7)]
         near = [sample for sample in near if sample is not last] or near
         return near[int(rng.integers(len(near)))]
 
-    def _decoded(self, sample):
-        """The samples (n,) of a recorded note at 44.1 kHz, without the silence before it, at one loudness."""
+    def _decoded(self, sample: Sample) -> Audio:
+        """Return a recorded note (n,) at 44.1 kHz, without the silence before it, at one loudness."""
         if sample.path not in self.decoded:
             if len(self.decoded) >= KEPT:
                 self.decoded.clear()
@@ -162,8 +194,8 @@ class Multisample:
             self.decoded[sample.path] = sound * np.float32(LEVEL / max(float(rms), 1e-6))
         return self.decoded[sample.path]
 
-    def _sound(self, sample, pitch, note, release):
-        """The note (n,): the sample repitched, let ring for the note's duration and faded in `release` seconds."""
+    def _sound(self, sample: Sample, pitch: float, note: Played, release: float) -> Audio:
+        """Return the note (n,): the sample at the pitch, as long as the note, and faded out in `release` seconds."""
         ratio = 2 ** ((pitch - sample.pitch) / 12)
         skip = 1500 if note.tied else 0
         length = round((note.duration + release) * SAMPLE_RATE)
@@ -183,12 +215,12 @@ class Multisample:
         return sound
 
 
-def instruments(data_folder):
-    """The multisampled instruments below the data folder ("bass/...", "other/...")."""
+def instruments(data_folder: str | os.PathLike[str]) -> tuple[Multisample, ...]:
+    """Return the multisampled instruments below the data folder ("bass/...", "other/...")."""
     places = [(name, pathlib.Path(data_folder) / folder, only, kind) for name, folder, only, kind in INSTRUMENTS]
     return tuple(Multisample.load(folder, only, kind, name) for name, folder, only, kind in places if folder.is_dir())
 
 
-def metal_guitars(folder=METAL):
-    """The paths of the guitar stems of metal songs, for the role `other`."""
+def metal_guitars(folder: str | os.PathLike[str] = METAL) -> tuple[pathlib.Path, ...]:
+    """Return the paths of the guitar stems of metal songs, for the role `other`."""
     return tuple(sorted(pathlib.Path(folder).glob("*/guitar.ogg")))

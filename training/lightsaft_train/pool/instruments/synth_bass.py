@@ -1,11 +1,13 @@
-"""Electronic basses: one voice that plays a line with a patch drawn anew for every part."""
+"""Electronic basses: one voice that plays a line, with a patch that is drawn for every part."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pedalboard
 
-from ..score import SAMPLE_RATE, frequency, silence
+from ...arrays import Audio, Floats, Rng
+from ..score import SAMPLE_RATE, Note, Part, frequency, silence
 from .synth_voices import (
     BAND,
     LOW,
@@ -24,9 +26,11 @@ from .synth_voices import (
     sweep,
 )
 
+Range = tuple[float, float]
 
-def bass(part, seconds, rng, tempo=120.0):
-    """Audio float32 (2, samples) of a part played by an electronic bass drawn with `rng`."""
+
+def bass(part: Part, seconds: float, rng: Rng, tempo: float = 120.0) -> Audio:
+    """Return audio (2, samples) of a part that an electronic bass plays. The bass is drawn."""
     audio = silence(seconds)
     notes = [note for note in part.notes if note.start < seconds and note.start + note.duration > 0]
     if not notes or not audio.shape[1]:
@@ -37,8 +41,8 @@ def bass(part, seconds, rng, tempo=120.0):
     return levelled(_finish(sound, rng), rng)
 
 
-def _finish(sound, rng):
-    """Audio (2, samples) of a bass (samples,): saturation, and now and then a little width above the lows."""
+def _finish(sound: Audio, rng: Rng) -> Audio:
+    """Return audio (2, samples) of a bass (samples,): saturation, and at times a little width above the lows."""
     if rng.random() < 0.4:
         sound = saturate(sound, rng.uniform(1, 4))
     audio = np.stack([sound, sound]).astype(np.float32)
@@ -51,14 +55,29 @@ def _finish(sound, rng):
     return audio
 
 
-def _loudness(line, rng, attack=(0.002, 0.01), decay=(0.1, 0.8), sustain=(0.4, 1.0), release=(0.01, 0.06)):
-    """Levels (ticks,) of a line from an envelope drawn from the ranges, in seconds, and the notes' velocities."""
+def _loudness(
+    line: Line,
+    rng: Rng,
+    attack: Range = (0.002, 0.01),
+    decay: Range = (0.1, 0.8),
+    sustain: Range = (0.4, 1.0),
+    release: Range = (0.01, 0.06),
+) -> Floats:
+    """Return levels (ticks,) of a line, from an envelope drawn from the ranges, in seconds, and the velocities."""
     envelope = line.envelope(*(rng.uniform(*span) for span in (attack, decay, sustain, release)))
     return envelope * line.velocity ** rng.uniform(0.2, 1.0)
 
 
-def _saws(line, samples, rng, voices=1, cents=0.0, shape=SAW, resets=False):
-    """Sum (samples,) of detuned oscillators that follow a line's pitch."""
+def _saws(
+    line: Line,
+    samples: int,
+    rng: Rng,
+    voices: int = 1,
+    cents: float = 0.0,
+    shape: int = SAW,
+    resets: bool = False,
+) -> Audio:
+    """Return the sum (samples,) of detuned oscillators that follow the pitch of a line."""
     width = np.full(len(line.pitch), rng.uniform(0.15, 0.5))
     if shape == PULSE and rng.random() < 0.4:
         width = 0.5 + rng.uniform(0.1, 0.35) * np.sin(2 * np.pi * rng.uniform(0.1, 2) * line.time)
@@ -70,19 +89,19 @@ def _saws(line, samples, rng, voices=1, cents=0.0, shape=SAW, resets=False):
     return total / voices**0.5
 
 
-def _through(sound, cutoff, resonance, slope=1, mode=LOW):
-    """Sound (samples,) through `slope` filters of 12 dB per octave with the cutoff (ticks,) in Hz."""
+def _through(sound: Audio, cutoff: Floats, resonance: float, slope: int = 1, mode: int = LOW) -> Audio:
+    """Return sound (samples,) behind `slope` filters of 12 dB per octave with the cutoff (ticks,) in Hz."""
     audio = sweep(sound[None], cutoff, resonance, mode)
     return (sweep(audio, cutoff, 0.7, mode) if slope == 2 else audio)[0]
 
 
-def _sine(line, samples, octave=0):
-    """A sine (samples,) at a line's pitch or octaves off."""
+def _sine(line: Line, samples: int, octave: int = 0) -> Audio:
+    """Return a sine (samples,) at the pitch of a line, or some octaves above it."""
     return np.sin(phases(frequency(line.pitch + 12 * octave), line.resets, samples))
 
 
-def _sub(notes, samples, tempo, rng):
-    """A sine or soft triangle, clean or saturated."""
+def _sub(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """A sine or a soft triangle, clean or saturated."""
     line = Line(notes, samples, rng.choice([0, 0.03, 0.08]), legato=bool(rng.random() < 0.4))
     sound = _sine(line, samples)
     if rng.random() < 0.3:
@@ -93,8 +112,8 @@ def _sub(notes, samples, tempo, rng):
     return saturate(sound, rng.uniform(1.5, 6)) if rng.random() < 0.6 else sound
 
 
-def _808(notes, samples, tempo, rng):
-    """A drum machine's kick as bass: a sine that drops to its pitch, long decay, often distorted."""
+def _808(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """The kick of a drum machine as a bass: a sine that drops to its pitch, with a long decay, often distorted."""
     long = [dataclasses.replace(note, duration=max(note.duration, rng.uniform(0.3, 1.0))) for note in notes]
     slides = rng.random(len(notes)) < rng.uniform(0, 0.4)
     line = Line(long, samples, rng.uniform(0.04, 0.2), slides=slides)
@@ -108,7 +127,7 @@ def _808(notes, samples, tempo, rng):
     return sound
 
 
-def _reese(notes, samples, tempo, rng):
+def _reese(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
     """Detuned saws under a low-pass that moves, often with a phaser and a clean sub."""
     line = Line(notes, samples, rng.choice([0, 0.05, 0.15]), legato=bool(rng.random() < 0.7))
     shape = PULSE if rng.random() < 0.2 else SAW
@@ -124,8 +143,8 @@ def _reese(notes, samples, tempo, rng):
     return sound * smooth(_loudness(line, rng, sustain=(0.7, 1)), samples)
 
 
-def _filtered(notes, samples, tempo, rng):
-    """Saw or square, one or two oscillators, low-pass with an envelope."""
+def _filtered(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """A saw or square, one or two oscillators, and a low-pass with an envelope."""
     line = Line(notes, samples, rng.choice([0, 0, 0.05]))
     shape = (SAW, PULSE)[rng.integers(2)]
     sound = _saws(line, samples, rng, int(rng.integers(1, 3)), rng.uniform(4, 20), shape, bool(rng.random() < 0.5))
@@ -139,8 +158,8 @@ def _filtered(notes, samples, tempo, rng):
     return sound * smooth(_loudness(line, rng), samples)
 
 
-def _acid(notes, samples, tempo, rng):
-    """A squelching line: high resonance, accents, slides, a cutoff that is turned slowly, distortion."""
+def _acid(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """A squelching line: high resonance, accents, slides, a cutoff that moves slowly, distortion."""
     slides = rng.random(len(notes)) < rng.uniform(0.1, 0.5)
     line = Line(notes, samples, rng.uniform(0.04, 0.12), legato=bool(rng.random() < 0.5), slides=slides)
     accents = (rng.random(len(notes)) < 0.3)[line.index]
@@ -155,8 +174,8 @@ def _acid(notes, samples, tempo, rng):
     return saturate(sound, rng.uniform(1.5, 8))
 
 
-def _fm(notes, samples, tempo, rng):
-    """Two sines, one bending the other's phase."""
+def _fm(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """Two sines, one of which modulates the phase of the other."""
     line = Line(notes, samples)
     carrier = phases(frequency(line.pitch), line.resets, samples)
     ratio = float(rng.choice([0.5, 1, 1, 2, 3, 4]))
@@ -166,8 +185,8 @@ def _fm(notes, samples, tempo, rng):
     return sound * smooth(_loudness(line, rng), samples)
 
 
-def _organ(notes, samples, tempo, rng):
-    """House organ and donk: few sine partials with a hard, fast attack."""
+def _organ(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """House organ and donk: a few sine partials with a hard, fast attack."""
     line = Line(notes, samples)
     sound, ratios = np.zeros(samples, np.float32), (1, 2, 3, 4, 6, 8)
     for ratio, level in zip(ratios, rng.uniform(0.1, 1, 6) / np.array([1, 1.2, 2.5, 2.5, 5, 8]), strict=True):
@@ -178,8 +197,8 @@ def _organ(notes, samples, tempo, rng):
     return sound * smooth(_loudness(line, rng, (0.001, 0.004), (0.08, 0.5), (0, 0.6)), samples)
 
 
-def _plucked(notes, samples, tempo, rng):
-    """Short deep-house pluck: a dark saw or pulse whose filter shuts at once, over a sine."""
+def _plucked(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """A short pluck of deep house: a dark saw or pulse, whose filter closes at once, over a sine."""
     line = Line(notes, samples)
     sound = _saws(line, samples, rng, shape=(SAW, PULSE, TRIANGLE)[rng.integers(3)], resets=True)
     fall = np.exp(-line.age / rng.uniform(0.02, 0.12))
@@ -188,8 +207,8 @@ def _plucked(notes, samples, tempo, rng):
     return sound * smooth(_loudness(line, rng, (0.001, 0.005), (0.08, 0.35), (0, 0.2)), samples)
 
 
-def _off_beat(notes, samples, tempo, rng):
-    """Trance: saws between the kicks, bright, often with the octave below."""
+def _off_beat(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """Trance: bright saws between the kicks, often with the octave below."""
     line = Line(notes, samples)
     sound = _saws(line, samples, rng, int(rng.integers(1, 4)), rng.uniform(5, 25))
     sound += rng.uniform(0.2, 1) * _sine(line, samples)
@@ -200,8 +219,8 @@ def _off_beat(notes, samples, tempo, rng):
     return sound * smooth(level, samples)
 
 
-def _wobble(notes, samples, tempo, rng):
-    """Dubstep and bass house: a filter swung by an oscillator in tempo, distortion, a steady sub."""
+def _wobble(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """Dubstep and bass house: a filter that swings in tempo, distortion, and a steady sub."""
     line = Line(notes, samples, rng.choice([0, 0.1]), legato=True)
     sound = _saws(line, samples, rng, int(rng.integers(2, 4)), rng.uniform(5, 40), (SAW, PULSE)[rng.integers(2)])
     speeds = rng.choice([1, 1.5, 2, 3, 4], size=len(notes))[line.index]
@@ -214,8 +233,8 @@ def _wobble(notes, samples, tempo, rng):
     return sound * smooth(_loudness(line, rng, sustain=(0.8, 1)), samples)
 
 
-def _legato(notes, samples, tempo, rng):
-    """A mono synthesiser of the analogue kind: mixed oscillators, mild low-pass, portamento, a little drift."""
+def _legato(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
+    """A mono synthesiser of the analogue kind: mixed oscillators, a mild low-pass, portamento, a little drift."""
     line = Line(notes, samples, rng.uniform(0.02, 0.15), legato=True)
     drift = np.interp(line.time, np.arange(0, samples / SAMPLE_RATE + 2, 0.5), _walk(samples, rng))
     line.pitch = line.pitch + drift
@@ -227,7 +246,7 @@ def _legato(notes, samples, tempo, rng):
     return sound * smooth(_loudness(line, rng, (0.003, 0.03), (0.2, 1), (0.6, 1), (0.02, 0.15)), samples)
 
 
-def _walk(samples, rng):
-    """Semitones (one per half second, long enough for so many samples) that wander by a few cents."""
+def _walk(samples: int, rng: Rng) -> Floats:
+    """Return semitones that wander by a few cents: one for every half second, long enough for the samples."""
     count = len(np.arange(0, samples / SAMPLE_RATE + 2, 0.5))
     return np.convolve(rng.normal(0, 0.04, count + 3), np.ones(4) / 4, "valid")

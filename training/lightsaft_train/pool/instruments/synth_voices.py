@@ -1,16 +1,20 @@
-"""What synthesisers are made of: oscillators, filters that move, envelopes, one voice's line, finishing effects.
+"""The parts of synthesisers: oscillators, filters that move, envelopes, the line of a voice, finishing effects.
 
-Control curves are arrays (ticks,) of one value per HOP samples, audio is float32 (channels, samples)."""
+Control curves are arrays (ticks,) of one value for every HOP samples. Audio is float32 (channels, samples).
+"""
 
 import math
+from collections.abc import Iterable, Sequence
 
 import numba
 import numpy as np
 import pedalboard
 import scipy.fft
 import scipy.signal
+from numpy.typing import NDArray
 
-from ..score import SAMPLE_RATE, frequency
+from ...arrays import Audio, Floats, Integers, Rng
+from ..score import SAMPLE_RATE, Note, frequency
 
 HOP = 16
 LOOP = 1 << 18  # samples of an oscillator's loop: frequencies are multiples of 0.17 Hz
@@ -19,8 +23,8 @@ SAW, PULSE, TRIANGLE, SYNC = 0, 1, 2, 3
 
 
 @numba.njit(cache=True, fastmath=True)
-def _blep(t, step):
-    """Correction of a polynomially band-limited step at phase t, in cycles."""
+def _blep(t: float, step: float) -> float:
+    """Return the correction of a polynomially band-limited step at phase t, in cycles."""
     if t < step:
         t /= step
         return t + t - t * t - 1.0
@@ -31,8 +35,11 @@ def _blep(t, step):
 
 
 @numba.njit(cache=True, fastmath=True)
-def _value(t, step, shape, width):
-    """An oscillator's value at phase t; `width` is the pulse's width, or the ratio of a synchronised saw."""
+def _value(t: float, step: float, shape: int, width: float) -> float:
+    """Return the value of an oscillator at phase t.
+
+    `width` is the width of a pulse, or the ratio of a synchronised saw.
+    """
     if shape == SAW:
         return 2.0 * t - 1.0 - _blep(t, step)
     if shape == PULSE:
@@ -49,8 +56,8 @@ def _value(t, step, shape, width):
 
 
 @numba.njit(cache=True, fastmath=True)
-def oscillate(hertz, resets, samples, phase, shape, width):
-    """Float32 (samples,) of an oscillator at `hertz` (ticks,), its phase set back at the samples `resets`."""
+def oscillate(hertz: Floats, resets: Integers, samples: int, phase: float, shape: int, width: Floats) -> Audio:
+    """Return an oscillator (samples,) at `hertz` (ticks,). Its phase is set back at the samples `resets`."""
     out = np.empty(samples, np.float32)
     t, upcoming = phase, 0
     for i in range(samples):
@@ -65,8 +72,8 @@ def oscillate(hertz, resets, samples, phase, shape, width):
 
 
 @numba.njit(cache=True, fastmath=True)
-def phases(hertz, resets, samples):
-    """Float32 (samples,) of the phase in radians at `hertz` (ticks,), 0 at the samples `resets`."""
+def phases(hertz: Floats, resets: Integers, samples: int) -> Audio:
+    """Return the phase (samples,) in radians of an oscillator at `hertz` (ticks,). It is 0 at the samples `resets`."""
     out = np.empty(samples, np.float32)
     t, upcoming = 0.0, 0
     for i in range(samples):
@@ -80,8 +87,11 @@ def phases(hertz, resets, samples):
 
 
 @numba.njit(cache=True, fastmath=True)
-def sweep(audio, cutoff, resonance, mode):
-    """Audio through a state-variable filter of 12 dB per octave: `cutoff` (ticks,) in Hz, `resonance` its Q."""
+def sweep(audio: Audio, cutoff: Floats, resonance: float, mode: int) -> Audio:
+    """Return audio behind a state-variable filter of 12 dB per octave.
+
+    `cutoff` (ticks,) is in Hz, `resonance` is the filter's Q, and `mode` is LOW, BAND or HIGH.
+    """
     channels, samples = audio.shape
     out = np.empty_like(audio)
     damping = 1.0 / resonance
@@ -105,26 +115,38 @@ def sweep(audio, cutoff, resonance, mode):
     return out
 
 
-def ticks(samples):
-    """How many values a control curve of so many samples has."""
+def ticks(samples: int) -> int:
+    """Return the number of values of a control curve for the given number of samples."""
     return samples // HOP + 1
 
 
-def smooth(curve, samples):
-    """A control curve (ticks,) as float32 (samples,), interpolated linearly."""
+def smooth(curve: Floats, samples: int) -> Audio:
+    """Return a control curve (ticks,) as (samples,), interpolated linearly."""
     return np.interp(np.arange(samples) / HOP, np.arange(len(curve)), curve).astype(np.float32)
 
 
-def butter(audio, hertz, kind, order=2):
-    """Audio through a Butterworth filter ("lowpass", "highpass", "bandpass") that stands still."""
+def butter(audio: Floats, hertz: float | Sequence[float], kind: str, order: int = 2) -> Audio:
+    """Return audio behind a Butterworth filter ("lowpass", "highpass", "bandpass") that does not move."""
     sos = scipy.signal.butter(order, hertz, kind, fs=SAMPLE_RATE, output="sos")
     return scipy.signal.sosfilt(sos, audio).astype(np.float32)
 
 
-def unison(pitch, amplitudes, ratios, gains, rng):
-    """A loop float32 (2, LOOP) of voices at `ratios` (voices,) of a pitch with `gains` (2, voices), band-limited.
+def unison(pitch: int, amplitudes: Floats, ratios: Floats, gains: Floats, rng: Rng) -> Audio:
+    """Return a band-limited loop (2, LOOP) of voices of a pitch.
 
-    `amplitudes` (harmonics,) are those of the waveform from the fundamental on."""
+    Parameters
+    ----------
+    pitch
+        MIDI pitch.
+    amplitudes
+        Those of the waveform, from the fundamental on, (harmonics,).
+    ratios
+        Frequency of each voice relative to the pitch, (voices,).
+    gains
+        Gain of each voice, (2, voices).
+    rng
+        The generator that phases are drawn from.
+    """
     bins = np.zeros((2, LOOP // 2 + 1), np.complex64)
     for ratio, gain in zip(ratios, gains.T, strict=True):
         fundamental = max(1, round(float(frequency(pitch)) * ratio * LOOP / SAMPLE_RATE))
@@ -134,20 +156,54 @@ def unison(pitch, amplitudes, ratios, gains, rng):
     return scipy.fft.irfft(bins * (-0.5j * LOOP), LOOP).astype(np.float32)
 
 
-def cut(loop, offset, samples):
-    """So many samples (2, samples) of a loop from `offset` on."""
+def cut(loop: Audio, offset: int, samples: int) -> Audio:
+    """Return (2, samples) of a loop from `offset` on."""
     if offset + samples <= loop.shape[1]:
         return loop[:, offset : offset + samples]
     return np.take(loop, np.arange(offset, offset + samples), axis=1, mode="wrap")
 
 
 class Line:
-    """The curves (ticks,) of one voice playing notes, the last of those that overlap; `lowest` of a chord or highest.
+    """The curves (ticks,) of one voice that plays notes. If notes overlap, it plays the last one.
 
-    `age`: seconds since its onset; `over`: seconds since its release; `left`: seconds until the next onset cuts it;
-    `pitch`, `velocity`; `resets`: onsets in samples. With `legato`, notes that touch are one onset."""
+    Parameters
+    ----------
+    notes
+        The notes.
+    samples
+        Length of the audio.
+    glide
+        Seconds in which the pitch slides to a new note.
+    legato
+        Whether notes that touch are one onset.
+    lowest
+        Whether the voice plays the lowest note of a chord; otherwise the highest.
+    slides
+        For each note, whether it slides from the note before; None: all notes slide.
 
-    def __init__(self, notes, samples, glide=0.0, legato=False, lowest=True, slides=None):
+    Attributes
+    ----------
+    age
+        Seconds since the onset.
+    over
+        Seconds since the release.
+    left
+        Seconds until the next onset ends the note.
+    pitch, velocity
+        MIDI pitch, and velocity 0 to 1.
+    resets
+        The onsets, in samples.
+    """
+
+    def __init__(
+        self,
+        notes: Iterable[Note],
+        samples: int,
+        glide: float = 0.0,
+        legato: bool = False,
+        lowest: bool = True,
+        slides: NDArray[np.bool_] | None = None,
+    ) -> None:
         notes = sorted(notes, key=lambda note: (round(note.start, 2), -note.pitch if lowest else note.pitch))
         kept = [n for i, n in enumerate(notes) if i + 1 == len(notes) or notes[i + 1].start > n.start + 0.012]
         start = np.maximum([note.start for note in kept], 0.0)
@@ -167,30 +223,32 @@ class Line:
         self.resets = np.round(start[~tied] * SAMPLE_RATE).astype(np.int64)
         self.pitch = self._glides(np.array([note.pitch for note in kept], float), start, glide, slides)
 
-    def _glides(self, pitch, start, glide, slides):
-        """Pitches (ticks,) that slide from the note before over `glide` seconds, where `slides` (a chance of each
-        note, drawn by the caller as an array of at least that length) says so."""
+    def _glides(self, pitch: Floats, start: Floats, glide: float, slides: NDArray[np.bool_] | None) -> Floats:
+        """Return pitches (ticks,) that slide from the note before over `glide` seconds, for the notes in `slides`.
+
+        `slides` says for each note whether it slides; it may be longer.
+        """
         before = np.append(pitch[:1], pitch[:-1])
         if slides is not None:
             before = np.where(slides[: len(pitch)], before, pitch)
         fall = np.exp(-np.maximum(self.time - start[self.index], 0) / max(glide / 3, 1e-5))
         return pitch[self.index] + (before - pitch)[self.index] * fall
 
-    def envelope(self, attack, decay, sustain, release):
-        """Levels (ticks,) 0 to 1: rises in `attack` s, falls with time constants `decay` and `release` s."""
+    def envelope(self, attack: float, decay: float, sustain: float, release: float) -> Floats:
+        """Return levels (ticks,) 0 to 1: a rise in `attack` s, falls with time constants `decay` and `release` s."""
         level = sustain + (1 - sustain) * np.exp(-np.maximum(self.age - attack, 0) / decay)
         level *= np.clip(self.age / attack, 0, 1) * np.exp(-np.maximum(self.over, 0) / release)
         return np.where(self.sounding, level * np.clip(self.left / 0.004, 0, 1), 0.0)
 
 
-def saturate(audio, drive):
-    """Audio bent softly: `drive` 1 hardly, 10 hard; small signals keep their level roughly relative to the peak."""
+def saturate(audio: Floats, drive: float) -> Audio:
+    """Return audio with soft saturation, from hardly any (`drive` 1) to much (10). Its peak stays."""
     peak = np.abs(audio).max() + 1e-9
     return (np.tanh(audio * (drive / peak)) * (peak / np.tanh(drive))).astype(np.float32)
 
 
-def ping_pong(audio, delay, feedback, wet):
-    """Audio (2, samples) with echoes every `delay` s that alternate between left and right and get darker."""
+def ping_pong(audio: Audio, delay: float, feedback: float, wet: float) -> Audio:
+    """Return audio (2, samples) with echoes every `delay` s, left and right in turn, each darker than the last."""
     step, out = max(1, round(delay * SAMPLE_RATE)), audio.copy()
     echo = butter(audio.mean(0), [250, 4500], "bandpass", 1) * wet
     for count in range(1, 8):
@@ -202,10 +260,11 @@ def ping_pong(audio, delay, feedback, wet):
 
 
 @numba.njit(cache=True, fastmath=True)
-def chorus(audio, rate, depth, centre, turn):
-    """The wet sound of a chorus: a delay of `centre` s that swings by `depth` s, `rate` Hz, right `turn` cycles later.
+def chorus(audio: Audio, rate: float, depth: float, centre: float, turn: float) -> Audio:
+    """Return the wet sound of a chorus: a delay of `centre` s that swings by `depth` s, at `rate` Hz.
 
-    (pedalboard 0.9.26's own Chorus gives NaN after some thousand samples.)"""
+    The right channel is `turn` cycles later. (The Chorus of pedalboard 0.9.26 gives NaN after some thousand samples.)
+    """
     channels, samples = audio.shape
     out = np.zeros_like(audio)
     for channel in range(channels):
@@ -220,13 +279,13 @@ def chorus(audio, rate, depth, centre, turn):
     return out
 
 
-def board(audio, *plugins):
-    """Audio (2, samples) through pedalboard's plug-ins, as long as before."""
+def board(audio: Audio, *plugins: pedalboard.Plugin) -> Audio:
+    """Return audio (2, samples) behind plug-ins of pedalboard, of the same length."""
     return pedalboard.Pedalboard(list(plugins))(audio, SAMPLE_RATE) if audio.shape[1] else audio
 
 
-def levelled(audio, rng):
-    """Audio whose peak is drawn from -8 to -3 dBFS, unless it is silent, free of what is too low to be heard."""
+def levelled(audio: Audio, rng: Rng) -> Audio:
+    """Return audio without inaudible lows. Its peak is drawn from -8 to -3 dBFS, unless it is silent."""
     if audio.shape[1] > 100:
         audio = butter(audio, 20, "highpass", 1)
     peak = np.abs(audio).max(initial=0.0)

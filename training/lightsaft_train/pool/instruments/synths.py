@@ -1,14 +1,17 @@
-"""Synthesisers for everything else than bass and drums, with a patch drawn anew for every part.
+"""Synthesisers for all parts but bass and drums, with a patch that is drawn for every part.
 
-`bass`, `drums`, `effects` and `duck` are those of the modules next to this one."""
+`bass`, `drums`, `effects` and `duck` are those of the neighbouring modules.
+"""
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pedalboard
 
-from ..score import SAMPLE_RATE, add, frequency, silence
+from ...arrays import Audio, Floats, Rng
+from ..score import SAMPLE_RATE, Note, Part, add, frequency, silence
 from .synth_bass import bass
 from .synth_drums import drums
 from .synth_effects import duck, effects
@@ -49,12 +52,29 @@ ENVELOPES = {
 
 @dataclasses.dataclass(frozen=True)
 class Patch:
-    """A polyphonic sound: `amplitudes` of the waveform's harmonics, `ratios` (voices,) and `gains` (2, voices) of its
-    unison, envelopes in seconds, the filter's rest `cutoff` in Hz, its envelope in octaves (None: no filter)."""
+    """A polyphonic sound.
 
-    amplitudes: np.ndarray
-    ratios: np.ndarray
-    gains: np.ndarray
+    Parameters
+    ----------
+    amplitudes
+        Of the harmonics of the waveform.
+    ratios, gains
+        Frequencies (voices,) and gains (2, voices) of the voices in unison.
+    attack, decay, sustain, release
+        The envelope; times in seconds.
+    cutoff
+        Of the filter at rest, in Hz; None: no filter.
+    octaves, fall
+        The envelope of the filter: octaves above the cutoff, and its time constant in seconds.
+    resonance, slope
+        Q of the filter, and the number of filters of 12 dB per octave.
+    touch
+        How much velocity changes the level.
+    """
+
+    amplitudes: Floats
+    ratios: Floats
+    gains: Floats
     attack: float
     decay: float
     sustain: float
@@ -67,15 +87,15 @@ class Patch:
     touch: float
 
 
-def other(part, seconds, rng, tempo=120.0):
-    """Audio float32 (2, samples) of a part played by a synthesiser drawn with `rng`, of the kind `part.style`."""
+def other(part: Part, seconds: float, rng: Rng, tempo: float = 120.0) -> Audio:
+    """Return audio (2, samples) of a part that a synthesiser plays. The synthesiser is drawn, by the part's style."""
     audio = silence(seconds)
     notes = [note for note in part.notes if note.start < seconds and note.start + note.duration > 0]
     if not notes or not audio.shape[1]:
         return audio
     style = part.style if part.style in ENVELOPES else list(ENVELOPES)[rng.integers(len(ENVELOPES))]
     notes.sort(key=lambda note: (note.start, note.pitch))
-    overlaps = np.mean([b.start < a.start + 0.5 * a.duration for a, b in itertools.pairwise(notes)] or [0])
+    overlaps = np.mean([b.start < a.start + 0.5 * a.duration for a, b in itertools.pairwise(notes)] or [False])
     if style in ("lead", "riff") and overlaps < 0.1 and rng.random() < 0.75:
         audio = _solo(notes, audio.shape[1], rng)
     elif style in ("chords", "riff", "arpeggio", "pluck") and rng.random() < (0.4 if style == "chords" else 0.2):
@@ -85,8 +105,8 @@ def other(part, seconds, rng, tempo=120.0):
     return levelled(_rack(audio, style, tempo, rng), rng)
 
 
-def _waveform(rng):
-    """Amplitudes (harmonics,) of a waveform: saw, square, pulse, triangle, draw-bars, digital or with formants."""
+def _waveform(rng: Rng) -> Floats:
+    """Draw amplitudes (harmonics,) of a waveform: saw, square, pulse, triangle, draw-bars, digital or with formants."""
     k = np.arange(1, 1500)
     kind = rng.choice(7, p=[0.38, 0.14, 0.14, 0.06, 0.1, 0.09, 0.09])
     if kind == 4:
@@ -99,11 +119,12 @@ def _waveform(rng):
     digital = rng.uniform(0, 1, len(k)) ** 3 * 3 / k ** rng.uniform(0.7, 1.5)
     centres, widths = rng.uniform(2, 30, 3), rng.uniform(1, 5, 3)
     bumps = 0.15 + sum(np.exp(-(((k - c) / w) ** 2)) for c, w in zip(centres, widths, strict=True))
-    return (1 / k, 1.3 * odd / k, pulse, 1.5 * odd / k**2, None, digital, 2 * bumps / k**0.8)[kind]
+    waveforms = {0: 1 / k, 1: 1.3 * odd / k, 2: pulse, 3: 1.5 * odd / k**2, 5: digital, 6: 2 * bumps / k**0.8}
+    return waveforms[int(kind)]
 
 
-def _patch(style, rng):
-    """A sound of a style."""
+def _patch(style: str, rng: Rng) -> Patch:
+    """Draw a sound of a style."""
     attack, decay, release, sustain, octaves = (rng.uniform(*span) for span in ENVELOPES[style])
     voices = int(
         rng.choice([1, 2, 3, 5, 7], p=[0.1, 0.2, 0.2, 0.25, 0.25] if style == "pad" else [0.3, 0.2, 0.15, 0.15, 0.2])
@@ -123,9 +144,9 @@ def _patch(style, rng):
     )
 
 
-def _poly(notes, audio, patch, rng):
-    """Add notes played with a patch to audio (2, samples); every pitch's oscillators run on between its notes."""
-    loops = {}
+def _poly(notes: Sequence[Note], audio: Audio, patch: Patch, rng: Rng) -> None:
+    """Add notes played with a patch to audio (2, samples). The oscillators of a pitch run on between its notes."""
+    loops: dict[int, Audio] = {}
     for note in notes:
         if note.pitch not in loops:
             loops[note.pitch] = unison(note.pitch, patch.amplitudes, patch.ratios, patch.gains, rng)
@@ -140,8 +161,8 @@ def _poly(notes, audio, patch, rng):
         add(audio, sound, note.start)
 
 
-def _envelope(note, patch):
-    """Levels float32 (samples,) of a note from its start to the end of its release."""
+def _envelope(note: Note, patch: Patch) -> Audio:
+    """Return levels (samples,) of a note from its start to the end of its release."""
     samples = round((note.duration + patch.release) * SAMPLE_RATE) + 1
     time = np.arange(ticks(samples) + 1) * (HOP / SAMPLE_RATE)
     level = patch.sustain + (1 - patch.sustain) * np.exp(-time / patch.decay)
@@ -153,8 +174,8 @@ def _envelope(note, patch):
     return smooth(level, samples)
 
 
-def _bells(notes, audio, rng):
-    """Add notes played by sines that bend each other's phase, as in electric pianos, bells and marimbas."""
+def _bells(notes: Sequence[Note], audio: Audio, rng: Rng) -> None:
+    """Add notes played by sines that modulate each other's phase, as in electric pianos, bells and marimbas."""
     ratio = float(rng.choice([1, 1, 2, 3, 3.5, 4, 7, 14, 1.41]))
     index, decay = rng.uniform(0.3, 3.5), np.exp(rng.uniform(np.log(0.15), np.log(2.5)))
     bright, release, spread = rng.uniform(0.1, 0.8) * decay, rng.uniform(0.03, 0.4), rng.uniform(0, 0.004)
@@ -174,8 +195,8 @@ def _bells(notes, audio, rng):
         add(audio, tone, note.start)
 
 
-def _solo(notes, samples, rng):
-    """Audio (2, samples) of a lead of one voice: super-saw, square or hard sync, with vibrato and portamento."""
+def _solo(notes: Sequence[Note], samples: int, rng: Rng) -> Audio:
+    """Return audio (2, samples) of a lead of one voice: super-saw, square or hard sync, with vibrato and portamento."""
     line = Line(notes, samples, rng.choice([0, 0.04, 0.1, 0.2]), bool(rng.random() < 0.5), lowest=False)
     delayed = np.clip(line.age / rng.uniform(0.1, 0.6), 0, 1)
     vibrato = rng.choice([0, 0.1, 0.3]) * np.sin(2 * np.pi * rng.uniform(4.5, 7) * line.time) * delayed
@@ -183,7 +204,7 @@ def _solo(notes, samples, rng):
     attack, decay, release, sustain, octaves = (rng.uniform(*span) for span in ENVELOPES["lead"])
     envelope = line.envelope(attack, decay, sustain, release)
     shape = int(rng.choice([SAW, SAW, PULSE, SYNC]))
-    width = np.full(len(hertz), rng.uniform(0.1, 0.5)) + 0.1 * np.sin(rng.uniform(0.5, 6) * line.time)
+    width: Floats = np.full(len(hertz), rng.uniform(0.1, 0.5)) + 0.1 * np.sin(rng.uniform(0.5, 6) * line.time)
     if shape == SYNC:
         width = 1 + rng.uniform(0.5, 4) * line.envelope(0.01, rng.uniform(0.1, 1), rng.uniform(0, 1), 0.2)
     audio, voices = (
@@ -193,14 +214,14 @@ def _solo(notes, samples, rng):
     for offset in np.linspace(-1, 1, voices) * rng.uniform(4, 28) if voices > 1 else [0.0]:
         sound = oscillate(hertz * 2 ** (offset / 1200), line.resets[:0], samples, rng.uniform(), shape, width)
         angle = np.pi / 4 * (1 + rng.uniform(-0.8, 0.8) * (voices > 1))
-        audio += np.float32([[np.cos(angle)], [np.sin(angle)]]) * sound
+        audio += np.array([[np.cos(angle)], [np.sin(angle)]], np.float32) * sound
     cutoff = np.exp(rng.uniform(6.5, 9.2)) * 2 ** (octaves * envelope)
     audio = sweep(audio, cutoff, np.exp(rng.uniform(-0.3, 1)), LOW)
     return audio * smooth(envelope * line.velocity ** rng.uniform(0.2, 1), samples)
 
 
-def _rack(audio, style, tempo, rng):
-    """Audio (2, samples) through effects: distortion, filter sweeps over bars, modulation, echoes, reverb."""
+def _rack(audio: Audio, style: str, tempo: float, rng: Rng) -> Audio:
+    """Return audio (2, samples) with effects: distortion, filter sweeps over bars, modulation, echoes, reverb."""
     if rng.random() < (0.35 if style in ("lead", "riff") else 0.12):
         audio = saturate(audio, np.exp(rng.uniform(0.3, 2.7)))
     if rng.random() < 0.05:
@@ -227,8 +248,8 @@ def _rack(audio, style, tempo, rng):
     return audio
 
 
-def _turned(audio, tempo, rng):
-    """Audio through a filter that is turned slowly, over some bars, or swung in tempo."""
+def _turned(audio: Audio, tempo: float, rng: Rng) -> Audio:
+    """Return audio behind a filter that moves slowly, over some bars, or swings in tempo."""
     samples = audio.shape[1]
     time = np.arange(ticks(samples)) * (HOP / SAMPLE_RATE)
     cycle = 240 / tempo * float(rng.choice([0.5, 1, 4, 8, 16, 32], p=[0.05, 0.1, 0.2, 0.25, 0.25, 0.15]))

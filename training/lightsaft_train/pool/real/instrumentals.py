@@ -1,23 +1,30 @@
-"""Produced instrumentals of Debian's games as songs of a tree: real music that has no voice.
+"""Produced instrumentals of Debian's games as songs: real music that has no voice.
 
 `RECORDINGS/accompaniment/instrumentals.tsv` lists them with licence, genre and digest. `training/instrumentals.tsv`
-names those that are not trained on: `judge` (held out for the judge's songs) and `left out`. A piece becomes
-`drums+bass+other.wav`, a stem of a guitar `other.wav`; a backing whose lead guitar is a stem beside it is written with
-that guitar. Of a piece, MOST seconds are used at most, and no repetition of a loop.
+names those that are not trained on: `judge` (held out for the songs of the judge) and `left out`.
+
+A piece becomes `drums+bass+other.wav`, the stem of a guitar `other.wav`. A backing whose lead guitar is a stem beside
+it is written with that guitar. At most MOST seconds of a piece are used, and no repetition of a loop.
 """
 
 import csv
 import dataclasses
+import functools
+import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import soundfile as sf
 import soxr
 
-from ...data import ACCOMPANIMENT, SAMPLE_RATE, DataError
+from ...arrays import Audio, Floats, SongProgress
+from ...data import ACCOMPANIMENT, SAMPLE_RATE
+from ...errors import DataError
 from ..song_files import write_manifest, write_song
 from .packages import fetch
 
@@ -28,7 +35,19 @@ USES = Path(__file__).parents[3] / "instrumentals.tsv"
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """A row of the list; `path` inside the package, `seconds` without repetition, `kind` a key of STEMS."""
+    """A row of the list.
+
+    Parameters
+    ----------
+    package, version, path
+        The Debian package, and the file in it.
+    seconds
+        Length without repetition.
+    genre, licence, sha256
+        Genre, licence, and digest of the file.
+    kind
+        A key of STEMS.
+    """
 
     package: str
     version: str
@@ -40,20 +59,26 @@ class Piece:
     sha256: str
 
     @property
-    def name(self):
-        """<package>/<name>: the file's name, or its folder's if each folder has a file of that name."""
+    def name(self) -> str:
+        """<package>/<name>: the name of the file, or that of its folder if each folder has a file of that name."""
         path = PurePosixPath(self.path)
         name = {"song": path.parent.name, "guitar": f"{path.parent.name} guitar"}.get(path.stem, path.stem)
         return f"{self.package}/{name}"
 
     @property
-    def folder(self):
-        """Name of its song's folder in a tree."""
+    def folder(self) -> str:
+        """The name of its song's folder."""
         return self.name.replace("/", " ")
 
 
-def read_rows(path):
-    """The rows of a table with tabs as a list of dicts. Raises DataError: it cannot be read."""
+def read_rows(path: str | os.PathLike[str]) -> list[dict[str, str]]:
+    """Read the rows of a table with tabs.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
     try:
         with open(path, newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file, delimiter="\t"))
@@ -61,35 +86,68 @@ def read_rows(path):
         raise DataError(f"expected a table with tabs ({error.strerror}): {path}") from error
 
 
-def pieces(recordings):
-    """The kept pieces of the recordings' list, in its order."""
-    rows = read_rows(Path(recordings) / "accompaniment" / "instrumentals.tsv")
-    return [
-        Piece(
-            row["package"],
-            row["package version"],
-            row["path inside the package"],
-            float(row["unique_seconds"]),
-            *(row[name] for name in ("genre", "licence", "kind", "sha256")),
-        )
-        for row in rows
-        if row["keep"] == "yes"
-    ]
+def pieces(recordings: str | os.PathLike[str]) -> list[Piece]:
+    """Return the pieces of the recordings' list that are kept, in its order.
+
+    Raises
+    ------
+    DataError
+        If the list cannot be read or lacks a column.
+    """
+    path = Path(recordings) / "accompaniment" / "instrumentals.tsv"
+    rows = read_rows(path)
+    try:
+        return [
+            Piece(
+                row["package"],
+                row["package version"],
+                row["path inside the package"],
+                float(row["unique_seconds"]),
+                *(row[name] for name in ("genre", "licence", "kind", "sha256")),
+            )
+            for row in rows
+            if row["keep"] == "yes"
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"expected a list of instrumentals ({error}): {path}") from error
 
 
-def uses(path=USES):
-    """{piece: "judge" or "left out"} of the pieces that are not trained on."""
+def uses(path: str | os.PathLike[str] = USES) -> dict[str, str]:
+    """Return {piece: "judge" or "left out"} of the pieces that are not trained on."""
     return {row["piece"]: row["use"] for row in read_rows(path)}
 
 
-def build_tree(recordings, tree, *, packages=None, progress=None):
-    """Write the songs of the pieces to train on that are missing in `tree`, and the tree's manifest, which it returns.
+def build_tree(
+    recordings: str | os.PathLike[str],
+    tree: str | os.PathLike[str],
+    *,
+    packages: str | os.PathLike[str] | None = None,
+    progress: SongProgress | None = None,
+) -> dict[str, Any]:
+    """Write the songs of the pieces to train on that are missing, and the manifest.
+
     Songs of pieces that are no longer trained on are removed.
 
-    packages : folder that keeps the .deb files (default: a temporary one)
-    progress : called with (songs there, songs) after each song
+    Parameters
+    ----------
+    recordings
+        The folder of recordings.
+    tree
+        The folder of the songs. It is created if it is missing.
+    packages
+        Folder that keeps the .deb files; None: they are not kept.
+    progress
+        A function that is called with (finished songs, songs) after each song.
 
-    Raises DataError as `packages.fetch` does.
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    DataError
+        If the list, a package or a file in it cannot be read.
     """
     tree, listed, kept_out = Path(tree), pieces(recordings), uses()
     tree.mkdir(parents=True, exist_ok=True)
@@ -108,9 +166,29 @@ def build_tree(recordings, tree, *, packages=None, progress=None):
     return write_manifest(tree, None, licences.__getitem__)
 
 
-def decoded(listed, wanted, packages=None):
-    """Yield (piece, audio, names of the pieces in it) of each wanted piece, package by package. `listed` are all
-    pieces: a backing gets the stem of its folder. Audio is float32 (2, samples), MOST seconds at most."""
+def decoded(
+    listed: Sequence[Piece], wanted: Sequence[Piece], packages: str | os.PathLike[str] | None = None
+) -> Iterator[tuple[Piece, Audio, list[str]]]:
+    """Decode pieces, package by package.
+
+    Parameters
+    ----------
+    listed
+        All pieces. A backing gets the stem of its folder.
+    wanted
+        The pieces that are decoded.
+    packages
+        Folder that keeps the .deb files; None: they are not kept.
+
+    Yields
+    ------
+    Piece
+        The piece.
+    float32 array, shape (2, samples)
+        Its audio, at most MOST seconds.
+    list of str
+        Names of the pieces in it.
+    """
     for package, version in sorted({(piece.package, piece.version) for piece in wanted}):
         own = [piece for piece in wanted if piece.package == package]
         parts = {piece: [piece, *_stems_beside(piece, listed)] for piece in own}
@@ -119,20 +197,31 @@ def decoded(listed, wanted, packages=None):
             files = fetch(package, version, digests, packages or folder)
             for piece, row in parts.items():
                 seconds = min(MOST, *(part.seconds for part in row))
-                yield piece, sum(read(files[part.path], seconds) for part in row), [part.name for part in row]
+                audio: Audio = functools.reduce(np.add, (read(files[part.path], seconds) for part in row))
+                yield piece, audio, [part.name for part in row]
             for file in files.values():
                 file.unlink()
 
 
-def _stems_beside(piece, listed):
+def _stems_beside(piece: Piece, listed: Iterable[Piece]) -> list[Piece]:
     folder = PurePosixPath(piece.path).parent
     beside = [other for other in listed if other.package == piece.package and other.kind == "stem" != piece.kind]
     return [other for other in beside if PurePosixPath(other.path).parent == folder]
 
 
-def read(path, seconds):
-    """The first seconds of a file at 44.1 kHz, float32 (2, samples), decoded by libsndfile, or by ffmpeg if that
-    cannot. Raises DataError: neither can."""
+def read(path: Path, seconds: float) -> Audio:
+    """Read the first seconds of a file at 44.1 kHz, by libsndfile, or by ffmpeg if libsndfile cannot read it.
+
+    Returns
+    -------
+    float32 array, shape (2, samples)
+        A file that is shorter ends with silence.
+
+    Raises
+    ------
+    DataError
+        If neither can read it.
+    """
     try:
         with sf.SoundFile(path) as file:
             rate = file.samplerate
@@ -147,7 +236,7 @@ def read(path, seconds):
     return np.ascontiguousarray(np.broadcast_to(audio, (2, samples)), np.float32)
 
 
-def _by_ffmpeg(path, seconds):
+def _by_ffmpeg(path: Path, seconds: float) -> Floats:
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-t", str(seconds), "-f", "f32le", "-ac", "2"]
     try:
         done = subprocess.run([*command, "-ar", str(SAMPLE_RATE), "-"], capture_output=True)

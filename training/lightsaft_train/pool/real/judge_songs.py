@@ -1,14 +1,17 @@
-"""The judge's songs: held-out voices over held-out instrumentals, at the levels of real songs.
+"""The songs of the judge: held-out voices over held-out instrumentals, at the levels of real songs.
 
-`training/judge.tsv` has a row a song. A voice, mono, is played faster or slower by up to two semitones and produced: by
-`vocal_chain.process` with the row's seed, or nearly dry, with a little compression, doubling and room. Levels are dBFS
-of root mean square over the whole song. A voice without high frequencies gets an instrumental without them. The files
-are 24-bit WAV; the mixture is their sum, and stays below full scale.
+`training/judge.tsv` has a row for each song. A voice, mono, is played faster or slower by up to two semitones and
+produced: by `voices.process` with the seed of the row, or nearly dry, with a little compression, doubling and room.
+Levels are dBFS of root mean square over the whole song. A voice without high frequencies gets an instrumental without
+them. The files are 24-bit WAV. The mixture is their sum and stays below full scale.
 """
 
 import dataclasses
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pedalboard
@@ -16,7 +19,9 @@ import soundfile as sf
 import soxr
 from scipy.signal import butter, sosfiltfilt
 
-from ...data import ACCOMPANIMENT, SAMPLE_RATE, DataError
+from ...arrays import Audio, SongProgress, Stems
+from ...data import ACCOMPANIMENT, SAMPLE_RATE
+from ...errors import DataError
 from ..song_files import song_folder, write_about
 from ..voices import doubled, process
 from .instrumentals import decoded, pieces, read_rows
@@ -28,8 +33,23 @@ PEAK = 0.98
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A song of the recipe: `voice` is a file below the recordings' `vocals/`, starts are in seconds, levels in dBFS,
-    `low_pass` in Hz, 0 for none; `production` is `dry` or `produced`."""
+    """A song of the recipe.
+
+    Parameters
+    ----------
+    song
+        Name of the song.
+    voice, voice_start, semitones
+        A file below the recordings' `vocals/`, its start in seconds, and the semitones that it is moved by.
+    production, seed
+        `dry` or `produced`, and the seed of the production.
+    instrumental, start
+        Name of the piece, and its start in seconds.
+    vocals_level, accompaniment_level
+        In dBFS.
+    low_pass
+        In Hz; 0 for none.
+    """
 
     song: str
     voice: str
@@ -44,21 +64,48 @@ class Row:
     low_pass: float
 
 
-def recipe(path=RECIPE):
-    """The rows of the recipe. Raises DataError: it cannot be read, or a value is not of its kind."""
-    kinds = {field.name: field.type for field in dataclasses.fields(Row)}
+def recipe(path: str | os.PathLike[str] = RECIPE) -> list[Row]:
+    """Read the rows of the recipe.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or a value is not of its kind.
+    """
+    kinds: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Row)}
     try:
         return [Row(**{name: kinds[name](text) for name, text in row.items()}) for row in read_rows(path)]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"expected the columns {', '.join(kinds)} ({error}): {path}") from error
 
 
-def render_judge(recordings, tree, *, rows=None, packages=None, progress=None):
-    """Write the songs of the recipe that `tree` lacks, or has of another row.
+def render_judge(
+    recordings: str | os.PathLike[str],
+    tree: str | os.PathLike[str],
+    *,
+    rows: Sequence[Row] | None = None,
+    packages: str | os.PathLike[str] | None = None,
+    progress: SongProgress | None = None,
+) -> None:
+    """Write the songs of the recipe that a folder lacks, or has of another row.
 
-    packages : folder that keeps the .deb files (default: a temporary one); progress : called with (songs there, songs)
+    Parameters
+    ----------
+    recordings
+        The folder of recordings.
+    tree
+        The folder of the songs. It is created if it is missing.
+    rows
+        The recipe; None: that of `training/judge.tsv`.
+    packages
+        Folder that keeps the .deb files; None: they are not kept.
+    progress
+        A function that is called with (finished songs, songs) after each song.
 
-    Raises DataError: a voice or an instrumental is missing, or is too short.
+    Raises
+    ------
+    DataError
+        If a voice or an instrumental is missing or too short.
     """
     recordings, tree = Path(recordings), Path(tree)
     rows, listed = recipe() if rows is None else rows, pieces(recordings)
@@ -79,28 +126,28 @@ def render_judge(recordings, tree, *, rows=None, packages=None, progress=None):
                     progress(done, len(rows))
 
 
-def _written(folder):
-    """The row of a finished song, or None."""
+def _written(folder: Path) -> Any:
+    """Return the row of a finished song, or None."""
     path = folder / "song.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def song(row, voice, instrumental):
-    """The stems {name: float32 (2, samples)} of a row: of the voice's file and the whole instrumental (2, samples)."""
+def song(row: Row, voice: Path, instrumental: Audio) -> Stems:
+    """Return the stems of a row, made of the file of the voice and the whole instrumental (2, samples)."""
     start = round(row.start * SAMPLE_RATE)
     accompaniment = instrumental[:, start : start + round(SECONDS * SAMPLE_RATE)]
     if accompaniment.shape[1] < round(SECONDS * SAMPLE_RATE):
         raise DataError(f"expected {SECONDS} s from {row.start} s, the piece is shorter: {row.instrumental}")
     vocals = produced(_sung(voice, row), row.production, row.seed)
-    stems = {"vocals": (vocals, row.vocals_level), ACCOMPANIMENT: (accompaniment, row.accompaniment_level)}
-    stems = {name: levelled(low_passed(audio, row.low_pass), level) for name, (audio, level) in stems.items()}
+    parts = {"vocals": (vocals, row.vocals_level), ACCOMPANIMENT: (accompaniment, row.accompaniment_level)}
+    stems = {name: levelled(low_passed(audio, row.low_pass), level) for name, (audio, level) in parts.items()}
     scale = min(1.0, PEAK / np.abs(sum(stems.values())).max())
     scale = min(scale, *(PEAK / np.abs(audio).max() for audio in stems.values()))
     return {name: audio * np.float32(scale) for name, audio in stems.items()}
 
 
-def _sung(path, row):
-    """The row's stretch of a voice, mono (samples,), faster and higher by its semitones."""
+def _sung(path: Path, row: Row) -> Audio:
+    """Return the row's part of a voice, mono (samples,), faster and higher by its semitones."""
     try:
         rate = sf.info(path).samplerate
         speed = 2 ** (row.semitones / 12)
@@ -114,8 +161,11 @@ def _sung(path, row):
     return audio[: round(SECONDS * SAMPLE_RATE)]
 
 
-def produced(x, production, seed):
-    """A mono voice (samples,) as a stem (2, samples). `x` is brought to -20 dBFS first, where the dynamics work."""
+def produced(x: Audio, production: str, seed: int) -> Audio:
+    """Return a mono voice (samples,) as a stem (2, samples).
+
+    The voice is brought to -20 dBFS first, as the dynamics are set for this level.
+    """
     rng = np.random.default_rng(seed)
     x = levelled(x, -20.0)
     if production == "produced":
@@ -133,22 +183,21 @@ def produced(x, production, seed):
     return pedalboard.Reverb(rng.uniform(0.15, 0.4), 0.6, wet, 1.0, 0.9)(audio, SAMPLE_RATE)
 
 
-def low_passed(audio, hertz):
-    """Audio (2, samples) without what is above; unchanged for 0 Hz."""
+def low_passed(audio: Audio, hertz: float) -> Audio:
+    """Return audio (2, samples) without frequencies above; 0 Hz: unchanged."""
     if not hertz:
         return audio
     sections = butter(8, hertz, fs=SAMPLE_RATE, output="sos")
     return np.ascontiguousarray(sosfiltfilt(sections, audio), np.float32)
 
 
-def levelled(audio, level):
-    """Audio at a level in dBFS of root mean square."""
+def levelled(audio: Audio, level: float) -> Audio:
+    """Return audio at a level in dBFS of root mean square."""
     return audio * np.float32(10 ** (level / 20) / np.sqrt(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
 
 
-def write_stems(path, stems, about):
-    """Write stems {name: audio (2, samples)} as 24-bit WAV with `song.json`, the dict `about`; the folder gets its name
-    when it is whole."""
+def write_stems(path: Path, stems: Stems, about: Mapping[str, Any]) -> None:
+    """Write stems as 24-bit WAV, with `about` as `song.json`. The folder gets its name when it is whole."""
     with song_folder(path) as folder:
         for name, audio in stems.items():
             sf.write(folder / f"{name}.wav", audio.T, SAMPLE_RATE, "PCM_24")

@@ -1,25 +1,43 @@
-"""Files out of Debian packages: downloaded by apt-get, taken out by dpkg-deb; nothing is installed.
+"""Files of Debian packages: apt-get downloads them, dpkg-deb extracts them, and nothing is installed.
 
-A path that holds `!` names a member of a zip archive inside the package: `usr/share/game/0music.pk3!music/a.ogg`.
+A path with `!` names a member of a zip archive in the package: `usr/share/game/0music.pk3!music/a.ogg`.
 """
 
 import hashlib
 import io
+import os
 import subprocess
 import tarfile
 import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ...data import DataError
+from ...errors import DataError
 
 
-def fetch(package, version, digests, folder):
-    """Write files of a package into `folder`, which keeps the .deb too: it is not downloaded twice.
+def fetch(package: str, version: str, digests: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """Write files of a package into a folder.
 
-    digests : {path inside the package: its SHA-256}
+    The folder keeps the .deb too, so that it is not downloaded twice.
 
-    Returns {path inside the package: the file written}. Raises DataError: no apt-get or dpkg-deb, a download that
-    failed, a file that is missing in the package or is not the one of the digest.
+    Parameters
+    ----------
+    package, version
+        The package.
+    digests
+        The SHA-256 of each wanted file, by its path in the package.
+    folder
+        The folder. It is created if it is missing.
+
+    Returns
+    -------
+    dict of str to Path
+        The file that was written, by its path in the package.
+
+    Raises
+    ------
+    DataError
+        If apt-get or dpkg-deb is missing, the download fails, or the package lacks a file or has another one.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,29 +55,31 @@ def fetch(package, version, digests, folder):
     return files
 
 
-def _download(package, version, folder):
-    """The .deb of a package, downloaded unless the folder has it."""
+def _download(package: str, version: str, folder: Path) -> Path:
+    """Return the .deb of a package. It is downloaded unless the folder has it."""
     name = f"{package}_{version.replace(':', '%3a')}_*.deb"
     if not list(folder.glob(name)):
         done = _run("apt-get", "-q", "download", f"{package}={version}", cwd=folder)
         if done.returncode or not list(folder.glob(name)):
-            told = done.stderr.decode(errors="replace").strip()
-            raise DataError(f"apt-get cannot download {package}={version} (run `apt-get update`?): {told}")
+            reason = " ".join(done.stderr.decode(errors="replace").split())
+            raise DataError(f"apt-get cannot download {package}={version} (run `apt-get update`?): {reason}")
     return next(folder.glob(name))
 
 
-def _members(deb, wanted):
-    """Yield (path, bytes) of the wanted paths inside a .deb; the rest is not unpacked."""
-    outer = {}
+def _members(deb: Path, wanted: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield (path, bytes) of the wanted paths in a .deb. The rest is not extracted."""
+    outer: dict[str, list[str]] = {}
     for path in wanted:
         outer.setdefault(path.split("!")[0], []).append(path)
     done = _run("dpkg-deb", "--fsys-tarfile", str(deb))
     if done.returncode:
-        raise DataError(f"dpkg-deb cannot read {deb}: {done.stderr.decode(errors='replace').strip()}")
+        reason = " ".join(done.stderr.decode(errors="replace").split())
+        raise DataError(f"dpkg-deb cannot read {deb}: {reason}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
         for member in tar:
             paths = outer.get(member.name.removeprefix("./"), []) if member.isfile() else []
-            data = tar.extractfile(member).read() if paths else b""
+            file = tar.extractfile(member) if paths else None
+            data = file.read() if file else b""
             for path in paths:
                 if "!" in path:
                     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -68,7 +88,7 @@ def _members(deb, wanted):
                     yield path, data
 
 
-def _run(*command, cwd=None):
+def _run(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(command, cwd=cwd, capture_output=True)
     except FileNotFoundError as error:

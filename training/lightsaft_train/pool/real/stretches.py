@@ -1,20 +1,41 @@
-"""Stretches of pool songs at the levels of real songs, to score on."""
+"""Parts of pool songs at the levels of real songs, to score on."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
-from ...data import SAMPLE_RATE, TARGETS, DataError, find_tracks
+from ...arrays import Audio
+from ...data import SAMPLE_RATE, TARGETS, find_tracks
+from ...errors import DataError
 from .judge_songs import PEAK, levelled, write_stems
 
 LEVELS = {"vocals": -19.5, "drums": -20.0, "bass": -21.5, "other": -21.0}  # dBFS, means of 18 excerpts of real songs
 BLOCK = SAMPLE_RATE // 10
 
 
-def render_stretches(pool, tree, *, songs=16, seconds=30.0):
-    """Write the stretch with most voice of a pool's first songs that have all stems, every stem at its LEVELS.
+def render_stretches(
+    pool: str | os.PathLike[str], tree: str | os.PathLike[str], *, songs: int = 16, seconds: float = 30.0
+) -> None:
+    """Write the stretch with most voice of a pool's first songs that have all stems, every stem at its level of LEVELS.
 
-    Files are 24-bit WAV, below full scale together and each by itself. Raises DataError: there are fewer such songs.
+    Files are 24-bit WAV. Each file and their sum are below full scale.
+
+    Parameters
+    ----------
+    pool
+        The folder of the pool.
+    tree
+        The folder to write. It is created if it is missing.
+    songs
+        Number of songs.
+    seconds
+        Length of a stretch.
+
+    Raises
+    ------
+    DataError
+        If there are fewer such songs.
     """
     samples = round(seconds * SAMPLE_RATE)
     tracks = [track for track in find_tracks(pool) if set(TARGETS) <= set(track.stems) and track.samples >= samples]
@@ -29,8 +50,11 @@ def render_stretches(pool, tree, *, songs=16, seconds=30.0):
         write_stems(Path(tree) / track.path.name, stems, {"song": str(track.path), "start": start / SAMPLE_RATE})
 
 
-def most_voice(vocals, samples):
-    """The start of the stretch of so many samples in which most tenths of a second are above -30 dB of the loudest."""
+def most_voice(vocals: Audio, samples: int) -> int:
+    """Return the start of the stretch of `samples` samples with most voice.
+
+    A tenth of a second has a voice if it is above -30 dB of the loudest.
+    """
     blocks = np.square(vocals[:, : vocals.shape[1] // BLOCK * BLOCK]).reshape(2, -1, BLOCK).mean(axis=(0, 2))
     sounding = np.concatenate([[0], np.cumsum(blocks > 1e-3 * blocks.max())])
     length = samples // BLOCK

@@ -3,6 +3,18 @@
 from . import compose, midi
 from .accompaniment import GUITARS
 from .midi import DRUM_CHANNEL
-from .notes import SAMPLE_RATE, Note, add, frequency, silence
+from .notes import SAMPLE_RATE, Note, Part, Score, add, frequency, silence
 
-__all__ = ["DRUM_CHANNEL", "GUITARS", "SAMPLE_RATE", "Note", "add", "compose", "frequency", "midi", "silence"]
+__all__ = [
+    "DRUM_CHANNEL",
+    "GUITARS",
+    "SAMPLE_RATE",
+    "Note",
+    "Part",
+    "Score",
+    "add",
+    "compose",
+    "frequency",
+    "midi",
+    "silence",
+]

@@ -1,11 +1,15 @@
 """The parts that are neither drums, bass nor vocals: pads, chords, arpeggios, plucks, riffs, leads."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
-from .feel import BAR, pick, repeat
-from .harmony import voicing
+from ...arrays import Rng
+from .feel import BAR, Event, Span, pick, repeat
+from .harmony import Changes, Chord, Key, voicing
 from .melodies import melody_events
 from .midi import VOICES
+from .styles import Style
 
 PIANOS, ORGANS, STRINGS, BRASS = (0, 1, 2, 3, 4, 5), (16, 17, 18, 19), (48, 49, 50, 51), (61, 62, 63)
 LEADS, PADS = (
@@ -39,7 +43,7 @@ BASSES = {
     "soft": (32, 33, 35, 39),
 }
 
-# Rhythms of chords: x a chord, held through "-".
+# Rhythms of chords: "x" is a chord, which "-" holds.
 RHYTHMS = {
     "club": ("..x. ..x. ..x. ..x.", "x..x ..x. ..x. x...", "x--x --x- -x-- x-x-", ".... x... .... x...",
              "x... ..x. .x.. ....", "x.x. x.x. x.x. x.x.",
@@ -54,7 +58,7 @@ RHYTHMS = {
     "soft": ("x--- ---- ---- ----", "x--- x--- x--- x---", "x--- ---- x--- x---", "x--- --x- x--- ----",
              "x-x- x-x- x-x- x-x-"),
 }  # fmt: skip
-# A wall of distorted guitars: chords that ring, strummed ones, and riffs of muted 8ths and 16ths.
+# Rhythms of distorted guitars: chords that ring, strummed chords, and riffs of muted 8ths and 16ths.
 WALLS = ("x--- ---- ---- ----", "x--- ---- x--- ----", "x--- --x- ---- x---", "x-x- x-x- x-x- x-x-",
          "x--x --x- x--x --x-", "x-xx x-xx x-xx x-xx", "x.x. x.x. x.x. xx--", "xxx- xxx- xxx- x-x-")  # fmt: skip
 CENTRES = {
@@ -67,9 +71,10 @@ CENTRES = {
 }
 
 
-def voicings(changes, centre, power=False):
-    """{start of a chord: its voicing}, led from chord to chord; root, fifth and octave for power chords."""
-    led, last = {}, ()
+def voicings(changes: Changes, centre: int, power: bool = False) -> dict[int, list[int]]:
+    """Return {start of a chord: its voicing}, led from chord to chord; root, fifth and octave for power chords."""
+    led: dict[int, list[int]] = {}
+    last: list[int] = []
     for chord in changes:
         if power:
             root = voicing(chord.classes[:1], centre - 6)[0]
@@ -80,10 +85,12 @@ def voicings(changes, centre, power=False):
     return led
 
 
-def pad(rng, style, changes, spans, key, centre, program):
-    """Held chords, at times with the lowest note doubled an octave lower."""
+def pad(
+    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
+) -> list[Event]:
+    """Return held chords, at times with the lowest note doubled an octave lower."""
     doubled, led = rng.random() < 0.3, voicings(changes, centre)
-    events = []
+    events: list[Event] = []
     for chord in changes:
         if any(start <= chord.start < stop for start, stop in spans):
             pitches = led[chord.start]
@@ -92,14 +99,16 @@ def pad(rng, style, changes, spans, key, centre, program):
     return events
 
 
-def chords(rng, style, changes, spans, key, centre, program):
-    """Chords in a rhythm; strummed on guitars, of which the distorted ones play power chords in a low register."""
+def chords(
+    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
+) -> list[Event]:
+    """Return chords in a rhythm. Guitars strum them; distorted guitars play power chords in a low register."""
     power, guitar = program in GUITARS, 24 <= program < 29
     led = voicings(changes, 48 if power else centre, power)
     rhythm = pick(rng, RHYTHMS[style.family])
     rhythm = rhythm if rng.random() < 0.6 else rhythm + " " + pick(rng, RHYTHMS[style.family])
     gate, strum = rng.uniform(0.6, 1.0), rng.uniform(0.05, 0.15) if guitar else 0.0
-    events = []
+    events: list[Event] = []
     for step, length, _ in repeat(rhythm, spans):
         pitches = led[changes.at(step).start]
         velocity = 90 if step % 8 == 0 else 80
@@ -107,9 +116,10 @@ def chords(rng, style, changes, spans, key, centre, program):
     return events
 
 
-def wall(rng, changes, spans):
-    """(program, events) of power chords of a distorted guitar in the spans (start, stop)."""
-    led, events = voicings(changes, int(rng.integers(46, 51)), power=True), []
+def wall(rng: Rng, changes: Changes, spans: Sequence[Span]) -> tuple[int, list[Event]]:
+    """Return programme and events of a distorted guitar that plays power chords in the spans (start, stop)."""
+    led = voicings(changes, int(rng.integers(46, 51)), power=True)
+    events: list[Event] = []
     rhythm, gate = pick(rng, WALLS), rng.uniform(0.85, 1.0)
     for step, length, _ in repeat(rhythm, spans):
         velocity = 105 if step % 8 == 0 else 92
@@ -117,13 +127,15 @@ def wall(rng, changes, spans):
     return pick(rng, GUITARS), events
 
 
-def arpeggio(rng, style, changes, spans, key, centre, program):
-    """The chord's notes one by one, up, down, to and fro or in a fixed random order, over one or two octaves."""
+def arpeggio(
+    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
+) -> list[Event]:
+    """Return the notes of the chord one by one: up, down, to and fro or in a fixed random order."""
     led = voicings(changes, centre)
     stride = pick(rng, (1, 1, 2) if style.tempo[1] > 100 else (1, 2, 2))
     shape, octaves, gate = pick(rng, ("up", "down", "both", "random")), pick(rng, (1, 2)), rng.uniform(0.5, 1.2)
     shuffled = rng.integers(100, size=pick(rng, (8, 16))).tolist()
-    events = []
+    events: list[Event] = []
     for start, stop in spans:
         for count, step in enumerate(range(start, stop, stride)):
             notes = [pitch + 12 * octave for octave in range(octaves) for pitch in led[changes.at(step).start]]
@@ -134,8 +146,8 @@ def arpeggio(rng, style, changes, spans, key, centre, program):
     return events
 
 
-def motif(rng, density):
-    """[(step, length, choice 0 to 99), ...] of one or two bars, a phrase that is repeated."""
+def motif(rng: Rng, density: float) -> tuple[list[tuple[int, int, int]], int]:
+    """Draw a phrase [(step, length, choice 0 to 99), ...] of one or two bars, which is repeated, and its length."""
     size = pick(rng, (BAR, BAR, 2 * BAR))
     weight = np.where(np.arange(size) % 4 == 0, 1.3, np.where(np.arange(size) % 2 == 0, 1.0, 0.6))
     steps = np.flatnonzero(rng.random(size) < density * weight).tolist() or [0]
@@ -143,11 +155,13 @@ def motif(rng, density):
     return [(step, min(end - step, 4), int(rng.integers(100))) for step, end in zip(steps, ends, strict=True)], size
 
 
-def pluck(rng, style, changes, spans, key, centre, program):
-    """Short notes of the chord in a repeated syncopated rhythm."""
+def pluck(
+    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
+) -> list[Event]:
+    """Return short notes of the chord in a repeated syncopated rhythm."""
     phrase, size = motif(rng, rng.uniform(0.25, 0.7))
     led, gate = voicings(changes, centre), rng.uniform(0.3, 0.9)
-    events = []
+    events: list[Event] = []
     for start, stop in spans:
         for base in range(start, stop, size):
             for step, _, choice in phrase:
@@ -157,14 +171,16 @@ def pluck(rng, style, changes, spans, key, centre, program):
     return events
 
 
-def riff(rng, style, changes, spans, key, centre, program):
-    """A repeated phrase on a few notes of the pentatonic scale, in half of the pieces on the chords' roots."""
+def riff(
+    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
+) -> list[Event]:
+    """Return a repeated phrase on a few notes of the pentatonic scale; in half of the pieces it follows the chords."""
     phrase, size = motif(rng, rng.uniform(0.25, 0.6))
     follows, gate = rng.random() < 0.5, rng.uniform(0.5, 1.0)
     degrees = (0, 2, 3, 4, 6) if key.minor else (0, 1, 2, 4, 5)
     few = [pick(rng, degrees) for _ in range(int(rng.integers(2, 5)))] + [0]
     base_octave = round((centre - key.tonic) / 12) * 7
-    events = []
+    events: list[Event] = []
     for start, stop in spans:
         for base in range(start, stop, size):
             for step, length, choice in phrase:
@@ -175,22 +191,45 @@ def riff(rng, style, changes, spans, key, centre, program):
     return events
 
 
-def root_degree(key, chord):
-    """The degree of the scale that is the root of a chord."""
+def root_degree(key: Key, chord: Chord) -> int:
+    """Return the degree of the scale that is the root of a chord."""
     return key.scale.index((chord.classes[0] - key.tonic) % 12)
 
 
-def lead(rng, style, changes, spans, key, centre, program):
-    """A melody for an instrument."""
+def lead(
+    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
+) -> list[Event]:
+    """Return a melody for an instrument."""
     tempo = sum(style.tempo) / 2
     return melody_events(rng, changes, spans, key.within(centre - 8, centre + 8), tempo, rng.uniform(0.6, 0.95))
 
 
-PARTS = {"pad": pad, "chords": chords, "arpeggio": arpeggio, "pluck": pluck, "riff": riff, "lead": lead}
+PARTS: dict[str, Callable[[Rng, Style, Changes, Sequence[Span], Key, int, int], list[Event]]] = {
+    "pad": pad,
+    "chords": chords,
+    "arpeggio": arpeggio,
+    "pluck": pluck,
+    "riff": riff,
+    "lead": lead,
+}
 
 
-def other_events(rng, kind, style, changes, spans, key, low=False):
-    """(program, events) of a part of a kind in the spans (start, stop); `low`: in the bass's register."""
+def other_events(
+    rng: Rng, kind: str, style: Style, changes: Changes, spans: Sequence[Span], key: Key, low: bool = False
+) -> tuple[int, list[Event]]:
+    """Return programme and events of a part in the spans (start, stop).
+
+    Parameters
+    ----------
+    rng
+        The generator that the part is drawn from.
+    kind
+        Kind of the part, a key of PARTS.
+    style, changes, spans, key
+        Style, chords, spans and key of the piece.
+    low
+        Whether the part is in the register of the bass.
+    """
     program = pick(rng, PROGRAMS[style.family][kind])
     centre = int(rng.integers(43, 48)) if low else int(rng.integers(*CENTRES[kind]))
     events = PARTS[kind](rng, style, changes, spans, key, centre, program)

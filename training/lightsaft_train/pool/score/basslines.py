@@ -1,9 +1,14 @@
-"""Bass lines: patterns over the chords, in which a symbol tells the pitch."""
+"""Bass lines: patterns over the chords. A symbol of a pattern stands for a pitch."""
 
-from .feel import BAR, pick, repeat
-from .harmony import near
+from collections.abc import Sequence
+
+from ...arrays import Rng
+from .feel import BAR, Event, Span, pick, repeat
+from .harmony import Changes, Key, near
+from .styles import Style
 
 # r: root, o: its octave, f: fifth, t: third, s: a tone below the octave, g: a short soft root, a: approach to the next
+# root
 PATTERNS = {
     "offbeat": ("..r- ..r- ..r- ..r-", "..r. ..r. ..r. ..r.", "..r- ..r- ..r- ..ro", "..rr ..rr ..rr ..rr",
                 "..r. ..r. ..o. ..r."),
@@ -29,8 +34,11 @@ PATTERNS = {
 RIFF = "r" * 11 + "ooffstg"
 
 
-def draw_pattern(rng, name):
-    """A pattern for a bass line: "walking" is made up of quarters and "riff" at random, others come from the table."""
+def draw_pattern(rng: Rng, name: str) -> str:
+    """Draw a pattern for a bass line.
+
+    "walking" is made of quarters and "riff" at random; other patterns come from the table.
+    """
     if name == "walking":
         return (
             " ".join(pick(rng, ("r-", "f-", "t-", "o-", "s-")) + pick(rng, ("--", "--", "f-")) for _ in range(3))
@@ -43,18 +51,18 @@ def draw_pattern(rng, name):
     return "".join(["r" if rng.random() < 0.7 else ".", *symbols[1:]])
 
 
-def bass_events(rng, style, changes, spans, key):
-    """Events (step, length, pitch 24 to 55, velocity) of a bass line in the spans (start, stop)."""
+def bass_events(rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key) -> list[Event]:
+    """Draw the events (step, length, pitch 24 to 55, velocity) of a bass line in the spans (start, stop)."""
     name = pick(rng, style.basses)
     pattern = draw_pattern(rng, name)
     if rng.random() < 0.3 and name not in ("offbeat", "rolling"):
         pattern = pattern + " " + draw_pattern(rng, name)
-    lowest = 29 if style.family == "club" else 32  # in dance music most of the bass's energy is below 60 Hz
+    lowest = 29 if style.family == "club" else 32  # in dance music, most of the energy of the bass is below 60 Hz
     centre = int(rng.integers(lowest, lowest + 9)) - (3 if name in ("808", "sustain", "reese") else 0)
     gate = rng.uniform(0.6, 1.0) if name in ("offbeat", "rolling", "octaves", "eighths", "riff", "funk") else 1.0
     slide = pick(rng, (0.0, 0.0, 0.04, 0.1)) if name in ("808", "funk", "wobble", "reese", "riff") else 0.0
     accent = 0 if not style.jitter[1] else 10
-    events = []
+    events: list[Event] = []
     for step, length, symbol in repeat(pattern, spans):
         pitch = symbol_pitch(rng, symbol, changes, step, centre, key)
         velocity = 55 if symbol == "g" else 100 - accent + (accent if step % 4 == 0 else 0)
@@ -64,8 +72,8 @@ def bass_events(rng, style, changes, spans, key):
     return events
 
 
-def symbol_pitch(rng, symbol, changes, step, centre, key):
-    """The MIDI note of a symbol of a pattern over the chord at a step."""
+def symbol_pitch(rng: Rng, symbol: str, changes: Changes, step: int, centre: int, key: Key) -> int:
+    """Return the MIDI note of a symbol of a pattern over the chord at a step."""
     classes = changes.at(step).classes
     root = near(classes[0], centre)
     if symbol == "a":
@@ -79,8 +87,8 @@ def symbol_pitch(rng, symbol, changes, step, centre, key):
     return fold(root + offsets.get(symbol, 0))
 
 
-def fold(pitch):
-    """The pitch moved by octaves into 24 to 55."""
+def fold(pitch: int) -> int:
+    """Return the pitch moved by octaves into 24 to 55."""
     while pitch < 24:
         pitch += 12
     while pitch > 55:

@@ -1,34 +1,36 @@
 """Pieces of music in many styles, composed at random: drums, bass, other instruments and a melody to be sung."""
 
 import dataclasses
+from collections.abc import Sequence
 
+from ...arrays import Rng
 from .accompaniment import BASSES, other_events, wall
 from .basslines import bass_events
-from .feel import Feel, pick
+from .feel import Feel, Span, pick
 from .grooves import drum_events
-from .harmony import draw_key, harmonise, make_key
+from .harmony import Changes, Key, draw_key, harmonise, make_key
 from .melodies import melody_events, voice_range
 from .notes import Part, Score
-from .styles import STYLES, draw_feel, draw_style, fitting, layout, playing
+from .styles import STYLES, Section, Style, draw_feel, draw_style, fitting, layout, playing
 
 VOICE = 53
-WALL = {"band": 0.42, "pop": 0.25}  # pieces of a family with distorted guitars throughout the sections that are sung
+WALL = {"band": 0.42, "pop": 0.25}  # how often pieces of a family have distorted guitars in all sections that are sung
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What the parts of a piece have in common."""
+    """The things that the parts of a piece have in common."""
 
-    style: object
+    style: Style
     seconds: float
     feel: Feel
-    key: object
-    sections: list
-    changes: list
+    key: Key
+    sections: list[Section]
+    changes: Changes
 
 
-def make_plan(rng, name, tempo, seconds, key=None):
-    """The plan of a piece in a style at a tempo; the key is drawn unless given."""
+def make_plan(rng: Rng, name: str, tempo: float, seconds: float, key: Key | None = None) -> Plan:
+    """Draw the plan of a piece in a style at a tempo. The key is drawn if it is None."""
     style = STYLES[name]
     feel = draw_feel(rng, style, tempo)
     key = key or draw_key(rng, style)
@@ -36,9 +38,18 @@ def make_plan(rng, name, tempo, seconds, key=None):
     return Plan(style, seconds, feel, key, sections, harmonise(rng, key, style, sections))
 
 
-def compose(rng, seconds=60.0, style=None):
-    """A score of a piece in a style (a name of `styles.STYLES`, drawn if None): one part each of drums, bass and vocals
-    and 1 to 6 others, all of which rest in some sections."""
+def compose(rng: Rng, seconds: float = 60.0, style: str | None = None) -> Score:
+    """Compose a piece: one part each of drums, bass and vocals, and 1 to 6 others. All of them rest in some sections.
+
+    Parameters
+    ----------
+    rng
+        The generator that the piece is drawn from.
+    seconds
+        Length.
+    style
+        A key of `styles.STYLES`; None: drawn.
+    """
     name = style or draw_style(rng)
     tempo = rng.uniform(*STYLES[name].tempo)
     tempo = float(round(tempo)) if rng.random() < 0.6 else float(tempo)
@@ -51,8 +62,8 @@ def compose(rng, seconds=60.0, style=None):
     return Score(seconds, tempo, tuple(part for part in parts if part.notes), plan.key.tonic, plan.key.minor)
 
 
-def draw_drums(rng, plan, least=0.3):
-    """The drums of a piece, in at least this fraction of its sections."""
+def draw_drums(rng: Rng, plan: Plan, least: float = 0.3) -> Part:
+    """Draw the drums of a piece. They play in at least the part `least` of its sections."""
     spans = playing(rng, plan.sections, "drums", least)
     if plan.style.form == "ambient" and rng.random() < 0.5:
         spans = spans[:1]
@@ -60,9 +71,11 @@ def draw_drums(rng, plan, least=0.3):
     return Part("drums", 0, plan.feel.perform(rng, events, plan.seconds))
 
 
-def draw_bass(rng, plan, low=(), least=0.25):
-    """The bass of a piece, in at least a fraction of its sections; it may leave the spans `low` to another part, which
-    plays in its register."""
+def draw_bass(rng: Rng, plan: Plan, low: Sequence[Span] = (), least: float = 0.25) -> Part:
+    """Draw the bass of a piece. It plays in at least the part `least` of its sections.
+
+    It may leave the spans `low` to another part, which plays in its register.
+    """
     spans = playing(rng, plan.sections, "bass", least)
     free = [span for span in spans if span not in low]
     if 2 * len(free) > len(spans) and rng.random() < 0.5:
@@ -71,14 +84,14 @@ def draw_bass(rng, plan, low=(), least=0.25):
     return Part("bass", pick(rng, BASSES[plan.style.family]), plan.feel.perform(rng, events, plan.seconds, True))
 
 
-def draw_wall(rng, plan, spans):
-    """Distorted guitars in spans (start, stop)."""
+def draw_wall(rng: Rng, plan: Plan, spans: Sequence[Span]) -> Part:
+    """Draw distorted guitars in spans (start, stop)."""
     program, events = wall(rng, plan.changes, spans)
     return Part("other", program, plan.feel.perform(rng, events, plan.seconds), "chords")
 
 
-def draw_vocals(rng, plan, spans):
-    """The melody of a piece in spans (start, stop); never stiff in time."""
+def draw_vocals(rng: Rng, plan: Plan, spans: Sequence[Span]) -> Part:
+    """Draw the melody of a piece in spans (start, stop). It is never exactly on the grid."""
     low, high = voice_range(rng)
     feel = dataclasses.replace(plan.feel, jitter=max(plan.feel.jitter, rng.uniform(0.0, 0.01)))
     fullness = rng.uniform(0.58, 0.78)
@@ -88,11 +101,12 @@ def draw_vocals(rng, plan, spans):
     return Part("vocals", VOICE, tuple(note for note in notes if note.duration >= 0.15), "lead")
 
 
-def draw_others(rng, plan):
-    """(parts, spans of those in the bass's register) of the other instruments of a piece."""
+def draw_others(rng: Rng, plan: Plan) -> tuple[list[Part], list[Span]]:
+    """Draw the other instruments of a piece, and the spans of those that play in the register of the bass."""
     kinds = plan.style.parts.split()
     count = min(len(kinds), int(rng.choice((1, 2, 3, 4, 5), p=(0.08, 0.22, 0.3, 0.25, 0.15))))
-    parts, lows = [], []
+    parts: list[Part] = []
+    lows: list[Span] = []
     for index in rng.permutation(len(kinds))[:count]:
         kind = kinds[index]
         low = kind in ("riff", "pluck") and rng.random() < 0.25
@@ -103,20 +117,20 @@ def draw_others(rng, plan):
     return parts, lows
 
 
-def vocal_melody(rng, seconds, tempo, tonic, minor):
-    """A part for a singer throughout some seconds, in a key, at beats per minute."""
+def vocal_melody(rng: Rng, seconds: float, tempo: float, tonic: int, minor: bool) -> Part:
+    """Compose a part for a singer throughout some seconds, in a key, at beats per minute."""
     name, counted = fitting(rng, tempo)
     plan = make_plan(rng, name, counted, seconds, make_key(rng, tonic, minor))
     return draw_vocals(rng, plan, [(section.start, section.stop) for section in plan.sections])
 
 
-def drum_part(rng, seconds, tempo, style=None):
-    """A part for drums of some seconds at beats per minute, in a style of `STYLES` (drawn by tempo if None)."""
+def drum_part(rng: Rng, seconds: float, tempo: float, style: str | None = None) -> Part:
+    """Compose a part for drums at beats per minute, in a style of `STYLES` (None: drawn by tempo)."""
     name, counted = fitting(rng, tempo, style)
     return draw_drums(rng, make_plan(rng, name, counted, seconds), 0.6)
 
 
-def bass_part(rng, seconds, tempo, tonic, minor, style=None):
-    """A part for a bass of some seconds, in a key, at beats per minute, in a style (drawn by tempo if None)."""
+def bass_part(rng: Rng, seconds: float, tempo: float, tonic: int, minor: bool, style: str | None = None) -> Part:
+    """Compose a part for a bass in a key, at beats per minute, in a style of `STYLES` (None: drawn by tempo)."""
     name, counted = fitting(rng, tempo, style)
     return draw_bass(rng, make_plan(rng, name, counted, seconds, make_key(rng, tonic, minor)), least=0.6)

@@ -1,14 +1,24 @@
-"""Drum patterns: per style a small table of how likely each drum is hit on each sixteenth, with fills and build-ups."""
+"""Drum patterns: tables of how likely each drum is hit on each sixteenth, for each style, with fills and build-ups."""
 
-from .feel import BAR, pick
+from collections.abc import Iterable
 
-# General MIDI pitches of a drum, one of which is drawn per piece, and how long they sound in sixteenths.
+from ...arrays import Rng
+from .feel import BAR, Event, Span, pick
+from .styles import Section, Style
+
+Table = dict[str, str]
+"""The pattern of each drum."""
+
+Hit = tuple[float, str, int]
+"""Step, drum and velocity."""
+
+# General MIDI pitches of each drum; one of them is drawn for a piece.
 DRUMS = {"kick": (36, 36, 35), "snare": (38, 38, 40), "clap": (39,), "rim": (37,), "hat": (42,), "pedal": (44,),
          "open": (46,),
          "crash": (49, 57), "ride": (51, 51, 59, 53), "tambourine": (54,), "cowbell": (56,), "shaker": (70, 82),
          "conga": (63, 62),
          "tumba": (64,), "high tom": (50, 48), "mid tom": (47, 45), "low tom": (43, 41)}  # fmt: skip
-RINGING = {"crash": 16, "ride": 4, "open": 2, "low tom": 3}
+RINGING = {"crash": 16, "ride": 4, "open": 2, "low tom": 3}  # sixteenths that a drum sounds; 1 for the others
 
 # Symbols of the tables: the chance of a hit and its velocity.
 CHANCES = {"X": (1.0, 115), "x": (0.93, 98), "h": (0.97, 78), "o": (0.5, 90), "i": (0.2, 80), "g": (0.5, 42)}
@@ -60,7 +70,7 @@ GROOVES = {
 }  # fmt: skip
 
 # Percussion laid over any groove.
-EXTRAS = (
+EXTRAS: tuple[Table, ...] = (
     {"shaker": "hghg hghg hghg hghg"}, {"tambourine": ".... h... .... h..."}, {"tambourine": "h.h. h.h. h.h. h.h."},
           {"cowbell": "h... h... h... h..."},
     {"conga": "..o. i.o. .io. i.oo", "tumba": "o... ..i. o..i ...."}, {"rim": "x..x ..x. ..x. x..."},
@@ -69,13 +79,14 @@ EXTRAS = (
           {"low tom": "...o .... ..o. ...."},
 )  # fmt: skip
 
-# How likely a drum is left out of a whole section.
+# How likely a drum is left out of a whole section, by its kind.
 MUTED = {"intro": 0.45, "verse": 0.2, "pre": 0.3, "bridge": 0.4, "build": 0.4, "break": 0.6, "outro": 0.4}
 
 
-def realise(rng, table):
-    """[(step, drum, velocity), ...] drawn from a table, and its length in steps."""
-    hits, size = [], BAR
+def realise(rng: Rng, table: Table) -> tuple[list[Hit], int]:
+    """Draw hits from a table. Return them, and the length of the table in steps."""
+    hits: list[Hit] = []
+    size = BAR
     for drum, pattern in table.items():
         pattern = pattern.replace(" ", "")
         size = max(size, len(pattern))
@@ -87,8 +98,8 @@ def realise(rng, table):
     return hits + [(step + BAR, drum, velocity) for step, drum, velocity in hits if drum in repeated], size
 
 
-def draw_table(rng, style):
-    """The table of a piece: a groove of the style, often with percussion, at times with a drum changed for another."""
+def draw_table(rng: Rng, style: Style) -> Table:
+    """Draw the table of a piece: a groove of the style, often with percussion, at times with one drum replaced."""
     table = dict(GROOVES[pick(rng, style.grooves)])
     for _ in range(int(rng.choice(3, p=(0.5, 0.35, 0.15)))):
         table = {**pick(rng, EXTRAS), **table}
@@ -98,9 +109,10 @@ def draw_table(rng, style):
     return table
 
 
-def snare_roll(start, stop, drum):
-    """Hits that grow louder and denser, from quarters to thirty-seconds, up to `stop`."""
-    hits, step = [], float(start)
+def snare_roll(start: int, stop: int, drum: str) -> list[Hit]:
+    """Return hits that become louder and denser, from quarters to thirty-seconds, up to `stop`."""
+    hits: list[Hit] = []
+    step = float(start)
     while step < stop:
         done = (step - start) / (stop - start)
         hits.append((step, drum, int(45 + 75 * done)))
@@ -108,12 +120,12 @@ def snare_roll(start, stop, drum):
     return hits
 
 
-def fill(rng, start, stop, drum):
-    """Hits of a fill: down the toms, on the snare, or in triplets."""
+def fill(rng: Rng, start: int, stop: int, drum: str) -> list[Hit]:
+    """Draw the hits of a fill: down the toms, on the snare, or in triplets."""
     kind = pick(rng, ("toms", "toms", "snare", "triplets", "sparse"))
     stride = 4 / 3 if kind == "triplets" else 1
     toms = ("high tom", "mid tom", "low tom")
-    hits = []
+    hits: list[Hit] = []
     for index in range(int((stop - start) / stride)):
         done = index * stride / (stop - start)
         if rng.random() < (0.35 if kind == "sparse" else 0.85):
@@ -122,9 +134,9 @@ def fill(rng, start, stop, drum):
     return hits
 
 
-def hat_rolls(rng, start):
-    """Hits of a hi-hat roll or two within a bar: triplets, thirty-seconds or faster, rising or falling."""
-    hits = []
+def hat_rolls(rng: Rng, start: int) -> list[Hit]:
+    """Draw the hits of up to two hi-hat rolls in a bar: triplets, thirty-seconds or faster, rising or falling."""
+    hits: list[Hit] = []
     for _ in range(int(rng.integers(3))):
         beat, span, count = int(rng.integers(8)) * 2, pick(rng, (2, 2, 4)), pick(rng, (3, 4, 6, 8))
         slope = pick(rng, (-40, 40, 0)) / count
@@ -133,8 +145,8 @@ def hat_rolls(rng, start):
     return hits
 
 
-def ending(rng, section, drum):
-    """(hits, start) of how a section ends: from `start` on its groove gives way to a fill, or to silence."""
+def ending(rng: Rng, section: Section, drum: str) -> tuple[list[Hit], int]:
+    """Draw the end of a section: hits, and the step from which they or silence replace its groove."""
     if section.kind == "build":
         start = section.start if rng.random() < 0.7 else section.stop - 2 * BAR
         return snare_roll(start, section.stop, drum), section.stop - int(pick(rng, (0, 0, 4, 8, 16)))
@@ -144,8 +156,8 @@ def ending(rng, section, drum):
     return [], section.stop - (size if draw < 0.75 else 0)
 
 
-def section_hits(rng, style, table, section):
-    """[(step, drum, velocity), ...] of a section: its groove with some drums left out, varied in every fourth bar."""
+def section_hits(rng: Rng, style: Style, table: Table, section: Section) -> list[Hit]:
+    """Draw the hits of a section: its groove with some drums left out, varied in every fourth bar."""
     muted = {drum for drum in table if rng.random() < MUTED.get(section.kind, 0.05)}
     if len(muted) == len(table):
         muted.discard(pick(rng, list(table)))
@@ -166,13 +178,13 @@ def section_hits(rng, style, table, section):
     return hits
 
 
-def drum_events(rng, style, sections, spans):
-    """Events (step, length, pitch, velocity) of the drums, in those sections that begin with one of the spans."""
+def drum_events(rng: Rng, style: Style, sections: Iterable[Section], spans: Iterable[Span]) -> list[Event]:
+    """Draw the events of the drums, in the sections that begin with one of the spans."""
     kit = {drum: pick(rng, pitches) for drum, pitches in DRUMS.items()}
     table = draw_table(rng, style)
     flat = rng.uniform(0.0, 0.7) if not style.jitter[1] else 0.0
     starts = {start for start, _ in spans}
-    events = []
+    events: list[Event] = []
     for section in sections:
         if section.start in starts:
             for step, drum, velocity in section_hits(rng, style, table, section):

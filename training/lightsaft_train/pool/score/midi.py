@@ -1,10 +1,14 @@
-"""Scores read from MIDI files, and their variations and excerpts."""
+"""Scores of MIDI files, their variations and excerpts."""
 
 import dataclasses
+import os
+from collections.abc import Iterable, Sequence
 
 import mido
 import numpy as np
 
+from ...arrays import Rng
+from ...errors import DataError
 from .notes import Note, Part, Score
 
 DRUM_CHANNEL = 9
@@ -17,7 +21,7 @@ LEFT_OUT = frozenset((*VOICES, *PERCUSSION, *EFFECTS))
 _KEYBOARDS, _MALLETS, _ORGANS, _GUITARS = range(8), range(8, 15), range(16, 24), range(24, 32)
 _STRINGS, _BRASS, _WINDS = (40, 41, 42, 44, 45, 48, 49, 50, 51), range(56, 64), range(64, 80)
 _LEADS, _PADS, _TEXTURES = (80, 81, 82, 83, 84, 86, 87), (88, 89, 90, 92, 93, 94, 95), range(96, 104)
-NEIGHBOURS = (  # programmes, and what may play instead of them
+NEIGHBOURS: tuple[tuple[Sequence[int], tuple[int, ...]], ...] = (  # programmes, and those that may replace them
     (_KEYBOARDS, (*_KEYBOARDS, *_MALLETS, *_ORGANS, *_LEADS)),
     (_MALLETS, (*_MALLETS, *_KEYBOARDS, *_LEADS, *_TEXTURES)),
     (_ORGANS, (*_ORGANS, *_KEYBOARDS, *_PADS)),
@@ -36,8 +40,8 @@ MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
-def _role(channel, program):
-    """The role of a programme on a channel, None if it is to be left out."""
+def _role(channel: int, program: int) -> str | None:
+    """Return the role of a programme on a channel; None if it is left out."""
     if channel == DRUM_CHANNEL:
         return "drums"
     if program in LEFT_OUT:
@@ -45,9 +49,11 @@ def _role(channel, program):
     return "bass" if program in BASSES else "other"
 
 
-def _events(file):
-    """An open MIDI file's notes by (channel, programme), tempos as (seconds, microseconds of a beat), and end."""
-    notes, sounding, programs, tempos, now = {}, {}, [0] * 16, [(0.0, 500000)], 0.0
+def _events(file: mido.MidiFile) -> tuple[dict[tuple[int, int], list[Note]], list[tuple[float, int]], float]:
+    """Return notes by (channel, programme), tempos as (seconds, microseconds of a beat), and the end of a MIDI file."""
+    notes: dict[tuple[int, int], list[Note]] = {}
+    sounding: dict[tuple[int, int], tuple[float, int, int]] = {}
+    programs, tempos, now = [0] * 16, [(0.0, 500000)], 0.0
     for message in file:
         now += message.time
         if message.type == "set_tempo":
@@ -65,16 +71,16 @@ def _events(file):
     return notes, tempos, now
 
 
-def _longest_tempo(tempos, end):
-    """The tempo in beats per minute that lasts longest in all."""
-    lasting = {}
+def _longest_tempo(tempos: list[tuple[float, int]], end: float) -> float:
+    """Return the tempo in beats per minute that lasts longest in all."""
+    lasting: dict[int, float] = {}
     for (start, beat), (stop, _) in zip(tempos, [*tempos[1:], (end, 0)], strict=True):
         lasting[beat] = lasting.get(beat, 0.0) + stop - start
-    return 6e7 / max(lasting, key=lasting.get)
+    return 6e7 / max(lasting, key=lasting.__getitem__)
 
 
-def key_of(parts):
-    """The key of parts, (tonic, minor), (None, None) without pitched notes: the best-correlated profile."""
+def key_of(parts: Iterable[Part]) -> tuple[int | None, bool | None]:
+    """Return the key (tonic, minor) of parts whose profile correlates best; (None, None) without pitched notes."""
     weights = np.zeros(12)
     for part in parts:
         if part.role != "drums":
@@ -87,9 +93,20 @@ def key_of(parts):
     return keys[int(np.argmax(fits))]
 
 
-def read_midi(path):
-    """The score of a MIDI file, a part per channel and programme; voices and sound effects are left out."""
-    notes, tempos, end = _events(mido.MidiFile(path, clip=True))
+def read_midi(path: str | os.PathLike[str]) -> Score:
+    """Read the score of a MIDI file, with a part for each channel and programme.
+
+    Voices and sound effects are left out.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    try:
+        notes, tempos, end = _events(mido.MidiFile(path, clip=True))
+    except (OSError, EOFError, KeyError, ValueError) as error:
+        raise DataError(f"cannot read a MIDI file ({error}): {path}") from error
     parts = []
     for channel, program in sorted(notes):
         role = _role(channel, program)
@@ -100,8 +117,8 @@ def read_midi(path):
     return Score(end, _longest_tempo(tempos, end), tuple(parts), tonic, minor)
 
 
-def _varied_program(part, rng):
-    """Another programme for a part, its own at times; drums keep theirs."""
+def _varied_program(part: Part, rng: Rng) -> int:
+    """Draw another programme for a part, at times its own; drums keep theirs."""
     if part.role == "drums" or rng.random() < 0.3:
         return part.program
     for programs, others in NEIGHBOURS:
@@ -110,16 +127,18 @@ def _varied_program(part, rng):
     return part.program
 
 
-def _moved(note, semitones, factor):
-    """The note transposed, folded back by octaves at the ends of the keyboard, and `factor` times as fast."""
+def _moved(note: Note, semitones: int, factor: float) -> Note:
+    """Return the note transposed, and `factor` times as fast. At the ends of the keyboard it is moved by an octave."""
     pitch = note.pitch + semitones
     pitch += 12 * (pitch < 0) - 12 * (pitch > 127)
     return Note(note.start / factor, note.duration / factor, pitch, note.velocity)
 
 
-def varied(score, rng):
-    """The score transposed by -5 to +6 semitones, at 0.75 to 1.3 times its tempo, with other programmes, and with parts
-    of `other` dropped now and then (never all)."""
+def varied(score: Score, rng: Rng) -> Score:
+    """Return the score transposed by -5 to +6 semitones, at 0.75 to 1.3 times its tempo, with other programmes.
+
+    Parts of `other` are left out at times, but never all of them.
+    """
     semitones, factor = int(rng.integers(-5, 7)), float(rng.uniform(0.75, 1.3))
     others = len(score.of("other"))
     parts = []
@@ -134,8 +153,11 @@ def varied(score, rng):
     return Score(score.seconds / factor, score.tempo * factor, tuple(parts), tonic, score.minor)
 
 
-def _window(part, start, stop):
-    """The part between two times, with its notes shifted; notes that begin earlier are cut, drums left out."""
+def _window(part: Part, start: float, stop: float) -> Part:
+    """Return the part between two times, with its notes shifted.
+
+    Notes that begin earlier are cut, those of drums left out.
+    """
     notes = []
     for note in part.notes:
         first, last = max(note.start, start), min(note.start + note.duration, stop)
@@ -144,9 +166,12 @@ def _window(part, start, stop):
     return dataclasses.replace(part, notes=tuple(notes))
 
 
-def excerpt(score, start, seconds):
-    """The score from `start` on, `seconds` long or up to its end. It begins on a beat: the last one before `start`, or
-    before the first note after it where there is silence. Parts that do not play are left out."""
+def excerpt(score: Score, start: float, seconds: float) -> Score:
+    """Return the score from `start` on, `seconds` long or up to its end.
+
+    The excerpt begins on a beat: the last one before `start`, or before the first note after it if there is silence.
+    Parts that do not play are left out.
+    """
     beat = 60 / score.tempo
     notes = [note for part in score.parts for note in part.notes if note.start + note.duration > start]
     if notes:

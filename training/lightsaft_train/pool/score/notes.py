@@ -1,18 +1,29 @@
-"""What instruments play: notes with times in seconds, in parts with a role, in a score."""
+"""Notes with times in seconds, in parts with a role, in a score. Instruments play them."""
 
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-SAMPLE_RATE = 44100
+from ...arrays import Audio, Floats
+from ...data import SAMPLE_RATE
 
 ROLES = ("vocals", "drums", "bass", "other")
 
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """A note: start and duration in seconds, pitch as a MIDI note (a drum of General MIDI in parts for drums), velocity
-    1 to 127."""
+    """A note.
+
+    Parameters
+    ----------
+    start, duration
+        In seconds.
+    pitch
+        A MIDI note; in parts for drums a drum of General MIDI.
+    velocity
+        1 to 127.
+    """
 
     start: float
     duration: float
@@ -22,38 +33,63 @@ class Note:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """What one instrument plays. `role` is the stem that it belongs to, `program` a General MIDI programme (0 to 127),
-    `style` what a composed part is ("pad", "pluck", "arpeggio", "lead", "chords", "riff", "effect"; "" if not told)."""
+    """The notes of one instrument.
+
+    Parameters
+    ----------
+    role
+        The stem that it belongs to, one of ROLES.
+    program
+        A General MIDI programme, 0 to 127.
+    notes
+        The notes.
+    style
+        Kind of a composed part: "pad", "pluck", "arpeggio", "lead", "chords", "riff" or "effect"; "" if it is unknown.
+    """
 
     role: str
     program: int
-    notes: tuple
+    notes: tuple[Note, ...]
     style: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Parts that belong together. `tempo` in beats per minute, the first beat at 0 s; `tonic` a pitch class 0 to 11 and
-    `minor`: its key, None where it is not known; `seconds`: its length."""
+    """Parts that belong together.
+
+    Parameters
+    ----------
+    seconds
+        Length.
+    tempo
+        In beats per minute. The first beat is at 0 s.
+    parts
+        The parts.
+    tonic, minor
+        The key: a pitch class 0 to 11, and whether it is minor. None if they are not known.
+    """
 
     seconds: float
     tempo: float
-    parts: tuple
+    parts: tuple[Part, ...]
     tonic: int | None = None
     minor: bool | None = None
 
-    def of(self, role):
-        """The parts of a role."""
+    def of(self, role: str) -> tuple[Part, ...]:
+        """Return the parts of a role."""
         return tuple(part for part in self.parts if part.role == role)
 
 
-def silence(seconds):
-    """Audio float32 (2, samples) to render into."""
+def silence(seconds: float) -> Audio:
+    """Return silent audio (2, samples) to render into."""
     return np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
 
 
-def add(audio, sound, start):
-    """Add a sound, (channels, samples) or (samples,), to the audio in place from `start` seconds on, cut at both."""
+def add(audio: Audio, sound: Floats, start: float) -> None:
+    """Add a sound, (channels, samples) or (samples,), to audio in place.
+
+    The sound begins at `start` seconds, and is cut at both ends of the audio.
+    """
     first = round(start * SAMPLE_RATE)
     skip = max(0, -first)
     first = max(0, first)
@@ -62,6 +98,6 @@ def add(audio, sound, start):
         audio[:, first : first + length] += sound[..., skip : skip + length]
 
 
-def frequency(pitch):
-    """Hertz of a MIDI note, A4 (69) = 440 Hz."""
+def frequency(pitch: ArrayLike) -> NDArray[np.float64]:
+    """Return the frequency in Hz of MIDI notes; A4 (69) has 440 Hz."""
     return 440.0 * 2.0 ** ((np.asarray(pitch, float) - 69) / 12)

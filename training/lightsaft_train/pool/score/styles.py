@@ -2,29 +2,50 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from .feel import BAR, Feel, pick
+from ...arrays import Rng
+from .feel import BAR, Feel, Span, pick
 
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """A style: ranges of beats per minute, swing (`unit` sixteenths long) and jitter (seconds); how likely it is minor
-    and how rich its chords are (0 to 1); grooves and bass lines; kinds of other parts, likelier if told twice."""
+    """A style of music.
+
+    Parameters
+    ----------
+    weight
+        How often it is drawn, relative to the others.
+    tempo
+        Range, in beats per minute.
+    family, form
+        Names of tables: `accompaniment.py`, and FORMS.
+    minor, colour
+        How often it is minor, and how often chords have more than three notes, 0 to 1.
+    grooves, basses
+        Names of grooves and bass lines.
+    parts
+        Kinds of the other parts; a kind that stands there twice is likelier.
+    swing, unit
+        Range of the swing, and its unit in sixteenths (`feel.Feel`).
+    jitter
+        Range of the jitter, in seconds.
+    """
 
     weight: float
-    tempo: tuple
+    tempo: tuple[float, float]
     family: str
     form: str
     minor: float
     colour: float
-    grooves: tuple
-    basses: tuple
+    grooves: tuple[str, ...]
+    basses: tuple[str, ...]
     parts: str
-    swing: tuple = (0.0, 0.0)
+    swing: tuple[float, float] = (0.0, 0.0)
     unit: int = 1
-    jitter: tuple = (0.0, 0.0)
+    jitter: tuple[float, float] = (0.0, 0.0)
 
 
 HUMAN = (0.003, 0.012)
@@ -106,16 +127,33 @@ class Section:
     stop: int
 
 
-def draw_style(rng):
-    """The name of a style, by weight."""
+def draw_style(rng: Rng) -> str:
+    """Draw the name of a style, by weight."""
     weights = np.array([style.weight for style in STYLES.values()])
     return list(STYLES)[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
 
-def fitting(rng, tempo, name=None):
-    """(name, tempo) of a style, drawn among those whose tempo it is; the tempo may be counted double or half."""
+def fitting(rng: Rng, tempo: float, name: str | None = None) -> tuple[str, float]:
+    """Draw a style that has a tempo.
+
+    Parameters
+    ----------
+    rng
+        The generator that it is drawn from.
+    tempo
+        In beats per minute. It may be counted double or half.
+    name
+        The style; None: any.
+
+    Returns
+    -------
+    str
+        Name of the style.
+    float
+        The tempo as the style counts it.
+    """
     names = [name] if name else list(STYLES)
-    far = {}
+    far: dict[tuple[str, float], float] = {}
     for candidate in names:
         low, high = STYLES[candidate].tempo
         for factor in (1.0, 0.5, 2.0):
@@ -125,16 +163,19 @@ def fitting(rng, tempo, name=None):
     return pick(rng, [choice for choice, distance in far.items() if distance <= max(nearest, 1.05)])
 
 
-def draw_feel(rng, style, tempo):
-    """How a piece in a style is played; half of the pieces have no swing where the style does not demand it."""
+def draw_feel(rng: Rng, style: Style, tempo: float) -> Feel:
+    """Draw how a piece in a style is played. Half of the pieces have no swing, unless the style demands it."""
     low, high = style.swing
     swing = rng.uniform(low, high) if low or rng.random() < 0.5 else 0.0
     jitter = rng.uniform(*style.jitter)
     return Feel(tempo, swing, style.unit, jitter, 800 * jitter)
 
 
-def layout(rng, style, tempo, seconds):
-    """Sections of 4 or 8 bars (mostly 4 where bars are slow) that cover the seconds, the last as long as need be."""
+def layout(rng: Rng, style: Style, tempo: float, seconds: float) -> list[Section]:
+    """Draw sections that cover the seconds.
+
+    A section has 4 or 8 bars, mostly 4 if bars are slow. The last section is as long as it must be.
+    """
     kinds = pick(rng, FORMS[style.form]).split()
     index = int(rng.integers(len(kinds))) if rng.random() < 0.6 else 0
     short = 0.25 if tempo > 110 else 0.7
@@ -149,9 +190,20 @@ def layout(rng, style, tempo, seconds):
     return sections
 
 
-def playing(rng, sections, role, least=0.0):
-    """Spans (start, stop) of the sections in which a role ("drums", "bass", "vocals", "other") plays: at least one, and
-    at least the given fraction of the sections."""
+def playing(rng: Rng, sections: Sequence[Section], role: str, least: float = 0.0) -> list[Span]:
+    """Draw the spans (start, stop) of the sections in which a role plays.
+
+    Parameters
+    ----------
+    rng
+        The generator that they are drawn from.
+    sections
+        The sections of the piece.
+    role
+        "drums", "bass", "vocals" or "other".
+    least
+        The role plays in this part of the sections at least, and in one of them.
+    """
     column = ("drums", "bass", "vocals", "other").index(role)
     chosen = [rng.random() < PRESENCE[section.kind][column] for section in sections]
     for index in rng.permutation(len(sections)):

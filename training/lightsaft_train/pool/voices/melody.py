@@ -1,14 +1,16 @@
-"""Melodies for voices: composed ones, and an analysed voice's syllables laid on the notes of one."""
+"""Melodies for voices: composed ones, and the syllables of an analysed voice on the notes of a melody."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ...arrays import Audio, Floats, Integers, Rng
 from ..score import SAMPLE_RATE, Note
 from .production import disperse
-from .world import LOWEST, PERIOD, climb, pitch, smooth, syllables, synthesise
+from .world import LOWEST, PERIOD, Voice, climb, pitch, smooth, syllables, synthesise
 
-RHYTHMS = (
+RHYTHMS: tuple[tuple[float, ...], ...] = (
     (1, 1, 2),
     (0.5, 0.5, 1, 2),
     (0.75, 0.75, 0.5, 2),
@@ -27,12 +29,17 @@ RHYTHMS += (
 )
 
 
-def compose(sections, tempo, tonic, minor, rng):
-    """Notes of a melody in a key, for sections (start and end in seconds): bars of two to four motifs, repeated and
-    varied, with rests."""
+def compose(
+    sections: Iterable[tuple[float, float]], tempo: float, tonic: int, minor: bool, rng: Rng
+) -> tuple[Note, ...]:
+    """Compose the notes of a melody in a key: bars of two to four motifs, repeated and varied, with rests.
+
+    `sections` are the start and end in seconds of the stretches that are sung.
+    """
     motifs = [_motif(rng) for _ in range(rng.integers(2, 5))]
     order = rng.integers(0, len(motifs), 4)
-    beat, notes = 60 / tempo, []
+    beat = 60 / tempo
+    notes: list[Note] = []
     base = np.array([tonic + 60 if tonic < 7 else tonic + 48])
     for start, end in sections:
         for bar in range(round((end - start) / (4 * beat))):
@@ -47,9 +54,10 @@ def compose(sections, tempo, tonic, minor, rng):
     return tuple(notes)
 
 
-def _motif(rng):
-    """A bar: lengths in beats with degrees of the scale, in small steps and few leaps."""
-    degree, motif = rng.integers(-2, 6), []
+def _motif(rng: Rng) -> list[tuple[float, int]]:
+    """Draw a bar: lengths in beats with degrees of the scale, in small steps and few leaps."""
+    degree = rng.integers(-2, 6)
+    motif: list[tuple[float, int]] = []
     for length in RHYTHMS[rng.integers(len(RHYTHMS))]:
         motif.append((length, int(degree)))
         degree = np.clip(
@@ -58,9 +66,12 @@ def _motif(rng):
     return motif
 
 
-def single(notes):
-    """Notes one after the other: of those that start together the highest, each ending where the next one starts."""
-    highest = {}
+def single(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Return notes one after the other.
+
+    Of notes that start together the highest is kept. A note ends when the next one starts.
+    """
+    highest: dict[float, Note] = {}
     for note in sorted(notes, key=lambda note: (note.start, note.pitch)):
         highest[round(note.start, 2)] = note
     line = sorted(highest.values(), key=lambda note: note.start)
@@ -69,22 +80,50 @@ def single(notes):
     return tuple(dataclasses.replace(n, duration=d) for n, d in zip(line, short, strict=True))
 
 
-def harmony(notes, degrees, tonic, minor):
-    """The notes moved by steps of a key's scale."""
+def harmony(notes: Iterable[Note], degrees: int, tonic: int, minor: bool) -> tuple[Note, ...]:
+    """Return the notes moved by steps of the scale of a key."""
     return tuple(dataclasses.replace(n, pitch=int(climb(np.array([n.pitch]), degrees, tonic, minor)[0])) for n in notes)
 
 
-def octave(notes, voice, rng):
-    """Semitones, in octaves, that bring notes near the voice's own pitch, sometimes an octave off it."""
+def octave(notes: Sequence[Note], voice: Voice, rng: Rng) -> int:
+    """Return semitones, in octaves, that bring notes near the pitch of a voice, at times an octave off it."""
     middle = np.median([note.pitch for note in notes])
     own = np.median(pitch(voice)[voice.f0 > 0]) if voice.f0.any() else 60
     shift = 12 * round((own + rng.uniform(-5, 5) - middle) / 12)
     return int(shift + 12 * rng.choice([-1, 0, 1], p=[0.08, 0.82, 0.10]) * (45 < middle + shift < 72))
 
 
-def perform(voice, notes, seconds, rng, formant=1.0, breath=0.0, hard=False):
-    """Mono float32 (samples,) of `seconds`: the voice's syllables, one after the other, on the notes; `hard`: pitch
-    without glides, as of a strong pitch correction."""
+def perform(
+    voice: Voice,
+    notes: Iterable[Note],
+    seconds: float,
+    rng: Rng,
+    formant: float = 1.0,
+    breath: float = 0.0,
+    hard: bool = False,
+) -> Audio:
+    """Sing notes with the syllables of a voice, one after the other.
+
+    Parameters
+    ----------
+    voice
+        The analysed voice.
+    notes
+        The notes, one after the other.
+    seconds
+        Length of the result.
+    rng
+        The generator that details are drawn from.
+    formant, breath
+        As in `world.resing`.
+    hard
+        Whether the pitch has no glides, as after a strong pitch correction.
+
+    Returns
+    -------
+    float32 array, shape (samples,)
+        Mono audio.
+    """
     frames = round(seconds / PERIOD)
     where, gain, contour = np.zeros(frames), np.zeros(frames), np.full(frames, np.nan)
     parts = syllables(voice)
@@ -94,7 +133,8 @@ def perform(voice, notes, seconds, rng, formant=1.0, breath=0.0, hard=False):
         length = min(round(note.duration / PERIOD), frames - start)
         if length < 8:
             continue
-        where[start : start + length] = _held(*parts[(first + index) % len(parts)], length)
+        begin, end = parts[(first + index) % len(parts)]
+        where[start : start + length] = _held(int(begin), int(end), length)
         contour[start : start + length] = note.pitch + (0 if hard else _vibrato(length, rng))
         fade = np.minimum(np.minimum(np.arange(length) + 1, length - np.arange(length)) / 4, 1)
         gain[start : start + length] = fade * (note.velocity / 100) ** 0.7
@@ -110,8 +150,8 @@ def perform(voice, notes, seconds, rng, formant=1.0, breath=0.0, hard=False):
     return disperse(_runs(voice, where, gain, contour, round(seconds * SAMPLE_RATE), formant, breath), rng)
 
 
-def _held(start, end, length):
-    """Frames (length,) of the syllable start..end: cut, or its vowel held by going to and fro."""
+def _held(start: int, end: int, length: int) -> Floats | Integers:
+    """Return frames (length,) of the syllable start..end: cut, or with its vowel held by going to and fro."""
     size = end - start
     if length <= size:
         return start + np.arange(length)
@@ -123,16 +163,21 @@ def _held(start, end, length):
     return start + np.clip(smooth(frames.astype(float), 2), 0, size - 1)
 
 
-def _vibrato(length, rng):
-    """Semitones (length,) around a note: a scoop up to it at times, and a vibrato that sets in late."""
+def _vibrato(length: int, rng: Rng) -> Floats:
+    """Draw semitones (length,) around a note: a scoop up to it at times, and a vibrato that sets in late."""
     times = np.arange(length) * PERIOD
     depth = rng.uniform(0, 0.5) * np.clip((times - 0.25) / 0.4, 0, 1)
     scoop = rng.uniform(0, 2) * (rng.random() < 0.3) * np.exp(-times / 0.05)
     return depth * np.sin(2 * np.pi * rng.uniform(4.8, 6.8) * times) - scoop
 
 
-def _runs(voice, where, gain, contour, samples, formant, breath):
-    """Mono (samples,): the frames that sound, synthesised run by run (pauses shorter than 0.2 s within)."""
+def _runs(
+    voice: Voice, where: Floats, gain: Floats, contour: Floats, samples: int, formant: float, breath: float
+) -> Audio:
+    """Return mono audio (samples,): the frames that sound, synthesised run by run.
+
+    Pauses shorter than 0.2 s belong to a run.
+    """
     sound = np.zeros(samples, np.float32)
     active = np.flatnonzero(gain)
     contour = np.maximum(contour, 69 + 12 * np.log2(LOWEST * 1.1 / 440))

@@ -1,20 +1,22 @@
-"""More ways to sing: recited stretches as recorded, choirs, rap, and ad-libs between a lead's phrases."""
+"""More ways to sing: recited phrases as recorded, choirs, rap, and ad-libs between the phrases of a lead."""
 
 import dataclasses
 import functools
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.ndimage as ndimage
 
-from ..score import SAMPLE_RATE, Note, add, silence
+from ...arrays import Audio, Rng
+from ..score import SAMPLE_RATE, Note, Part, add, silence
 from .melody import compose, harmony, octave, perform, single
 from .production import double, doubled, hall, pan, send
-from .recordings import BANDWIDTHS
-from .session import backing_of, draw_takes, lay, moved, sections
-from .world import join, pitch, reciting_pitch
+from .recordings import BANDWIDTHS, Recording
+from .session import Session, Voices, backing_of, draw_takes, lay, moved, sections
+from .world import Voice, join, pitch, reciting_pitch
 
-# Weights of a singer of each kind: men are rare, so theirs are large.
+# Weights of each singer of a kind. Men are rare, so their weights are large.
 SUNG = {"sung": 0.025, "pjs": 0.35, "alys": 0.15, "alys_a4_e4": 0.3, "yuki": 0.2, "ibuki": 0.7, "iona": 0.08}
 SUNG |= {"klettres": 0.012, "ktuberling": 0.012, "chant": 0.7, "trope": 0.3}
 SPOKEN = {"spoken": 0.01, "klettres": 0.015, "ktuberling": 0.01, "ibuki": 0.5, "alys": 0.1, "alys_a4_e4": 0.1}
@@ -30,26 +32,26 @@ RAPS = (
 )
 
 
-def draw_notes(session, part):
-    """The notes of a part, or of a new melody where there is none, one after the other."""
+def draw_notes(session: Session, part: Part | None) -> tuple[Note, ...]:
+    """Return the notes of a part, or of a new melody if there is none, one after the other."""
     notes = part.notes if part else compose(sections(session), session.tempo, session.tonic, session.minor, session.rng)
     return single(note for note in notes if note.start < session.seconds)
 
 
-def fitted(notes, voice, rng):
-    """The notes in the octave of a voice."""
+def fitted(notes: Sequence[Note], voice: Voice, rng: Rng) -> tuple[Note, ...]:
+    """Return the notes in the octave of a voice."""
     shift = octave(notes, voice, rng)
     return tuple(dataclasses.replace(note, pitch=int(np.clip(note.pitch + shift, 40, 84))) for note in notes)
 
 
-def formant_of(session, low=0.85, high=1.2):
-    """A drawn factor of formants, never lower than 1 if the recordings lack treble: they would lack yet more."""
+def formant_of(session: Session, low: float = 0.85, high: float = 1.2) -> float:
+    """Draw a factor of formants, never below 1 if the recordings lack treble: they would lack yet more of it."""
     factor = session.rng.triangular(low, 1, high)
     return max(factor, 1.0) if session.narrow else factor
 
 
-def stretches(session, _):
-    """Phrases of a reader in their order, as recorded, moved up to where they are recited on a note of the key."""
+def stretches(session: Session, _: Part | None) -> Voices:
+    """Return phrases of a reader in their order, as recorded, moved up to be recited on a note of the key."""
     rng = session.rng
     takes = draw_takes(session, {kind: SUNG[kind] for kind in BANDWIDTHS}, ordered=True)
     recited = reciting_pitch(session.load(takes[0])[0])
@@ -61,13 +63,12 @@ def stretches(session, _):
     return lead, backing_of(lead, rng)
 
 
-def _transposed(session, recording, shift, pace, formants):
+def _transposed(session: Session, recording: Recording, shift: float, pace: float, formants: bool) -> Audio:
     return moved(session.load(recording), shift, pace, formants)
 
 
-def choir(session, part):
-    """A melody in unison, octaves and thirds, sung by two or three singers, each as several, all over the stereo
-    field."""
+def choir(session: Session, part: Part | None) -> Voices:
+    """Return a melody in unison, octaves and thirds: two or three singers, each doubled, across the stereo field."""
     rng, notes = session.rng, draw_notes(session, part)
     lead = silence(session.seconds)
     if not notes:
@@ -84,8 +85,8 @@ def choir(session, part):
     return lead, np.zeros_like(lead)
 
 
-def rap(session, _):
-    """Syllables in 8ths and 16ths on nearly one low pitch, falling where a phrase ends, and doubled there."""
+def rap(session: Session, _: Part | None) -> Voices:
+    """Return syllables in 8ths and 16ths on nearly one low pitch; at the end of a phrase they fall and are doubled."""
     rng = session.rng
     takes = draw_takes(session, SPOKEN, short=(15, 30), others=(4, 8))
     voice = join([session.voice(recording) for recording in takes])
@@ -99,10 +100,12 @@ def rap(session, _):
     return pan(sound, 0), doubled(again, rng, 0.7)
 
 
-def _rapped(session, base):
-    """Notes of a rap around a MIDI pitch, and the (start, end) in seconds of the ends of its phrases."""
+def _rapped(session: Session, base: int) -> tuple[tuple[Note, ...], list[tuple[float, float]]]:
+    """Return notes of a rap around a MIDI pitch, and the (start, end) in seconds of the ends of its phrases."""
     rng, step = session.rng, 15 / session.tempo * (2 if session.tempo > 125 else 1)
-    patterns, notes, ends = [RAPS[i] for i in rng.integers(0, len(RAPS), 3)], [], []
+    patterns = [RAPS[i] for i in rng.integers(0, len(RAPS), 3)]
+    notes: list[Note] = []
+    ends: list[tuple[float, float]] = []
     for start, end in sections(session):
         for bar, time in enumerate(np.arange(start, end - 15 * step, 16 * step)):
             steps = [at for at, mark in enumerate(patterns[rng.integers(3)]) if mark == "x" and rng.random() < 0.95]
@@ -118,8 +121,8 @@ def _rapped(session, base):
     return tuple(notes), ends
 
 
-def adlibs(session, lead):
-    """Short answers (2, samples) in the pauses of a lead (2, samples), at one side, in more reverb than the lead."""
+def adlibs(session: Session, lead: Audio) -> Audio:
+    """Return short answers (2, samples) in the pauses of a lead (2, samples), at one side, with more reverb."""
     rng, audio = session.rng, np.zeros_like(lead)
     level = np.abs(lead).max(axis=0)[: lead.shape[1] // 4410 * 4410].reshape(-1, 4410).max(axis=1)  # each 0.1 s
     loud = ndimage.maximum_filter1d(level, 3) > 0.1 * max(level.max(initial=0), 1e-4)

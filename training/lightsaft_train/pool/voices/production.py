@@ -1,22 +1,26 @@
-"""What a producer does to a voice: doublings, and a chain of filters, dynamics, distortion, delays and reverb."""
+"""The production of a voice: doublings, and a chain of filters, dynamics, distortion, delays and reverb."""
 
 import numpy as np
 import pedalboard
 from scipy.signal import oaconvolve, sosfilt, tf2sos
 
+from ...arrays import Audio, Rng
 from ..score import SAMPLE_RATE
 
-FRONT = 0.35  # of the voices are produced to be in front of a band
+FRONT = 0.35  # the part of the voices that are produced to be in front of a band
 
 
-def pan(x, position):
-    """Mono (samples,) as (2, samples) at `position` -1 (left) to 1 (right), at constant power."""
+def pan(x: Audio, position: float) -> Audio:
+    """Return mono (samples,) as (2, samples) at `position` -1 (left) to 1 (right), at constant power."""
     angle = (position + 1) * np.pi / 4
     return np.stack([x * np.cos(angle), x * np.sin(angle)]).astype(np.float32) * np.float32(np.sqrt(2))
 
 
-def double(x, rng, cents=None):
-    """Mono (samples,) as if sung again: 10 to 30 ms late, wandering by about `cents` (10 to 25) of pitch."""
+def double(x: Audio, rng: Rng, cents: float | None = None) -> Audio:
+    """Return mono (samples,) as if it was sung again: 10 to 30 ms late, with a pitch that wanders by about `cents`.
+
+    If `cents` is None, it is drawn from 10 to 25.
+    """
     cents = rng.uniform(10, 25) if cents is None else cents
     times = np.arange(0, len(x) + 441, 441)
     late = np.full(len(times), rng.uniform(0.014, 0.030))
@@ -28,8 +32,8 @@ def double(x, rng, cents=None):
     return np.interp(where, np.arange(len(x)), x, left=0.0, right=0.0).astype(np.float32)
 
 
-def doubled(x, rng, level, pairs=1):
-    """Doublings (2, samples) of mono (samples,), panned left and right in pairs, at `level`."""
+def doubled(x: Audio, rng: Rng, level: float, pairs: int = 1) -> Audio:
+    """Return doublings (2, samples) of mono (samples,), panned left and right in pairs, at `level`."""
     sound = np.zeros((2, len(x)), np.float32)
     for _ in range(pairs):
         width = rng.uniform(0.4, 1)
@@ -38,8 +42,8 @@ def doubled(x, rng, level, pairs=1):
     return sound
 
 
-def disperse(x, rng):
-    """Mono (samples,) with its pulses spread by all-pass filters, so that a synthesised voice buzzes less."""
+def disperse(x: Audio, rng: Rng) -> Audio:
+    """Return mono (samples,) whose pulses all-pass filters spread, so that a synthesised voice buzzes less."""
     sections = []
     for hertz in np.geomspace(250, 6000, 8) * rng.uniform(0.8, 1.25, 8):
         radius = 1 - np.pi * hertz * rng.uniform(0.4, 0.9) / SAMPLE_RATE
@@ -48,8 +52,8 @@ def disperse(x, rng):
     return sosfilt(np.array(sections), x).astype(np.float32)
 
 
-def _tone(rng):
-    """Plug-ins: high-pass, equaliser, compressors, sometimes distortion or the band of a telephone."""
+def _tone(rng: Rng) -> pedalboard.Pedalboard:
+    """Draw plug-ins: high-pass, equaliser, compressors, at times distortion or the band of a telephone."""
     plugins = [
         pedalboard.HighpassFilter(rng.uniform(60, 150)),
         pedalboard.PeakFilter(rng.uniform(200, 600), rng.uniform(-6, 3), rng.uniform(0.5, 1.5)),
@@ -75,8 +79,8 @@ def _tone(rng):
     return pedalboard.Pedalboard(plugins)
 
 
-def _echoes(audio, tempo, rng):
-    """Delays in tempo (2, samples), mostly from side to side, darker with each repeat."""
+def _echoes(audio: Audio, tempo: float, rng: Rng) -> Audio:
+    """Return delays in tempo (2, samples), mostly from side to side, darker with each repeat."""
     beats = rng.choice([0.25, 0.5, 0.75, 1.0, 1.5], p=[0.1, 0.35, 0.3, 0.2, 0.05])
     gap = round(beats * 60 / tempo * SAMPLE_RATE)
     filters = [pedalboard.HighpassFilter(rng.uniform(150, 500)), pedalboard.LowpassFilter(rng.uniform(2000, 7000))]
@@ -90,8 +94,8 @@ def _echoes(audio, tempo, rng):
     return sound
 
 
-def hall(audio, rng):
-    """A reverb (2, samples) of the audio: decaying noise, high parts dying sooner, or pedalboard's."""
+def hall(audio: Audio, rng: Rng) -> Audio:
+    """Return a reverb (2, samples) of audio: decaying noise whose high parts end sooner, or that of pedalboard."""
     late = round(rng.uniform(0, 0.08) * SAMPLE_RATE)
     if rng.random() < 0.4:
         reverb = pedalboard.Reverb(rng.uniform(0.2, 0.95), rng.uniform(0.2, 0.8), 1.0, 0.0, rng.uniform(0.7, 1))
@@ -104,27 +108,43 @@ def hall(audio, rng):
         impulse = noise * 10 ** (-3 * times / (decay * rng.uniform(0.2, 0.6))) + 2 * dark * 10 ** (-3 * times / decay)
         impulse /= np.sqrt(np.square(impulse).sum(axis=1, keepdims=True))
         wet = oaconvolve(audio, impulse.astype(np.float32), axes=1)
-    wet = pedalboard.HighpassFilter(rng.uniform(100, 400))(np.float32(wet[:, : audio.shape[1]]), SAMPLE_RATE)
+    wet = pedalboard.HighpassFilter(rng.uniform(100, 400))(wet[:, : audio.shape[1]].astype(np.float32), SAMPLE_RATE)
     return np.pad(wet, ((0, 0), (late, 0)))[:, : audio.shape[1]]
 
 
-def send(audio, wet, decibels):
-    """Audio with an effect added at a level relative to its own."""
+def send(audio: Audio, wet: Audio, decibels: float) -> Audio:
+    """Return audio with an effect added, at a level relative to that of the audio."""
     ratio = np.sqrt(np.mean(np.square(audio)) / (np.mean(np.square(wet)) + 1e-12))
     return audio + wet * np.float32(ratio * 10 ** (decibels / 20))
 
 
-def process(lead, backing, tempo, rng, front=None):
-    """The finished stem (2, samples), peak -3 dBFS or less, of the dry lead and backing voices (2, samples): produced
-    to be in `front` of a band (drawn if None), or with more effects and reverb."""
+def process(lead: Audio, backing: Audio, tempo: float, rng: Rng, front: bool | None = None) -> Audio:
+    """Produce a vocal stem.
+
+    Parameters
+    ----------
+    lead, backing
+        The dry voices (2, samples).
+    tempo
+        In beats per minute.
+    rng
+        The generator that effects are drawn from.
+    front
+        Whether the voice is produced to be in front of a band; otherwise it has more effects and reverb. None: drawn.
+
+    Returns
+    -------
+    float32 array, shape (2, samples)
+        Peak at -3 dBFS or less.
+    """
     front = rng.random() < FRONT if front is None else front
     audio = (_in_front if front else _in_space)(lead, backing, tempo, rng)
     peak = 10 ** (-rng.uniform(3, 9) / 20)
     return np.ascontiguousarray(audio * (peak / max(np.abs(audio).max(), 1e-4)), np.float32)
 
 
-def _in_space(lead, backing, tempo, rng):
-    """Lead and backing (2, samples) with any effects, most often in a reverb."""
+def _in_space(lead: Audio, backing: Audio, tempo: float, rng: Rng) -> Audio:
+    """Return lead and backing (2, samples) with any effects, most often in a reverb."""
     audio = _tone(rng)(lead, SAMPLE_RATE)
     if backing.any():
         audio = send(audio, _tone(rng)(backing, SAMPLE_RATE), rng.uniform(-12, 0))
@@ -138,8 +158,8 @@ def _in_space(lead, backing, tempo, rng):
     return audio
 
 
-def _in_front(lead, backing, tempo, rng):
-    """Lead and backing (2, samples) as in pop: dense, bright and near, often doubled hard left and right."""
+def _in_front(lead: Audio, backing: Audio, tempo: float, rng: Rng) -> Audio:
+    """Return lead and backing (2, samples) as in pop: dense, bright and near, often doubled left and right."""
     board = _front_tone(rng)
     audio = board(lead, SAMPLE_RATE)
     if backing.any():
@@ -158,8 +178,8 @@ def _in_front(lead, backing, tempo, rng):
     return audio
 
 
-def _front_tone(rng):
-    """Plug-ins: little mud, much presence and air, a fast compressor and a slow one after it, seldom an effect."""
+def _front_tone(rng: Rng) -> pedalboard.Pedalboard:
+    """Draw plug-ins: little mud, much presence and air, a fast and then a slow compressor, seldom an effect."""
     plugins = [
         pedalboard.HighpassFilter(rng.uniform(70, 140)),
         pedalboard.PeakFilter(rng.uniform(200, 450), rng.uniform(-6, -2), rng.uniform(0.6, 1.4)),
@@ -176,19 +196,19 @@ def _front_tone(rng):
     return pedalboard.Pedalboard(plugins)
 
 
-def _room(audio, rng):
-    """A short reverb (2, samples) of the audio alone: decaying noise of 0.12 to 0.6 s, 0 to 30 ms late."""
+def _room(audio: Audio, rng: Rng) -> Audio:
+    """Return a short reverb (2, samples) of audio: decaying noise of 0.12 to 0.6 s, 0 to 30 ms late."""
     decay, late = rng.uniform(0.12, 0.6), round(rng.uniform(0, 0.03) * SAMPLE_RATE)
     times = np.arange(round(decay * SAMPLE_RATE)) / SAMPLE_RATE
     impulse = rng.standard_normal((2, len(times)), np.float32) * 10 ** (-3 * times / decay)
     wet = oaconvolve(audio, impulse.astype(np.float32), axes=1)[:, : audio.shape[1]]
     filters = [pedalboard.HighpassFilter(rng.uniform(150, 400)), pedalboard.LowpassFilter(rng.uniform(5000, 14000))]
-    wet = pedalboard.Pedalboard(filters)(np.float32(wet), SAMPLE_RATE)
+    wet = pedalboard.Pedalboard(filters)(wet.astype(np.float32), SAMPLE_RATE)
     return np.pad(wet, ((0, 0), (late, 0)))[:, : audio.shape[1]]
 
 
-def _slap(audio, rng):
-    """One repeat (2, samples) of the audio, 70 to 140 ms late and darker."""
+def _slap(audio: Audio, rng: Rng) -> Audio:
+    """Return one repeat (2, samples) of audio, 70 to 140 ms late and darker."""
     late = min(round(rng.uniform(0.07, 0.14) * SAMPLE_RATE), audio.shape[1])
     dark = pedalboard.LowpassFilter(rng.uniform(2500, 7000))(audio, SAMPLE_RATE)
     return np.pad(dark, ((0, 0), (late, 0)))[:, : audio.shape[1]]

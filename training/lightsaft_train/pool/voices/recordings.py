@@ -1,24 +1,27 @@
-"""Recorded voices: a catalogue, and their reading."""
+"""Recorded voices: a catalogue, and how they are read."""
 
 import dataclasses
 import fnmatch
 import functools
 import itertools
+import os
 import pathlib
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import scipy.ndimage as ndimage
 import soundfile
 import soxr
 
+from ...arrays import Audio
 from ..score import SAMPLE_RATE
 
 KINDS = ("sung", "pjs", "alys", "yuki", "orks", "spoken", "chant", "trope", "alys_a4_e4", "ibuki", "iona")
-# Recordings kept for validation: none of these two singers may be heard in training. `chant` has three readers, who
-# differ in mean spectrum, pitch and bandwidth far more than the files of any one of them: a man with bright recordings
-# (16 files, 48.6 min, 115 to 134 Hz), a man with dull ones (16 files, 33.2 min, 128 to 152 Hz: held out) and a woman
-# (Kedoshim, 5.7 min, 260 to 295 Hz). `trope` is one woman, 240 to 450 Hz: none of it is the man's who is held out.
+# Recordings kept for validation: these two singers are not used in training. `chant` has three readers. They differ in
+# mean spectrum, pitch and bandwidth far more than the files of any one of them: a man with bright recordings (16 files,
+# 48.6 min, 115 to 134 Hz), a man with dull recordings (16 files, 33.2 min, 128 to 152 Hz: he is held out) and a woman
+# (Kedoshim, 5.7 min, 260 to 295 Hz). `trope` is one woman, 240 to 450 Hz. None of it is of the man who is held out.
 HELD_OUT = (
     "nit_song070/*",
     "chant/Bamidbar-*",
@@ -28,11 +31,11 @@ HELD_OUT = (
     "chant/Emor-*",
     "chant/Shlach-*",
 )
-NARROW = ("trope/eicha-*", "trope/torah-*")  # nothing above 5 kHz: left out
+NARROW = ("trope/eicha-*", "trope/torah-*")  # they have nothing above 5 kHz, and are left out
 SUFFIXES = (".ogg", ".mp3")
-BANDWIDTHS = {"chant": 8000, "trope": 7500}  # Hz up to which recordings reach (all files of the kind), if not to 16 kHz
-# Letters, syllables and words of Debian's klettres-data and ktuberling-data: a speaker for each language. These have a
-# sample rate of 44.1 kHz and little noise.
+BANDWIDTHS = {"chant": 8000, "trope": 7500}  # Hz: all files of these kinds end there; others reach 16 kHz
+# Letters, syllables and words of Debian's klettres-data and ktuberling-data, with a speaker for each language. The
+# languages listed have a sample rate of 44.1 kHz and little noise.
 SPEAKERS = {
     "klettres": ("klettres/{}/*/*.ogg", "cs da de en en_GB es fr he it lt ml nb nds nl pt_BR ru tn uk"),
     "ktuberling": ("ktuberling/sounds/{}/*.*", "da el lt sl uk wa"),
@@ -42,32 +45,49 @@ NAMES = {"c": 0, "cs": 1, "d": 2, "eb": 3, "e": 4, "f": 5, "fs": 6, "g": 7, "ab"
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A file of a voice; `tonic` a pitch class, `minor` its key, `tempo` in beats per minute: None if unknown; `span`
-    the start and end in seconds of the part that is meant, None for the whole file."""
+    """A file of a voice.
+
+    Parameters
+    ----------
+    path, kind
+        The file, and the kind of the recording (KINDS, SPEAKERS).
+    tonic, minor, tempo
+        A pitch class, whether the key is minor, and beats per minute; None if they are not known.
+    span
+        Start and end in seconds of the part that is meant; None: the whole file.
+    """
 
     path: pathlib.Path
     kind: str
     tonic: int | None = None
     minor: bool | None = None
     tempo: float | None = None
-    span: tuple | None = None
+    span: tuple[float, float] | None = None
 
     @property
-    def singer(self):
-        """The name of the folder: one voice, or several that belong together; of a speaker, the language."""
+    def singer(self) -> str:
+        """The name of the folder: one voice, or several that belong together. For a speaker, the language."""
         folder = self.path.parent
         return folder.parent.name if self.kind == "klettres" else folder.name
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Its path from the folder of its kind on."""
         parts = self.path.parts
         return "/".join(parts[len(parts) - 1 - parts[::-1].index(self.kind) :])
 
 
-def catalogue(folder, held_out=False):
-    """The recordings below a folder that holds a folder for each of KINDS, sorted by path: those for training, or
-    exactly those `held_out` for validation (the patterns HELD_OUT)."""
+def catalogue(folder: str | os.PathLike[str], held_out: bool = False) -> tuple[Recording, ...]:
+    """Return the recordings below a folder, sorted by path.
+
+    Parameters
+    ----------
+    folder
+        It has a folder for each of KINDS.
+    held_out
+        Whether to return the recordings that are kept for validation (the patterns HELD_OUT), and no others; otherwise
+        those for training.
+    """
     folder = pathlib.Path(folder)
     kinds = sorted({pattern.split("/")[0] for pattern in HELD_OUT} if held_out else KINDS)
     paths = sorted(path for kind in kinds for path in (folder / kind).rglob("*") if path.suffix in SUFFIXES)
@@ -76,12 +96,12 @@ def catalogue(folder, held_out=False):
     return tuple(Recording(path, name.split("/")[0], *_key(path)) for path, name in found)
 
 
-def _fits(name, patterns):
+def _fits(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def speakers(share=pathlib.Path("/usr/share")):
-    """The recordings of SPEAKERS, sorted by path; none where Debian's packages are not installed."""
+def speakers(share: pathlib.Path = pathlib.Path("/usr/share")) -> tuple[Recording, ...]:
+    """Return the recordings of SPEAKERS, sorted by path. There are none if Debian's packages are not installed."""
     return tuple(
         Recording(path, kind)
         for kind, (pattern, languages) in SPEAKERS.items()
@@ -91,8 +111,8 @@ def speakers(share=pathlib.Path("/usr/share")):
     )
 
 
-def _key(path):
-    """Tonic, minor and tempo told by a folder such as shv_f_124 or etv_ebj_136_phrase, and by the file in it."""
+def _key(path: pathlib.Path) -> tuple[int | None, bool | None, float | None]:
+    """Return tonic, minor and tempo, which a folder such as shv_f_124 or etv_ebj_136_phrase and its file state."""
     found = re.match(r"(?:shv|etv)_([a-g][bs]?)[mj]?_(\d+)", path.parent.name)
     if not found:
         return None, None, None
@@ -100,8 +120,8 @@ def _key(path):
 
 
 @functools.lru_cache(maxsize=64)
-def phrases(recording):
-    """A long recording cut at pauses into Recordings of 2 to 8 s; without a pause in 8 s, at the quietest place."""
+def phrases(recording: Recording) -> tuple[Recording, ...]:
+    """Cut a long recording at pauses into recordings of 2 to 8 s; without a pause in 8 s, at the quietest place."""
     audio, rate = soundfile.read(recording.path, dtype="float32", always_2d=True)
     audio = audio[:, 0][: len(audio) // (rate // 100) * (rate // 100)]
     level = ndimage.uniform_filter1d(np.abs(audio).reshape(-1, rate // 100).mean(axis=1), 12)  # each 10 ms
@@ -114,9 +134,14 @@ def phrases(recording):
     return tuple(dataclasses.replace(recording, span=span) for span in spans) or (recording,)
 
 
-def load(path, span=None):
-    """A recording, or a span (start, end in seconds) of it, as float32 (2, samples), silence at its ends cut off, its
-    active parts at about -20 dBFS RMS."""
+def load(path: str | os.PathLike[str], span: tuple[float, float] | None = None) -> Audio:
+    """Read a recording, or a span (start, end in seconds) of it.
+
+    Returns
+    -------
+    float32 array, shape (2, samples)
+        Without silence at its ends; its active parts are at about -20 dBFS RMS.
+    """
     with soundfile.SoundFile(path) as file:
         rate = file.samplerate
         first, last = (round(t * rate) for t in span) if span else (0, file.frames)

@@ -1,20 +1,24 @@
-"""What a remixer does to a voice: stutters, reversed bars, filter sweeps, another speed, a vocoder's chords."""
+"""The changes that a remixer makes to a voice: stutters, reversed bars, filter sweeps, other speeds, vocoder chords."""
 
 import numpy as np
 import scipy.signal
 import soxr
 
+from ...arrays import Audio, Rng
 from ...data import edges
 from ..instruments import HIGH, HOP, LOW, SAW, oscillate, sweep, ticks
 from ..score import SAMPLE_RATE, frequency
 from .world import climb
 
-REMIXED = 0.35  # of the voices
-EDGE = 132  # samples in which a cut piece opens, and closes
+REMIXED = 0.35  # the part of the voices that are changed
+EDGE = 132  # samples in which a cut piece fades in, and out
 
 
-def remix(audio, tempo, tonic, minor, rng):
-    """The voice (2, samples), most often as it was, else changed in one of these ways, no longer and no louder."""
+def remix(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+    """Return a voice (2, samples), most often as it was, otherwise changed in one of these ways.
+
+    It is as long as before, and not louder.
+    """
     if rng.random() > REMIXED:
         return audio
     ways = (stutter, reverse_bars, filter_sweep, varispeed, vocode)
@@ -23,8 +27,8 @@ def remix(audio, tempo, tonic, minor, rng):
     return changed * np.float32(min(1, np.abs(audio).max() / (np.abs(changed).max() + 1e-9)))
 
 
-def stutter(audio, tempo, tonic, minor, rng):
-    """In some beats a slice of an 8th to a 32nd is repeated."""
+def stutter(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+    """Repeat a slice of an 8th to a 32nd in some beats."""
     changed, beat, often = audio.copy(), 60 / tempo * SAMPLE_RATE, rng.uniform(0.05, 0.4)
     for start in np.arange(0, audio.shape[1] - beat, beat).astype(int):
         if rng.random() < often:
@@ -36,8 +40,8 @@ def stutter(audio, tempo, tonic, minor, rng):
     return changed
 
 
-def reverse_bars(audio, tempo, tonic, minor, rng):
-    """Some bars or half bars play backwards."""
+def reverse_bars(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+    """Play some bars or half bars backwards."""
     changed, size = audio.copy(), int(240 / tempo * SAMPLE_RATE * rng.choice([0.5, 1]))
     for start in range(0, audio.shape[1] - size, size):
         if rng.random() < 0.4:
@@ -45,18 +49,19 @@ def reverse_bars(audio, tempo, tonic, minor, rng):
     return changed
 
 
-def filter_sweep(audio, tempo, tonic, minor, rng):
-    """A low-pass or high-pass whose cutoff wanders from bar to bar."""
+def filter_sweep(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+    """Apply a low-pass or high-pass whose cutoff wanders from bar to bar."""
     bars = np.arange(0, audio.shape[1] / SAMPLE_RATE + 480 / tempo, 240 / tempo * rng.choice([1, 2, 4]))
     low = rng.random() < 0.6
-    points = rng.uniform(*np.log((250, 12000) if low else (60, 2500)), len(bars))
+    lowest, highest = np.log((250, 12000) if low else (60, 2500))
+    points = rng.uniform(lowest, highest, len(bars))
     time = np.arange(ticks(audio.shape[1])) * HOP / SAMPLE_RATE
     cutoff = np.exp(np.interp(time, bars, points))
     return sweep(np.ascontiguousarray(audio), cutoff, rng.uniform(0.6, 3), LOW if low else HIGH)
 
 
-def varispeed(audio, tempo, tonic, minor, rng):
-    """All of it faster and higher, or slower and lower, by up to an octave, formants and all."""
+def varispeed(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+    """Play all of it faster and higher, or slower and lower, by up to an octave. Formants move too."""
     speed = 2 ** (rng.choice([-12, -7, -5, -3, 3, 5, 7, 12]) / 12)
     changed = soxr.resample(audio.T, SAMPLE_RATE * speed, SAMPLE_RATE, quality="MQ").T
     if changed.shape[1] < audio.shape[1]:
@@ -64,8 +69,8 @@ def varispeed(audio, tempo, tonic, minor, rng):
     return np.ascontiguousarray(changed[:, : audio.shape[1]])
 
 
-def vocode(audio, tempo, tonic, minor, rng):
-    """A channel vocoder: chords of the key, and noise, with the loudness of the voice in each of 16 to 40 bands."""
+def vocode(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+    """Apply a channel vocoder: chords of the key, and noise, get the loudness of the voice in 16 to 40 bands."""
     samples, size = audio.shape[1], 1024
     carrier = _chords(samples, tempo, tonic, minor, rng)
     frequencies, _, voice = scipy.signal.stft(audio.mean(axis=0), SAMPLE_RATE, nperseg=size)
@@ -79,8 +84,8 @@ def vocode(audio, tempo, tonic, minor, rng):
     return ((1 - dry) * changed + dry * audio).astype(np.float32)
 
 
-def _chords(samples, tempo, tonic, minor, rng):
-    """Saws of 1 to 4 notes of the key, other notes every bar or two, with a little noise, (samples,)."""
+def _chords(samples: int, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+    """Draw saws of 1 to 4 notes of the key, other notes every bar or two, with a little noise, (samples,)."""
     bars = int(samples / SAMPLE_RATE / (240 / tempo)) + 1
     degrees = rng.choice([0, 2, 4, 7, 9], rng.integers(1, 5), replace=False)
     roots = np.repeat(rng.choice([0, 0, 3, 4, 5, -2], bars), rng.choice([1, 2]))[:bars]

@@ -1,18 +1,24 @@
-"""Vocal stems for songs from recordings of voices: phrases, re-sung melodies, whole songs, shouts and chops."""
+"""Vocal stems for songs, made of recorded voices: phrases, re-sung melodies, whole songs, shouts and chops."""
 
 import functools
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import soxr
 
-from ..score import SAMPLE_RATE, add, silence
+from ...arrays import Audio, Rng
+from ...errors import DataError
+from ..score import SAMPLE_RATE, Part, add, silence
 from .melody import harmony, perform
 from .modes import SUNG, adlibs, choir, draw_notes, fitted, formant_of, rap, stretches
 from .production import FRONT, doubled, pan, process
-from .recordings import BANDWIDTHS, SPEAKERS
+from .recordings import BANDWIDTHS, SPEAKERS, Recording
 from .remix import remix
 from .session import (
     Session,
+    Voices,
     backing_of,
     draw_takes,
     key_of,
@@ -25,24 +31,64 @@ from .session import (
 )
 from .world import climb, join, pitch, resing, scaled, syllables
 
-NARROW = 0.18  # of the stems are of recordings that lack treble
-ADLIBS = 0.2  # of the leads have answers in their pauses
+NARROW = 0.18  # the part of the stems that are made of recordings without treble
+ADLIBS = 0.2  # the part of the leads that have answers in their pauses
 CHOPPED = ("sung", "pjs", "alys", "yuki", "alys_a4_e4", "ibuki")
 
 
-def sing(part, seconds, rng, recordings, cache, tonic=None, minor=None, tempo=None):
-    """A vocal stem (2, samples) and the sorted names of the recordings in it. `part`: the Part to be sung, if any; a
-    key (`tonic` 0 to 11, `minor`) and `tempo` that are not given are those of a recording, or drawn."""
+def sing(
+    part: Part | None,
+    seconds: float,
+    rng: Rng,
+    recordings: Sequence[Recording],
+    cache: str | os.PathLike[str],
+    tonic: int | None = None,
+    minor: bool | None = None,
+    tempo: float | None = None,
+) -> tuple[Audio, tuple[str, ...]]:
+    """Sing a vocal stem.
+
+    Parameters
+    ----------
+    part
+        The part to be sung, if any.
+    seconds
+        Length.
+    rng
+        The generator that everything is drawn from.
+    recordings
+        The voices.
+    cache
+        Folder that keeps analysed voices.
+    tonic, minor, tempo
+        The key (0 to 11, and whether it is minor) and beats per minute. If they are None, they are those of a
+        recording, or drawn.
+
+    Returns
+    -------
+    float32 array, shape (2, samples)
+        The stem.
+    tuple of str
+        The names of the recordings in it, sorted.
+
+    Raises
+    ------
+    DataError
+        If there are no recordings.
+    """
+    if not recordings:
+        raise DataError("expected recorded voices, got none")
     if tonic is None and part is not None and part.notes:
         tonic, minor = key_of(part.notes)
     known = [recording for recording in recordings if recording.tempo]
-    drawn = rng.choice([rng.uniform(85, 150), rng.uniform(118, 132)]), int(rng.integers(12)), bool(rng.random() < 0.7)
+    tempos = [rng.uniform(85, 150), rng.uniform(118, 132)]
+    drawn: tuple[Any, Any, Any] = rng.choice(tempos), int(rng.integers(12)), bool(rng.random() < 0.7)
     if known and rng.random() < 0.5:
         anchor = known[rng.integers(len(known))]
         drawn = anchor.tempo, anchor.tonic, anchor.minor
-    tempo, tonic, minor = (
-        own if own is not None else new for own, new in zip((tempo, tonic, minor), drawn, strict=True)
-    )
+    tempo = drawn[0] if tempo is None else tempo
+    tonic = drawn[1] if tonic is None else tonic
+    minor = drawn[2] if minor is None else minor
     recordings, narrow = _of_one_bandwidth(recordings, rng)
     session = Session(seconds, float(tempo), int(tonic), bool(minor), rng, recordings, cache, set())
     sung = part if part is not None and part.notes else None
@@ -64,16 +110,16 @@ def sing(part, seconds, rng, recordings, cache, tonic=None, minor=None, tempo=No
     return voice, tuple(sorted(session.names))
 
 
-def _of_one_bandwidth(recordings, rng):
-    """The recordings that lack treble, or else all others, never both: (recordings, do they lack it?)."""
+def _of_one_bandwidth(recordings: Sequence[Recording], rng: Rng) -> tuple[tuple[Recording, ...], bool]:
+    """Return the recordings that lack treble, or all others, never both; and whether they lack it."""
     narrow = tuple(r for r in recordings if r.kind in BANDWIDTHS)
     full = tuple(r for r in recordings if r.kind not in BANDWIDTHS)
     chosen = bool(narrow) and (not full or rng.random() < NARROW)
     return (narrow, True) if chosen else (full, False)
 
 
-def _phrases(session, _):
-    """Recorded phrases of a singer in the song's key and tempo; at times harmonies, re-sung."""
+def _phrases(session: Session, _: Part | None) -> Voices:
+    """Return recorded phrases of a singer in the key and tempo of the song; at times with harmonies, re-sung."""
     rng = session.rng
     singers = singers_of(session, ("sung",)) or singers_of(session, [r.kind for r in session.recordings])
     far = np.array([abs(shift_of(s[0], session)) / 1.5 + 5 * abs(np.log2(pace_of(s[0], session))) for s in singers])
@@ -94,13 +140,13 @@ def _phrases(session, _):
     return lead, backing
 
 
-def _harmonies(session, events, shift, stretch):
-    """The recordings of events sung again in thirds, fourths, fifths or octaves, (2, samples)."""
+def _harmonies(session: Session, events: Iterable[tuple[float, Recording]], shift: float, stretch: float) -> Audio:
+    """Return the recordings of events sung again in thirds, fourths, fifths or octaves, (2, samples)."""
     rng, audio = session.rng, silence(session.seconds)
     degrees, formant, place = rng.choice([-7, -3, 2, 2, 4, 7]), rng.uniform(0.92, 1.08), rng.uniform(-0.7, 0.7)
 
     @functools.cache
-    def render(recording):
+    def render(recording: Recording) -> Audio:
         voice = session.voice(recording)
         melody = scaled(voice, rng, session.tonic, session.minor, shift, degrees)
         return resing(voice, rng, 0, melody, formant, stretch, rng.uniform(0, 0.2), loose=0)
@@ -110,8 +156,8 @@ def _harmonies(session, events, shift, stretch):
     return audio
 
 
-def _resung(session, part):
-    """A melody, the part's or a new one, sung by syllables of one singer, with harmonies or doublings."""
+def _resung(session: Session, part: Part | None) -> Voices:
+    """Return a melody, that of the part or a new one, sung by syllables of one singer, with harmonies or doublings."""
     rng = session.rng
     voice = join([session.voice(recording) for recording in draw_takes(session, SUNG)])
     notes = draw_notes(session, part)
@@ -134,8 +180,8 @@ def _resung(session, part):
     return lead, backing
 
 
-def _songs(session, _):
-    """Songs of a singer in long stretches: transposed as recorded, or re-sung in the song's key."""
+def _songs(session: Session, _: Part | None) -> Voices:
+    """Return songs of a singer in long stretches: transposed as recorded, or re-sung in the key of the song."""
     rng = session.rng
     takes = [r for r in session.recordings if r.kind == "pjs"]
     if not takes:
@@ -143,9 +189,13 @@ def _songs(session, _):
     takes = [takes[i] for i in rng.permutation(len(takes))[: rng.integers(1, 5)]]
     shift, pace = rng.uniform(-4, 7), rng.uniform(0.85, 1.2)
     formants, tape, again = rng.random() < 0.5, rng.random() < 0.3, rng.random() < 0.4
-    formant, natural, wander = 2 ** (shift / 36) * rng.uniform(0.93, 1.08), rng.choice([0, 0.7, 1]), rng.integers(0, 2)
+    formant, natural, wander = (
+        2 ** (shift / 36) * rng.uniform(0.93, 1.08),
+        rng.choice([0, 0.7, 1]),
+        int(rng.integers(2)),
+    )
 
-    def render(recording):
+    def render(recording: Recording) -> Audio:
         if not again:
             return moved(session.load(recording), 12 * np.log2(pace) if tape else shift, pace, formants)
         voice = session.voice(recording)
@@ -156,8 +206,8 @@ def _songs(session, _):
     return lead, backing_of(lead, rng)
 
 
-def _shouts(session, _):
-    """Shouts, growls and spoken phrases in rhythm, as recorded or lower and higher."""
+def _shouts(session: Session, _: Part | None) -> Voices:
+    """Return shouts, growls and spoken phrases in rhythm, as recorded, or lower or higher."""
     rng = session.rng
     singers, speakers = singers_of(session, ("spoken", "orks")), singers_of(session, SPEAKERS)
     if speakers and rng.random() < 0.4:
@@ -179,8 +229,8 @@ def _shouts(session, _):
     return lead, backing_of(lead, rng)
 
 
-def _chops(session, _):
-    """Short cut syllables in a pattern of 8ths or 16ths, on notes of the key, as recorded but for their speed."""
+def _chops(session: Session, _: Part | None) -> Voices:
+    """Return short syllables in a pattern of 8ths or 16ths, on notes of the key; only their speed is changed."""
     rng = session.rng
     takes = [r for r in session.recordings if r.kind in CHOPPED]
     slices = [_slice(session, takes[rng.integers(len(takes))]) for _ in range(rng.integers(1, 5))]
@@ -190,7 +240,7 @@ def _chops(session, _):
     gate, audio = rng.uniform(0.6, 2.5), silence(session.seconds)
 
     @functools.cache
-    def render(index):
+    def render(index: int) -> Audio:
         sound, own = slices[which[index]]
         move = (base[index] - own + 6) % 12 - 6
         fast = soxr.resample(sound, SAMPLE_RATE, SAMPLE_RATE / 2 ** (move / 12))[: round(gate * step * SAMPLE_RATE)]
@@ -203,8 +253,8 @@ def _chops(session, _):
     return audio, backing_of(audio, rng)
 
 
-def _slice(session, recording):
-    """A syllable of a recording, mono (samples,), from its onset, and its MIDI pitch."""
+def _slice(session: Session, recording: Recording) -> tuple[Audio, float]:
+    """Return a syllable of a recording, mono (samples,), from its onset on, and its MIDI pitch."""
     voice, audio = session.voice(recording), session.load(recording).mean(axis=0)
     parts = syllables(voice)
     a, b = parts[session.rng.integers(len(parts))]
@@ -213,8 +263,9 @@ def _slice(session, recording):
     return sound, float(np.median(pitch(voice)[a:b]))
 
 
-# How often each way of singing is used: with a part to be sung, and without.
-MODES = {
+Mode = Callable[[Session, Part | None], Voices]
+# How often each way of singing is used, with a part to be sung, and without one.
+MODES: dict[Mode, tuple[float, float]] = {
     _phrases: (0.27, 0.35),
     _resung: (0.34, 0.18),
     _songs: (0.08, 0.12),
@@ -223,4 +274,9 @@ MODES = {
     choir: (0.06, 0.05),
     rap: (0.09, 0.1),
 }
-NARROW_MODES = {stretches: (0.4, 0.55), _resung: (0.35, 0.2), choir: (0.15, 0.1), rap: (0.1, 0.15)}
+NARROW_MODES: dict[Mode, tuple[float, float]] = {
+    stretches: (0.4, 0.55),
+    _resung: (0.35, 0.2),
+    choir: (0.15, 0.1),
+    rap: (0.1, 0.15),
+}

@@ -1,44 +1,58 @@
-"""Voices as WORLD (Morise et al., 2016) analyses them, and their re-synthesis with another pitch, timbre and timing."""
+"""Voices that WORLD (Morise et al., 2016) analysed, and their synthesis with another pitch, timbre and timing."""
 
 import dataclasses
 import os
 import pathlib
 import tempfile
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.ndimage as ndimage
+from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 
+from ...arrays import Audio, Floats, Integers, Rng
 from ..score import SAMPLE_RATE, frequency
-from .recordings import load
+from .recordings import Recording, load
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # pkg_resources, which pyworld imports, warns that it is outdated
+    warnings.simplefilter("ignore")  # pyworld imports pkg_resources, which warns that it is outdated
     import pyworld
 
 PERIOD = 0.005  # seconds between frames
 LOWEST, HIGHEST = 65.0, 1100.0  # Hz of voices
-MELS = np.linspace(0, np.log1p(SAMPLE_RATE / 2 / 700), 128)  # where an envelope is kept
+MELS = np.linspace(0, np.log1p(SAMPLE_RATE / 2 / 700), 128)  # frequencies of a kept envelope
 GRID = 700 * np.expm1(MELS)
-BANDS = np.array([0, 3000, 6000, 9000, 12000, 15000, SAMPLE_RATE / 2])  # Hz where WORLD knows the aperiodicity
+BANDS = np.array([0, 3000, 6000, 9000, 12000, 15000, SAMPLE_RATE / 2])  # Hz of WORLD's bands of aperiodicity
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
 MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 
 @dataclasses.dataclass(frozen=True)
 class Voice:
-    """An analysed voice, float32: f0 (frames,) in Hz, 0 if unvoiced; envelope (frames, 128), log power at GRID;
-    aperiodicity (frames, 5) in dB at 3 to 15 kHz; `period` seconds between frames."""
+    """An analysed voice.
 
-    f0: np.ndarray
-    envelope: np.ndarray
-    aperiodicity: np.ndarray
+    Parameters
+    ----------
+    f0
+        Fundamental frequency (frames,) in Hz, 0 if unvoiced.
+    envelope
+        Log power (frames, 128) at the frequencies GRID.
+    aperiodicity
+        (frames, 5) in dB, at 3 to 15 kHz.
+    period
+        Seconds between frames.
+    """
+
+    f0: Floats
+    envelope: Floats
+    aperiodicity: Floats
     period: float = PERIOD
 
 
-def analyse(x):
-    """The Voice of mono audio (samples,)."""
+def analyse(x: Floats) -> Voice:
+    """Return the voice of mono audio (samples,)."""
     x = np.ascontiguousarray(x, np.float64)
     f0, times = pyworld.dio(x, SAMPLE_RATE, f0_floor=LOWEST, f0_ceil=HIGHEST, frame_period=1000 * PERIOD)
     f0 = pyworld.stonemask(x, f0, times, SAMPLE_RATE)
@@ -46,11 +60,12 @@ def analyse(x):
     power = pyworld.cheaptrick(x, f0, times, SAMPLE_RATE)
     coded = pyworld.code_aperiodicity(pyworld.d4c(x, f0, times, SAMPLE_RATE), SAMPLE_RATE)
     envelope = np.log(power + 1e-12) @ _interpolation(np.linspace(0, SAMPLE_RATE / 2, power.shape[1]), GRID)
-    return Voice(*(np.ascontiguousarray(a, np.float32) for a in (f0, envelope, coded)))
+    f0, envelope, coded = (np.ascontiguousarray(part, np.float32) for part in (f0, envelope, coded))
+    return Voice(f0, envelope, coded)
 
 
-def voice_of(recording, cache):
-    """The Voice of a recording, analysed once and kept in the folder `cache` (about 50 kB per second)."""
+def voice_of(recording: Recording, cache: str | os.PathLike[str]) -> Voice:
+    """Return the voice of a recording. It is analysed once and kept in the folder `cache` (about 50 kB per second)."""
     path = recording.path
     part = f"_{recording.span[0]:.2f}_{recording.span[1]:.2f}" if recording.span else ""
     kept = pathlib.Path(cache) / f"{recording.singer}_{path.stem}{part}_{path.stat().st_size}.npz"
@@ -63,16 +78,19 @@ def voice_of(recording, cache):
             )
         os.replace(file.name, kept)
     with np.load(kept) as data:
-        return Voice(*(data[name].astype(np.float32) for name in ("f0", "envelope", "aperiodicity")))
+        f0, envelope, aperiodicity = (data[name].astype(np.float32) for name in ("f0", "envelope", "aperiodicity"))
+        return Voice(f0, envelope, aperiodicity)
 
 
-def join(voices):
-    """Voices one after the other, as one."""
-    return Voice(*(np.concatenate([getattr(v, n) for v in voices]) for n in ("f0", "envelope", "aperiodicity")))
+def join(voices: Sequence[Voice]) -> Voice:
+    """Return voices one after the other, as one voice."""
+    parts = ("f0", "envelope", "aperiodicity")
+    f0, envelope, aperiodicity = (np.concatenate([getattr(voice, part) for voice in voices]) for part in parts)
+    return Voice(f0, envelope, aperiodicity)
 
 
-def _interpolation(known, wanted):
-    """The matrix (known, wanted) that interpolates rows of values at `known` to `wanted`, held at the ends."""
+def _interpolation(known: Floats, wanted: Floats) -> Floats:
+    """Return the matrix (known, wanted) that interpolates rows of values at `known` to `wanted`, held at the ends."""
     right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
     part = np.clip((wanted - known[right - 1]) / (known[right] - known[right - 1]), 0, 1)
     matrix = np.zeros((len(known), len(wanted)))
@@ -81,34 +99,37 @@ def _interpolation(known, wanted):
     return matrix
 
 
-def loudness(voice):
-    """Level in dB (frames,) of a voice's frames."""
+def loudness(voice: Voice) -> Floats:
+    """Return the level in dB (frames,) of a voice."""
     power = np.exp(np.maximum(voice.envelope, -25)) @ np.gradient(GRID).astype(np.float32)
     return 10 * np.log10(power + 1e-9)
 
 
-def pitch(voice):
-    """MIDI pitch (frames,), interpolated where unvoiced, of a voice; A4 if it is nowhere voiced."""
+def pitch(voice: Voice) -> Floats:
+    """Return the MIDI pitch (frames,) of a voice, interpolated over unvoiced frames; A4 if no frame is voiced."""
     voiced = np.flatnonzero(voice.f0)
     if not len(voiced):
         return np.full(len(voice.f0), 69.0)
     return np.interp(np.arange(len(voice.f0)), voiced, 69 + 12 * np.log2(voice.f0[voiced] / 440))
 
 
-def reciting_pitch(x):
-    """The MIDI pitch (whole) on which mono audio (samples,) stays longest."""
+def reciting_pitch(x: Floats) -> int:
+    """Return the MIDI pitch, a whole number, on which mono audio (samples,) stays longest."""
     f0, _ = pyworld.dio(np.ascontiguousarray(x, np.float64), SAMPLE_RATE, f0_floor=LOWEST, f0_ceil=500, frame_period=10)
     pitches = np.round(69 + 12 * np.log2(f0[f0 > 0] / 440)).astype(int)
     return int(np.bincount(pitches).argmax()) if len(pitches) else 57
 
 
-def smooth(x, frames):
-    """A contour (frames,) made smooth by a Gaussian of `frames` standard deviation."""
+def smooth(x: Floats, frames: float) -> Floats:
+    """Return a curve (frames,) after a Gaussian of `frames` standard deviation."""
     return ndimage.gaussian_filter1d(x, frames, mode="nearest") if frames > 0 else x
 
 
-def syllables(voice):
-    """First frames and ends (n, 2) of the syllables: from one onset (rising level, changing spectrum) to the next."""
+def syllables(voice: Voice) -> Integers:
+    """Return first frames and ends (n, 2) of the syllables: from one onset to the next.
+
+    At an onset the level rises or the spectrum changes.
+    """
     level = np.maximum(loudness(voice), loudness(voice).max(initial=-90) - 45)
     rise = np.maximum(smooth(level, 2)[4:] - smooth(level, 2)[:-4], 0)
     spectrum = ndimage.gaussian_filter1d(voice.envelope[:, :96], 2, axis=0)
@@ -120,24 +141,41 @@ def syllables(voice):
     return pairs[np.array(sung, bool)] if any(sung) else np.array([[0, len(level)]])
 
 
-def snap(contour, tonic, minor):
-    """MIDI pitches moved to the nearest of a key's scale."""
-    scale = [12 * octave + tonic + step for octave in range(-1, 11) for step in (MINOR if minor else MAJOR)]
-    scale = np.array(sorted(scale), float)
+def snap(contour: Floats, tonic: int, minor: bool) -> Floats:
+    """Return MIDI pitches moved to the nearest ones of the scale of a key."""
+    steps = MINOR if minor else MAJOR
+    scale = np.array(sorted(12 * octave + tonic + step for octave in range(-1, 11) for step in steps), float)
     return scale[np.searchsorted((scale[1:] + scale[:-1]) / 2, contour)]
 
 
-def climb(pitches, degrees, tonic, minor):
-    """Pitches of a key's scale moved by so many steps of it."""
+def climb(pitches: Floats | Integers, degrees: ArrayLike, tonic: int, minor: bool) -> Integers:
+    """Return pitches of the scale of a key, moved by the given number of its steps."""
     steps = np.array(MINOR if minor else MAJOR)
     octave, rest = np.divmod(np.round(pitches) - tonic, 12)
     position = 7 * octave + np.abs(rest[..., None] - steps).argmin(axis=-1) + degrees
     return tonic + 12 * (position // 7) + steps[(position % 7).astype(int)]
 
 
-def scaled(voice, rng, tonic, minor, transpose=0.0, degrees=0, wander=0):
-    """A melody (frames,) for `resing`: the voice's own, transposed, on the notes of a key, `degrees` steps higher, each
-    note up to `wander` steps elsewhere."""
+def scaled(
+    voice: Voice, rng: Rng, tonic: int, minor: bool, transpose: float = 0.0, degrees: int = 0, wander: int = 0
+) -> Floats:
+    """Return a melody (frames,) for `resing`: that of the voice, on the notes of a key.
+
+    Parameters
+    ----------
+    voice
+        The analysed voice.
+    rng
+        The generator that moves are drawn from.
+    tonic, minor
+        The key.
+    transpose
+        Semitones that the melody is transposed by.
+    degrees
+        Steps of the scale that it is higher.
+    wander
+        Steps that each note is elsewhere at most.
+    """
     base = ndimage.median_filter(pitch(voice), 41, mode="nearest") + transpose
     notes = ndimage.median_filter(snap(base, tonic, minor), 25, mode="nearest")
     parts = np.cumsum(np.concatenate([[0], np.diff(notes) != 0]).astype(int))
@@ -145,10 +183,43 @@ def scaled(voice, rng, tonic, minor, transpose=0.0, degrees=0, wander=0):
     return smooth(climb(notes, moves, tonic, minor).astype(float), rng.uniform(3, 10))
 
 
-def resing(voice, rng, transpose=0.0, melody=None, formant=1.0, stretch=1.0, breath=0.0, natural=1.0, loose=0.1):
-    """Mono float32 (samples,): the voice sung again, its own pitch transposed by semitones or `melody` (MIDI pitch of
-    its frames) instead, with `natural` (0 to 1) of its small movements kept; formants times `formant`, about `stretch`
-    times as long, varying locally by `loose`, `breath` (0 to 1) noisier."""
+def resing(
+    voice: Voice,
+    rng: Rng,
+    transpose: float = 0.0,
+    melody: Floats | None = None,
+    formant: float = 1.0,
+    stretch: float = 1.0,
+    breath: float = 0.0,
+    natural: float = 1.0,
+    loose: float = 0.1,
+) -> Audio:
+    """Sing a voice again.
+
+    Parameters
+    ----------
+    voice
+        The analysed voice.
+    rng
+        The generator that timing is drawn from.
+    transpose
+        Semitones that its pitch is transposed by, if there is no melody.
+    melody
+        MIDI pitch of its frames.
+    formant
+        Factor of the formants.
+    stretch, loose
+        The result is about `stretch` times as long, and varies locally by `loose`.
+    breath
+        How much noisier it is, 0 to 1.
+    natural
+        The part of the voice's small movements that is kept on a melody, 0 to 1.
+
+    Returns
+    -------
+    float32 array, shape (samples,)
+        Mono audio.
+    """
     frames = len(voice.f0)
     own = pitch(voice)
     if melody is None:
@@ -163,16 +234,32 @@ def resing(voice, rng, transpose=0.0, melody=None, formant=1.0, stretch=1.0, bre
     return synthesise(voice, where, np.interp(where, np.arange(frames), target), formant, breath)
 
 
-def synthesise(voice, where, contour, formant=1.0, breath=0.0):
-    """Mono float32 (frames * 220.5,): the voice's frames `where` (fractional), at the MIDI pitch `contour`, both
-    (frames of output,); unvoiced frames stay so."""
+def synthesise(voice: Voice, where: Floats, contour: Floats, formant: float = 1.0, breath: float = 0.0) -> Audio:
+    """Synthesise frames of a voice at a pitch.
+
+    Parameters
+    ----------
+    voice
+        The analysed voice.
+    where
+        The frames (frames of output,), with fractions.
+    contour
+        Their MIDI pitch (frames of output,). Unvoiced frames stay unvoiced.
+    formant, breath
+        As in `resing`.
+
+    Returns
+    -------
+    float32 array, shape (frames * 220.5,)
+        Mono audio.
+    """
     where = np.clip(where, 0, len(voice.f0) - 1)
     near = np.round(where).astype(int)
     low = np.minimum(where.astype(int), max(len(voice.f0) - 2, 0))
     part = (where - low)[:, None].astype(np.float32)
     high = np.minimum(low + 1, len(voice.f0) - 1)
     f0 = np.where(voice.f0[near] > 0, np.clip(frequency(contour), LOWEST, 2 * HIGHEST), 0.0)
-    size = 1024 if f0.any() and np.median(f0[f0 > 0]) > 130 else 2048  # half the work where periods are short
+    size = 1024 if f0.any() and np.median(f0[f0 > 0]) > 130 else 2048  # half the work if periods are short
     bins = np.linspace(0, SAMPLE_RATE / 2, size // 2 + 1)
     envelope = (1 - part) * voice.envelope[low] + part * voice.envelope[high]
     power = np.exp(envelope @ _interpolation(GRID, bins / formant).astype(np.float32)).astype(float)

@@ -1,0 +1,29 @@
+"""The types of arrays that pass between modules, for annotations."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightsaft_infer.arrays import Audio, Stems
+
+__all__ = ["Audio", "Floats", "Integers", "Rng", "SongProgress", "Sound", "Sounds", "Stems"]
+
+Floats = NDArray[np.floating[Any]]
+"""Floating point numbers of any width: audio, or a curve over time."""
+
+Integers = NDArray[np.integer[Any]]
+"""Whole numbers of any width."""
+
+Sound = tuple[Audio, set[str]]
+"""A stem of a pool song: audio float32 (2, samples), and the names of the sources that are heard in it."""
+
+Sounds = dict[str, Sound]
+"""The stems of a pool song, {name: sound}. A name is a target, or several targets joined by "+"."""
+
+Rng = np.random.Generator
+"""The generator that everything random is drawn from."""
+
+SongProgress = Callable[[int, int], object]
+"""A function of the number of finished songs and the number of all songs."""
