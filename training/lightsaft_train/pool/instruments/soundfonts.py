@@ -21,8 +21,8 @@ LICENCES = {  # as /usr/share/doc/<package>/copyright of Debian 12 states
     "MuseScore_General_Full": "MIT, parts public domain or CC0",  # musescore-general-soundfont-lossless
     "TimGM6mb": "GPL-2",  # timgm6mb-soundfont
     "OPL-3_FM_128M": "CC-BY-SA-4.0",  # opl3-soundfont
-    "Black_Pearl_4_LV2": "GPL-2+",  # avldrums.lv2-soundfont, "Files: *"
-    "Red_Zeppelin_4_LV2": "GPL-2+",
+    "Black_Pearl_4_LV2": "CC-BY-SA-3.0",  # avldrums.lv2-soundfont, "Files: sf2/*"
+    "Red_Zeppelin_4_LV2": "CC-BY-SA-3.0",
 }
 DRUMS_ONLY = ("Black_Pearl_4_LV2", "Red_Zeppelin_4_LV2")  # their kit is bank 0, programme 0
 KITS = (0, 8, 16, 24, 25, 32)  # standard, room, power, electronic, TR-808, jazz
