@@ -1,6 +1,7 @@
-"""The types of arrays that pass between modules, for annotations."""
+"""The types that pass between modules: arrays, and the network."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,3 +21,24 @@ Stems = dict[str, Audio]
 
 Progress = Callable[[float, "float | None"], object]
 """A function of the part done and the total, which is None if it is not known."""
+
+
+class Network(Protocol):
+    """A separation network: any callable that follows the model contract.
+
+    A network with an attribute `concurrency` above 1 is called by this number of threads at the same time.
+    """
+
+    def __call__(self, planes: Planes, targets: NDArray[np.int64], /) -> Planes:
+        """Estimate targets.
+
+        Parameters
+        ----------
+        planes : float32 array, shape (1, 4, frames, bins)
+        targets : int64 array, shape (targets,)
+            Indices of the targets.
+
+        Returns
+        -------
+        float32 array, shape (1, targets, 4, frames, bins)
+        """

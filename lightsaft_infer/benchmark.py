@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from .arrays import Audio, Planes
 from .audio import AudioReader
-from .checks import is_number, whole_number
-from .errors import ArgumentError
+from .errors import ArgumentError, is_number, whole_number
 from .network import OnnxNetwork
 from .separator import Separator
 

@@ -11,9 +11,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from .arrays import Planes, Spectrum
+from .arrays import Network, Planes, Spectrum
 from .errors import ModelError
-from .network import Network
 
 BLOCK_FRAMES = 16  # frames of a pair at most, so that the next steps of the chain work on arrays of a few MB
 

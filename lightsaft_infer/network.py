@@ -1,4 +1,4 @@
-"""The network: its protocol, and its implementation by ONNX Runtime.
+"""The network under ONNX Runtime.
 
 Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, right imaginary.
 """
@@ -7,39 +7,17 @@ import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Planes
-from .checks import whole_number
 from .cores import available_cores
-from .errors import ArgumentError, ModelError
+from .errors import ArgumentError, ModelError, whole_number
 
 MAX_THREADS = 1024
 MAX_CONCURRENCY = 2  # runs of the network at the same time; each needs its own working memory
-
-
-class Network(Protocol):
-    """A separation network: any callable that follows the model contract.
-
-    A network with an attribute `concurrency` above 1 is called by this number of threads at the same time.
-    """
-
-    def __call__(self, planes: Planes, targets: NDArray[np.int64], /) -> Planes:
-        """Estimate targets.
-
-        Parameters
-        ----------
-        planes : float32 array, shape (1, 4, frames, bins)
-        targets : int64 array, shape (targets,)
-            Indices of the targets.
-
-        Returns
-        -------
-        float32 array, shape (1, targets, 4, frames, bins)
-        """
 
 
 class OnnxNetwork:
@@ -105,7 +83,7 @@ class OnnxNetwork:
         _check_contract(self._session, bins, os.fspath(path))
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
-        """Estimate targets (see `Network`). Raises ModelError if ONNX Runtime fails."""
+        """Estimate targets (see `lightsaft_infer.arrays.Network`). Raises ModelError if ONNX Runtime fails."""
         try:
             estimates: Planes = self._session.run(["estimates"], {"mixture": planes, "target": targets})[0]
         except Exception as error:

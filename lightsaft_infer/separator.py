@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import Audio, Progress, Stems
-from .checks import BLOCK_SAMPLES, check_format, check_samples, whole_number
+from .arrays import Audio, Network, Progress, Stems
 from .chunking import chunk_count, estimate_chunks
 from .consistency import mixture_consistency
-from .errors import ArgumentError, AudioError, ModelError
+from .errors import BLOCK_SAMPLES, ArgumentError, AudioError, ModelError, check_format, check_samples, whole_number
 from .manifest import Manifest, default_manifest_path
-from .network import Network, OnnxNetwork
+from .network import OnnxNetwork
 from .resample import resample_stream
 from .stft import istft_stream, stft_stream
 from .time_limit import TimeLimit
@@ -33,7 +32,7 @@ class Separator:
     manifest : Manifest
         The facts about the model.
     network : Network
-        A callable that follows the model contract (see `lightsaft_infer.network.Network`).
+        A callable that follows the model contract (see `lightsaft_infer.arrays.Network`).
     chunk : int, optional
         Frames that the network gets at once, a multiple of the manifest's `frames_multiple`. Default: its `frames`.
     overlap : int, optional

@@ -12,8 +12,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from .arrays import Audio, Spectrum
-from .checks import whole_number
-from .errors import ArgumentError
+from .errors import ArgumentError, whole_number
 
 TINY = np.finfo(np.float32).tiny
 

@@ -13,8 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .arrays import Planes
-from .checks import is_number, whole_number
-from .errors import ArgumentError
+from .errors import ArgumentError, is_number, whole_number
 
 RECENT = 3  # the next pass is expected to take as long as the slowest of this number of passes
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .network import Network
+from .arrays import Network
 from .separator import Separator
 
 TOLERANCE = 1e-3

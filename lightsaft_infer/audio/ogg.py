@@ -7,8 +7,7 @@ import numpy as np
 import soundfile
 
 from ..arrays import Audio
-from ..checks import BLOCK_SAMPLES
-from ..errors import AudioError
+from ..errors import BLOCK_SAMPLES, AudioError
 from .downmix import default_speakers
 from .part import Part
 from .source import read_and_skip

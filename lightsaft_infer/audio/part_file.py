@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..checks import BLOCK_SAMPLES
-from ..errors import OutputError, reason
+from ..errors import BLOCK_SAMPLES, OutputError, reason
 from .files import part_name
 
 if TYPE_CHECKING:

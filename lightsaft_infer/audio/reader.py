@@ -13,8 +13,18 @@ from typing import BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..checks import BLOCK_SAMPLES, AnyPath, check_format, check_samples, is_number, to_path, whole_number
-from ..errors import ArgumentError, AudioError, reason
+from ..errors import (
+    BLOCK_SAMPLES,
+    AnyPath,
+    ArgumentError,
+    AudioError,
+    check_format,
+    check_samples,
+    is_number,
+    reason,
+    to_path,
+    whole_number,
+)
 from .downmix import downmix_matrix, downmixed
 from .opening import open_source
 

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Audio
-from ..checks import AnyPath, to_path, whole_number
-from ..errors import ArgumentError, OutputError
+from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
 from .part_file import PartFile, naming
 from .wav_format import WAV_BYTES
 

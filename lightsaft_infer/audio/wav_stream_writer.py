@@ -11,8 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..checks import whole_number
-from ..errors import ArgumentError, OutputError, reason
+from ..errors import ArgumentError, OutputError, reason, whole_number
 from .stem_writer import check_clip, check_stem
 from .wav_format import SUBTYPES, UNKNOWN_SIZE, WAV_BYTES
 

@@ -6,7 +6,8 @@ from .journal import Entry, Journal, journal_path, read_journal
 from .local_workers import WorkerLost, follow_parent, run_in_workers
 from .run import Engine, Planned, check_cores, plan_batch, run_batch
 from .storage import is_url
-from .task import Track, separate_track
+from .task import separate_track
+from .track import Track
 
 __all__ = [
     "Engine",

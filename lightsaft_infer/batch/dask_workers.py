@@ -14,13 +14,12 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypedDict, TypeVar
 
-from ..checks import AnyPath, is_number, to_path
-from ..errors import ArgumentError, ClusterError, ModelError, reason
+from ..errors import AnyPath, ArgumentError, ClusterError, ModelError, is_number, reason, to_path
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
 from .local_workers import ATTEMPTS, WorkerLost
 from .storage import absolute
-from .task import Track
+from .track import Track
 
 TIMEOUT = 30  # seconds in which a scheduler and its first worker must answer
 COUNT_AGAIN = 5  # seconds after which the threads of the cluster are counted again: workers come and go

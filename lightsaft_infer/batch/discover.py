@@ -4,8 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from ..checks import AnyPath, to_path
-from ..errors import AudioError, reason
+from ..errors import AnyPath, AudioError, reason, to_path
 from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place
 

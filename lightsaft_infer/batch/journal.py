@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
-from ..checks import AnyPath, to_path
-from ..errors import OutputError, reason
+from ..errors import AnyPath, OutputError, reason, to_path
 from .storage import is_url
 
 NAME = "journal.jsonl"

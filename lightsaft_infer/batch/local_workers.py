@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
-from ..checks import whole_number
+from ..errors import whole_number
 
 ATTEMPTS = 2
 PATIENCE = 30  # seconds in which a worker must remove its temporary files

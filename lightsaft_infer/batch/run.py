@@ -5,14 +5,14 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..checks import AnyPath, whole_number
-from ..errors import ArgumentError, reason
+from ..errors import AnyPath, ArgumentError, reason, whole_number
 from ..manifest import Manifest
 from .discover import stem_folders
 from .journal import Entry, Journal, journal_path, read_journal
 from .local_workers import WorkerLost
 from .storage import absolute, below, file_state
-from .task import OPTIONS, Track, again_entry, failed_entry, file_digest, remove_parts, separate_track
+from .task import OPTIONS, again_entry, failed_entry, file_digest, remove_parts, separate_track
+from .track import Track
 
 Engine = Callable[[Callable[..., Entry], Iterable[Track]], Generator[tuple[Track, Entry | WorkerLost], None, None]]
 """A function that calls `separate_track`, its first argument, for tracks (see `run_batch`)."""

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..checks import AnyPath
-from ..errors import AudioError, OutputError, reason
+from ..errors import AnyPath, AudioError, OutputError, reason
 from .journal import Entry
 from .storage import below, download, is_url, remove_parts_of, upload
-from .task import Track
+from .track import Track
 
 
 def separate_staged(track: Track, separate_local: Callable[[Track], Entry], *, scratch: AnyPath | None = None) -> Entry:

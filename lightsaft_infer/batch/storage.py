@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from ..audio import PARTS, part_name
-from ..checks import AnyPath, to_path
-from ..errors import ClusterError
+from ..errors import AnyPath, ClusterError, to_path
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

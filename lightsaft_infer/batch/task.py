@@ -1,7 +1,6 @@
 """One track of a batch, and the function that separates it, in this process, another process or on another machine."""
 
 import contextlib
-import dataclasses
 import datetime
 import functools
 import hashlib
@@ -9,59 +8,18 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..audio import PARTS
-from ..checks import AnyPath
-from ..errors import AudioError, reason
+from ..errors import AnyPath, AudioError, reason
 from .journal import Entry
 from .storage import below, is_url, opened, remove_parts_of
+from .track import Track
 
 if TYPE_CHECKING:
     from ..separator import Separator
 
 OPTIONS = ("targets", "residual", "consistency", "format", "subtype", "clip")
-
-
-@dataclasses.dataclass(frozen=True)
-class Track:
-    """A track to separate, in plain values that can be sent to another process.
-
-    Attributes
-    ----------
-    track : str
-        Its path below the input folder of the batch, with "/".
-    source : str
-        Its path or URL.
-    folder : str
-        The folder of its stems below the output folder, with "/".
-    out : str
-        Path or URL of the output folder.
-    model : str
-        Path of the manifest.
-    model_sha256 : str
-        SHA-256 of the model's ONNX file.
-    threads : int
-        Threads of the network.
-    options : dict
-        "targets" (list of str), "residual" (str or None), "consistency" (bool), "format" (a suffix without the dot),
-        "subtype" and "clip", with the meaning that they have in `separate_file`.
-    """
-
-    track: str
-    source: str
-    folder: str
-    out: str
-    model: str
-    model_sha256: str
-    threads: int
-    options: dict[str, Any]
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        """The path of each stem's file below the output folder, by target."""
-        names = [*self.options["targets"], *filter(None, [self.options["residual"]])]
-        return {name: f"{self.folder}/{name}.{self.options['format']}" for name in names}
 
 
 def separate_track(track: Track, *, scratch: AnyPath | None = None) -> Entry:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import AudioReader
-from ..checks import AnyPath
-from ..errors import ArgumentError, EvaluationError
+from ..errors import AnyPath, ArgumentError, EvaluationError
 from .results import BssEvalScores
 
 METRICS = ("SDR", "ISR", "SIR", "SAR")

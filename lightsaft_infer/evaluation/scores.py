@@ -17,8 +17,7 @@ import numpy as np
 
 from ..arrays import Audio, Progress
 from ..audio import AudioReader
-from ..checks import AnyPath
-from ..errors import EvaluationError
+from ..errors import AnyPath, EvaluationError
 from .metrics import sdr_of_blocks
 from .results import BssEvalScores, BssEvalSummaries, Evaluation, SdrSummaries, SdrSummary, SongScores
 from .song_tree import StemPair, match

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from ..audio import FORMATS
-from ..checks import AnyPath, to_path
-from ..errors import ArgumentError, EvaluationError, reason
+from ..errors import AnyPath, ArgumentError, EvaluationError, reason, to_path
 
 MIXTURE = "mixture"
 LISTED = 5  # missing estimates that an error names

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from ..arrays import Progress
 from ..audio import check_outputs, write_text
-from ..checks import AnyPath, to_path
-from ..errors import ArgumentError, AudioError, reason
+from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
 from .encode import FORMATS, EmbeddedAudio, check_embeddable, embedded_rate, encode

@@ -21,7 +21,7 @@ import lightsaft_infer
 from lightsaft_infer import LightSAFTError, Manifest
 from lightsaft_infer.batch.dask_workers import run_on_cluster
 from lightsaft_infer.batch.local_workers import WorkerLost
-from lightsaft_infer.batch.task import Track
+from lightsaft_infer.batch.track import Track
 from lightsaft_infer.cli import main
 
 distributed = pytest.importorskip("distributed")

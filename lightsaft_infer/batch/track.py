@@ -1,0 +1,45 @@
+"""A track of a batch."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """A track to separate, in plain values that can be sent to another process.
+
+    Attributes
+    ----------
+    track : str
+        Its path below the input folder of the batch, with "/".
+    source : str
+        Its path or URL.
+    folder : str
+        The folder of its stems below the output folder, with "/".
+    out : str
+        Path or URL of the output folder.
+    model : str
+        Path of the manifest.
+    model_sha256 : str
+        SHA-256 of the model's ONNX file.
+    threads : int
+        Threads of the network.
+    options : dict
+        "targets" (list of str), "residual" (str or None), "consistency" (bool), "format" (a suffix without the dot),
+        "subtype" and "clip", with the meaning that they have in `separate_file`.
+    """
+
+    track: str
+    source: str
+    folder: str
+    out: str
+    model: str
+    model_sha256: str
+    threads: int
+    options: dict[str, Any]
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The path of each stem's file below the output folder, by target."""
+        names = [*self.options["targets"], *filter(None, [self.options["residual"]])]
+        return {name: f"{self.folder}/{name}.{self.options['format']}" for name in names}
