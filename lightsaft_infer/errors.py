@@ -29,6 +29,23 @@ class ClusterError(LightSAFTError):
     """A cluster or shared storage cannot be used: a package is missing, no scheduler answers, or its workers differ."""
 
 
+def unexpected(error: Exception, place: object) -> str:
+    """Return the message of any error, on the file or command `place`. It asks for a report of those that this package
+    does not expect."""
+    if isinstance(error, LightSAFTError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {place}"
+    if isinstance(error, OSError) and error.strerror:
+        named = place if error.filename is None else error.filename
+        return f"cannot read or write {named}: {reason(error)}"
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # an error of another package that has no text
+        text = type(error).__name__
+    return f"unexpected error, please report it ({text}): {place}"
+
+
 def reason(error: OSError) -> str:
     """Return the reason of a system's error for use in a message: `no such file or directory`."""
     text = error.strerror or str(error)

@@ -4,13 +4,15 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from .arrays import Progress, Stems
-from .audio import AudioReader, StemWriter, WavStreamWriter
 from .errors import ArgumentError
-from .separator import Separator
-from .time_limit import TimeLimit
+
+if TYPE_CHECKING:  # the functions import them when they run, so that `import lightsaft_infer` is fast
+    from .arrays import Progress, Stems
+    from .audio import AudioReader, StemWriter, WavStreamWriter
+    from .separator import Separator
+    from .time_limit import TimeLimit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,7 @@ class SeparationResult:
 
 
 def separate_file(
-    separator: Separator,
+    separator: "Separator",
     mixture: str | os.PathLike[str] | BinaryIO,
     outputs: Mapping[str, str | os.PathLike[str]],
     *,
@@ -53,8 +55,8 @@ def separate_file(
     subtype: str | None = None,
     clip: str = "scale",
     overwrite: bool = False,
-    time_limit: float | TimeLimit | None = None,
-    progress: Progress | None = None,
+    time_limit: "float | TimeLimit | None" = None,
+    progress: "Progress | None" = None,
 ) -> SeparationResult:
     """Separate an audio file into files, in bounded memory for any length.
 
@@ -108,6 +110,9 @@ def separate_file(
     >>> result.samples, info.frames, info.samplerate
     (4410, 4410, 44100)
     """
+    from .audio import AudioReader, StemWriter
+    from .time_limit import TimeLimit
+
     if not isinstance(outputs, Mapping) or not outputs:
         raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
     limit = TimeLimit.started(time_limit)
@@ -145,7 +150,7 @@ def separate_file(
 
 
 def separate_to_stream(
-    separator: Separator,
+    separator: "Separator",
     mixture: str | os.PathLike[str] | BinaryIO,
     file: BinaryIO,
     target: str,
@@ -153,8 +158,8 @@ def separate_to_stream(
     residual: bool = False,
     subtype: str | None = None,
     clip: str = "clamp",
-    time_limit: float | TimeLimit | None = None,
-    progress: Progress | None = None,
+    time_limit: "float | TimeLimit | None" = None,
+    progress: "Progress | None" = None,
 ) -> SeparationResult:
     """Separate an audio file or stream into one stem, written as WAV to a stream as the audio comes.
 
@@ -184,6 +189,9 @@ def separate_to_stream(
     BrokenPipeError
         If the reader of the stream has closed it.
     """
+    from .audio import AudioReader, WavStreamWriter
+    from .time_limit import TimeLimit
+
     limit = TimeLimit.started(time_limit)
     name = "residual" if residual else target
     with AudioReader(mixture) as reader:
@@ -217,12 +225,15 @@ def separate_to_stream(
     )
 
 
-def _passes(limit: TimeLimit | None) -> dict[int, int] | None:
+def _passes(limit: "TimeLimit | None") -> dict[int, int] | None:
     return None if limit is None else dict(limit.passes)
 
 
 def _write(
-    stems: Iterable[Stems], writer: StemWriter | WavStreamWriter, reader: AudioReader, progress: Progress | None
+    stems: "Iterable[Stems]",
+    writer: "StemWriter | WavStreamWriter",
+    reader: "AudioReader",
+    progress: "Progress | None",
 ) -> int:
     """Write blocks of stems. Returns the number of samples per channel."""
     total = reader.samples and reader.samples / reader.sample_rate
