@@ -14,22 +14,7 @@ from .storage import absolute, is_url, list_files, local_place
 SUFFIXES = (
     *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc"),
     *(".au", ".snd", ".caf", ".m4a", ".m4b", ".aac", ".alac", ".wma", ".wv", ".ape", ".tta", ".ac3", ".mka", ".weba"),
-    *(
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".3gp",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".wmv",
-        ".flv",
-        ".ogv",
-        ".mpg",
-        ".mpeg",
-        ".m2ts",
-        ".mts",
-    ),
+    *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".ogv", ".mpg", ".mpeg", ".mts"),
 )
 
 
