@@ -292,6 +292,36 @@ assert callable(signal.getsignal(signal.SIGTERM))
 
 
 @posix
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_a_signal_while_libsndfile_reads_through_python(tmp_path, name, status):
+    """It ignores exceptions of its callbacks: the signal would be lost, and the audio damaged."""
+    soundfile.write(tmp_path / "song.ogg", noise(2, 300_000).T * 0.5, 44100)
+    code = f"""
+import os, signal, sys
+from lightsaft_infer import AudioReader
+from lightsaft_infer.audio.part import Part
+from lightsaft_infer.signals import leave_on_signals
+signal.signal(signal.SIGINT, signal.default_int_handler)
+leave_on_signals()
+calls, readinto = [], Part.readinto
+def signalling(self, buffer):
+    calls.append(1)
+    if len(calls) == 12:
+        os.kill(os.getpid(), signal.{name})
+    return readinto(self, buffer)
+Part.readinto = signalling
+try:
+    for _ in range(1000):
+        with AudioReader(sys.argv[1]) as reader:
+            reader.read()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    result = subprocess.run([sys.executable, "-c", code, tmp_path / "song.ogg"], capture_output=True)
+    assert (result.returncode, result.stderr) == (status, b"")
+
+
+@posix
 def test_an_ignored_hangup_stays_ignored():
     import signal
 
