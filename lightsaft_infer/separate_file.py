@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .errors import ArgumentError
+from .errors import ArgumentError, ModelError
 
 if TYPE_CHECKING:  # the functions import them when they run, so that `import lightsaft_infer` is fast
     from .arrays import Progress, Stems
@@ -235,12 +235,15 @@ def _write(
     reader: "AudioReader",
     progress: "Progress | None",
 ) -> int:
-    """Write blocks of stems. Returns the number of samples per channel."""
+    """Write blocks of stems. Returns the number of samples per channel. Errors of the network get the file's name."""
     total = reader.samples and reader.samples / reader.sample_rate
     done = 0
-    for block in stems:
-        writer.write(block)
-        done += next(iter(block.values())).shape[1]
-        if progress is not None:
-            progress(done / reader.sample_rate, total)
+    try:
+        for block in stems:
+            writer.write(block)
+            done += next(iter(block.values())).shape[1]
+            if progress is not None:
+                progress(done / reader.sample_rate, total)
+    except ModelError as error:
+        raise ModelError(f"{error}: {reader.path}") from error
     return done

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+PART = "lightsaft_infer.audio.part"
 AGAIN = 0.01  # seconds after which a signal is handled that came at a wrong moment
 
 
@@ -46,9 +47,10 @@ def _later(handler: Callable[[int, FrameType | None], None], number: int, frame:
 
 
 def _in_callback(frame: FrameType | None) -> bool:
-    """Whether libsndfile has called Python code to read a file. It ignores an exception there."""
+    """Whether a decoder has called Python code to read a part of a file. Decoders ignore an exception there."""
     while frame is not None:
-        if frame.f_code.co_name.startswith("vio_") and frame.f_globals.get("__name__") == "soundfile":
+        module = frame.f_globals.get("__name__")
+        if module == PART or (module == "soundfile" and frame.f_code.co_name.startswith("vio_")):
             return True
         frame = frame.f_back
     return False

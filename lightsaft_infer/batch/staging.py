@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..checks import AnyPath
-from ..errors import AudioError, OutputError, reason
+from ..errors import AudioError, ModelError, OutputError, reason
 from .journal import Entry
 from .storage import below, download, is_url, remove_parts_of, upload
 from .task import Track
@@ -48,7 +48,7 @@ def separate_staged(track: Track, separate_local: Callable[[Track], Entry], *, s
             local = dataclasses.replace(local, out=str(Path(folder, "out")))
         try:
             done = separate_local(local)
-        except (AudioError, OutputError) as error:
+        except (AudioError, ModelError, OutputError) as error:
             text = str(error).replace(local.source, track.source).replace(local.out, track.out)
             raise type(error)(text) from error
         if is_url(track.out):

@@ -17,6 +17,7 @@ from helpers import AUDIO, encoded, posix
 
 from lightsaft_infer.audio import track_name
 from lightsaft_infer.cli import main
+from lightsaft_infer.manifest import default_manifest_path
 
 LONG = "x" * 300
 TARGET = ["--targets", "bass"]
@@ -219,6 +220,16 @@ def test_an_unexpected_error_is_in_the_journal(monkeypatch, tmp_path):
     assert entry["status"] == "failed"
     assert entry["error"] == "unexpected error, please report it (RecursionError: too deep): in/a.wav"
     assert "in failing" in entry["traceback"]
+
+
+def test_samples_that_are_far_too_large(run, song, tmp_path):
+    """The packaged model cannot hold them. The message names the file."""
+    soundfile.write(tmp_path / "huge.wav", noise(2, 50_000).T * np.float32(1e38), 44100, subtype="FLOAT")
+    packaged = str(default_manifest_path())
+    status, errors = run("separate", "huge.wav", song, *TARGET, "-o", "out", "--model", packaged)
+    assert status == 1
+    assert errors[0] == "lightsaft: error: expected finite estimates from the network, got NaN or infinity: huge.wav"
+    assert os.listdir("out") == ["song"]
 
 
 def test_numbers_out_of_range(run):
