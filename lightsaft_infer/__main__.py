@@ -1,5 +1,6 @@
 """`python -m lightsaft_infer` is the command `lightsaft`."""
 
-from .cli import entry
+from .start import entry
 
-entry()
+if __name__ == "__main__":
+    entry()

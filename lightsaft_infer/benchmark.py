@@ -22,6 +22,7 @@ from .separator import Separator
 
 MDX_SONG_SECONDS = 240
 MDX_LIMIT_SECONDS = 240
+MAX_SECONDS = 3600  # of audio, which is in memory
 
 # Runs in its own process: the time that a user waits before the first sample, without Python's own start.
 _LOAD = """
@@ -74,8 +75,8 @@ def benchmark(
     ArgumentError
         If `seconds`, `repeats` or `threads` is out of range.
     """
-    if not is_number(seconds) or not 0 < seconds < float("inf"):
-        raise ArgumentError(f"expected seconds above 0, got {seconds!r}")
+    if not is_number(seconds) or not 0 < seconds <= MAX_SECONDS:
+        raise ArgumentError(f"expected seconds above 0, {MAX_SECONDS} at most, got {seconds!r}")
     repeats = whole_number(repeats, "repeats")
     separator = Separator.from_file(model, threads=threads)
     network = separator.network

@@ -1,14 +1,17 @@
 """The errors of lightsaft_infer, and the checks of arguments and audio that raise them.
 
-There is one root, and a class for each thing that can be wrong.
+There is one root, and a class for each thing that can be wrong. Numpy is imported when audio is checked, as the command
+`lightsaft` imports this module before it handles signals.
 """
 
+import numbers
 import os
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BLOCK_SAMPLES = 65536  # samples per channel that are read, separated and written at a time
 SAMPLE_RATES = (8000, 192000)
@@ -45,6 +48,23 @@ class ClusterError(LightSAFTError):
     """A cluster or shared storage cannot be used: a package is missing, no scheduler answers, or its workers differ."""
 
 
+def unexpected(error: Exception, place: object) -> str:
+    """Return the message of any error, on the file or command `place`. It asks for a report of those that this package
+    does not expect."""
+    if isinstance(error, LightSAFTError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {place}"
+    if isinstance(error, OSError) and error.strerror:
+        named = place if error.filename is None else error.filename
+        return f"cannot read or write {named}: {reason(error)}"
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # an error of another package that has no text
+        text = type(error).__name__
+    return f"unexpected error, please report it ({text}): {place}"
+
+
 def reason(error: OSError) -> str:
     """Return the reason of a system's error for use in a message: `no such file or directory`."""
     text = error.strerror or str(error)
@@ -61,13 +81,15 @@ def check_format(sample_rate: float, channels: int = 2) -> None:
         raise AudioError(f"expected 1 or 2 channels, got {channels}")
 
 
-def check_samples(block: NDArray[np.generic], *, channels: int | None, start: int) -> NDArray[np.float32]:
+def check_samples(block: "NDArray[np.generic]", *, channels: int | None, start: int) -> "NDArray[np.float32]":
     """Return a block of floating-point samples (channels, samples) as float32.
 
     `channels` is None if the number is not known yet; `start` is the position of the block's first sample in the track.
 
     Raises AudioError for an array of another type or shape, and for NaN or infinity.
     """
+    import numpy as np
+
     if block.ndim != 2 or block.dtype.kind != "f":
         raise AudioError(f"expected floating-point audio (channels, samples), got {block.dtype} {block.shape}")
     if block.shape[0] not in ((1, 2) if channels is None else (channels,)):
@@ -95,7 +117,7 @@ def to_path(value: object, what: str) -> Path:
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a real number of Python's or numpy's types, and not a truth value."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def whole_number(value: object, name: str, *, least: int = 1) -> int:

@@ -4,13 +4,15 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from .arrays import Progress, Stems
-from .audio import AudioReader, StemWriter, WavStreamWriter
-from .errors import ArgumentError
-from .separator import Separator
-from .time_limit import TimeLimit
+from .errors import ArgumentError, ModelError
+
+if TYPE_CHECKING:  # the functions import them when they run, so that `import lightsaft_infer` is fast
+    from .arrays import Progress, Stems
+    from .audio import AudioReader, StemWriter, WavStreamWriter
+    from .separator import Separator
+    from .time_limit import TimeLimit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,7 @@ class SeparationResult:
 
 
 def separate_file(
-    separator: Separator,
+    separator: "Separator",
     mixture: str | os.PathLike[str] | BinaryIO,
     outputs: Mapping[str, str | os.PathLike[str]],
     *,
@@ -56,8 +58,8 @@ def separate_file(
     start: float = 0.0,
     duration: float | None = None,
     downmix: bool = False,
-    time_limit: float | TimeLimit | None = None,
-    progress: Progress | None = None,
+    time_limit: "float | TimeLimit | None" = None,
+    progress: "Progress | None" = None,
 ) -> SeparationResult:
     """Separate an audio file into files, in bounded memory for any length.
 
@@ -114,6 +116,9 @@ def separate_file(
     >>> result.samples, info.frames, info.samplerate
     (4410, 4410, 44100)
     """
+    from .audio import AudioReader, StemWriter
+    from .time_limit import TimeLimit
+
     if not isinstance(outputs, Mapping) or not outputs:
         raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
     limit = TimeLimit.started(time_limit)
@@ -151,7 +156,7 @@ def separate_file(
 
 
 def separate_to_stream(
-    separator: Separator,
+    separator: "Separator",
     mixture: str | os.PathLike[str] | BinaryIO,
     file: BinaryIO,
     target: str,
@@ -162,8 +167,8 @@ def separate_to_stream(
     start: float = 0.0,
     duration: float | None = None,
     downmix: bool = False,
-    time_limit: float | TimeLimit | None = None,
-    progress: Progress | None = None,
+    time_limit: "float | TimeLimit | None" = None,
+    progress: "Progress | None" = None,
 ) -> SeparationResult:
     """Separate an audio file or stream into one stem, written as WAV to a stream as the audio comes.
 
@@ -193,6 +198,9 @@ def separate_to_stream(
     BrokenPipeError
         If the reader of the stream has closed it.
     """
+    from .audio import AudioReader, WavStreamWriter
+    from .time_limit import TimeLimit
+
     limit = TimeLimit.started(time_limit)
     name = "residual" if residual else target
     with AudioReader(mixture, start=start, duration=duration, downmix=downmix) as reader:
@@ -226,19 +234,25 @@ def separate_to_stream(
     )
 
 
-def _passes(limit: TimeLimit | None) -> dict[int, int] | None:
+def _passes(limit: "TimeLimit | None") -> dict[int, int] | None:
     return None if limit is None else dict(limit.passes)
 
 
 def _write(
-    stems: Iterable[Stems], writer: StemWriter | WavStreamWriter, reader: AudioReader, progress: Progress | None
+    stems: "Iterable[Stems]",
+    writer: "StemWriter | WavStreamWriter",
+    reader: "AudioReader",
+    progress: "Progress | None",
 ) -> int:
-    """Write blocks of stems. Returns the number of samples per channel."""
+    """Write blocks of stems. Returns the number of samples per channel. Errors of the network get the file's name."""
     total = reader.samples and reader.samples / reader.sample_rate
     done = 0
-    for block in stems:
-        writer.write(block)
-        done += next(iter(block.values())).shape[1]
-        if progress is not None:
-            progress(done / reader.sample_rate, total)
+    try:
+        for block in stems:
+            writer.write(block)
+            done += next(iter(block.values())).shape[1]
+            if progress is not None:
+                progress(done / reader.sample_rate, total)
+    except ModelError as error:
+        raise ModelError(f"{error}: {reader.path}") from error
     return done

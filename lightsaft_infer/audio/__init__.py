@@ -3,7 +3,7 @@
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
-from .files import PARTS, part_name, write_text
+from .files import PARTS, part_name, track_name, write_text
 from .reader import AudioReader
 from .stem_writer import CLIP_POLICIES, FORMATS, OutputFormat, StemWriter, check_outputs, output_format
 from .wav_stream_writer import WavStreamWriter, stream_subtype
@@ -20,5 +20,6 @@ __all__ = [
     "output_format",
     "part_name",
     "stream_subtype",
+    "track_name",
     "write_text",
 ]

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..errors import OutputError, reason
 
@@ -13,6 +13,15 @@ PARTS = ".lightsaft-*.part"  # pattern of the temporary names
 def part_name() -> str:
     """Return a new temporary file name that matches `PARTS`."""
     return PARTS.replace("*", uuid.uuid4().hex)
+
+
+def track_name(file_name: str) -> str:
+    """Return the name of a track, the last part of its path, without the suffix.
+
+    The suffix stays if the rest would not be the name of a folder: "..wav" would give ".", and "...wav" "..".
+    """
+    stem = PurePath(file_name).stem
+    return file_name if stem in ("", ".", "..") else stem
 
 
 def write_text(path: Path, parts: Iterable[str]) -> None:

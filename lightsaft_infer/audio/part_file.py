@@ -68,23 +68,20 @@ class PartFile:
 
     def read_back(self) -> Iterator[Audio]:
         """End writing, and yield the samples in blocks, shape (channels, samples)."""
-        import soundfile
-
         with naming(self._final):
             self._sound.close()
-            with soundfile.SoundFile(self._path) as sound:
+            with _opened(self._path) as sound:
                 for block in sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
                     yield block.T
 
     def finish(self, samples: int) -> None:
         """Close the file, and check that all its samples are on the disk. Raises OutputError if they are not."""
-        import soundfile
-
         with naming(self._final):
             self._sound.close()
             _clear_time_stamp(self._raw)
             os.fsync(self._raw.fileno())
-            got = soundfile.info(self._path).frames
+            with _opened(self._path) as sound:
+                got = sound.frames
         if got != samples:
             raise OutputError(f"expected to write {samples} samples, got {got}: {self._final}")
 
@@ -103,6 +100,15 @@ class PartFile:
             self._sound.close()
         self._raw.close()
         self._path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> "Iterator[SoundFile]":
+    """Open a sound file by descriptor: soundfile does not take the name of every file."""
+    import soundfile
+
+    with open(path, "rb", buffering=0) as raw, soundfile.SoundFile(raw.fileno(), closefd=False) as sound:
+        yield sound
 
 
 @contextlib.contextmanager

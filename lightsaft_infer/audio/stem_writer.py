@@ -274,16 +274,18 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
     Raises
     ------
     OutputError
-        If two paths are the same, a file already exists, or a path is a folder.
+        If two paths are the same, a file already exists, or a path is a folder or cannot be looked up.
     """
     seen = set()
     for path in paths:
         if path in seen:
             raise OutputError(f"expected a file for each stem, got one name for two: {path}")
         seen.add(path)
-        if path.is_dir():
+        with naming(path):
+            folder, exists = path.is_dir(), path.exists()
+        if folder:
             raise OutputError(f"cannot write {path}: it is a folder")
-        if path.exists() and not overwrite:
+        if exists and not overwrite:
             raise OutputError(f"already exists: {path} (use overwrite=True or --force to replace it)")
 
 
@@ -309,9 +311,10 @@ def check_stem(stems: Mapping[str, Audio], target: str, channels: int) -> Audio:
 def _make_folders(folder: Path, discarding: contextlib.ExitStack) -> None:
     """Make missing folders. When `discarding` ends, those that are empty are removed."""
     missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
+    with naming(folder):
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
     for folder in reversed(missing):
         with naming(folder):
             folder.mkdir(exist_ok=True)

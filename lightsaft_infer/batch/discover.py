@@ -4,19 +4,21 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from ..audio import track_name
 from ..errors import AnyPath, AudioError, reason, to_path
 from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place
 
-# Formats that libsndfile or ffmpeg read. A file with another suffix, or none, is not a track.
+# Formats of audio and video whose sound is read. A file with another suffix, or none, is not a track.
 SUFFIXES = (
     *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc"),
-    *(".au", ".snd", ".caf", ".m4a", ".aac", ".alac", ".wma", ".wv", ".ape", ".mka", ".weba"),
+    *(".au", ".snd", ".caf", ".m4a", ".m4b", ".aac", ".alac", ".wma", ".wv", ".ape", ".tta", ".ac3", ".mka", ".weba"),
+    *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".ogv", ".mpg", ".mpeg", ".mts"),
 )
 
 
 def find_tracks(root: AnyPath, *, leave_out: AnyPath, on_error: Callable[[AudioError], object]) -> list[str]:
-    """Find the audio files below a folder.
+    """Find the audio files below a folder, and the videos, whose sound is separated.
 
     Hidden files and folders are left out. Links are followed. A folder that can be reached by several paths, for
     example by a loop, is searched once, by its own path if that is below `root`.
@@ -69,7 +71,7 @@ def find_tracks(root: AnyPath, *, leave_out: AnyPath, on_error: Callable[[AudioE
                 on_error(error)
                 continue
             for entry in entries:
-                if entry.is_dir():
+                if _is_folder(entry):
                     (links if entry.is_symlink() else folders).append(Path(entry.path))
                 elif _is_track(entry):
                     tracks.append(Path(entry.path).relative_to(root).as_posix())
@@ -120,9 +122,17 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
         raise AudioError(f"cannot read the folder {folder}: {reason(error)}") from error
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder. A link that leads in a circle, or where nobody may look, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _is_track(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a track. A broken link with a suffix is one too, so that an error reports it."""
-    regular = entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    regular = os.path.isfile(entry.path) or (entry.is_symlink() and not os.path.exists(entry.path))
     return regular and PurePosixPath(entry.name).suffix.lower() in SUFFIXES
 
 
@@ -157,7 +167,7 @@ def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry]) -> dict[st
 
 
 def _candidates(track: str) -> Iterator[str]:
-    yield str(PurePosixPath(track).with_suffix(""))
+    yield str(PurePosixPath(track).with_name(track_name(PurePosixPath(track).name)))
     name = track
     while True:
         yield name

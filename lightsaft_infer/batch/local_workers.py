@@ -7,13 +7,13 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
 from ..errors import whole_number
+from ..signals import leave_on_signals
 
 ATTEMPTS = 2
 PATIENCE = 30  # seconds in which a worker must remove its temporary files
@@ -152,17 +152,12 @@ def _interrupts_held() -> Iterator[None]:
 def _work(pipe: Connection, function: Callable[[Task], Result]) -> None:
     """The main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
+    leave_on_signals()
     follow_parent()
     with contextlib.suppress(EOFError, OSError):
         while True:
             task = pipe.recv()
             pipe.send(function(task))
-
-
-def _leave(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the removal of files
-    sys.exit(143)
 
 
 def follow_parent() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import AnyPath, AudioError, OutputError, reason
+from ..errors import AnyPath, AudioError, ModelError, OutputError, reason
 from .journal import Entry
 from .storage import below, download, is_url, remove_parts_of, upload
 from .track import Track
@@ -47,7 +47,7 @@ def separate_staged(track: Track, separate_local: Callable[[Track], Entry], *, s
             local = dataclasses.replace(local, out=str(Path(folder, "out")))
         try:
             done = separate_local(local)
-        except (AudioError, OutputError) as error:
+        except (AudioError, ModelError, OutputError) as error:
             text = str(error).replace(local.source, track.source).replace(local.out, track.out)
             raise type(error)(text) from error
         if is_url(track.out):

@@ -127,8 +127,8 @@ def upload(files: Mapping[Path, str]) -> None:
                 _check_size(parts[url], filesystem.info(target)["size"], os.stat(path).st_size)
         for url, part in parts.items():
             if part != url:
-                with _opened(url) as (filesystem, target):
-                    filesystem.mv(filesystem._strip_protocol(part), target)
+                with _opened(part) as (filesystem, source), _opened(url) as (_, target):
+                    filesystem.mv(source, target)
     except BaseException:
         for url, part in parts.items():
             if part != url:
@@ -164,17 +164,31 @@ def _opened(url: str) -> "Iterator[tuple[AbstractFileSystem, str]]":
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise ClusterError(f'URLs need fsspec: pip install "lightsaft[cluster]": {url}') from error
+    base, name = _split(url)
     try:
-        pair = url_to_fs(url)
+        filesystem, path = url_to_fs(base)
     except (ImportError, ValueError) as error:
         raise ClusterError(f"expected a URL that fsspec can open on this machine ({error}): {url}") from error
     try:
-        yield pair
+        yield filesystem, f"{path.rstrip('/')}/{name}" if name else path
     except FileNotFoundError as error:
         raise FileNotFoundError(errno.ENOENT, "No such file", url) from error
     except Exception as error:  # each kind of storage has its own errors
         why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise OSError(getattr(error, "errno", None) or errno.EIO, why, url) from error
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Split a URL before the first part of its path that has "::" in its name, which fsspec would take as a chain.
+
+    In front of the last "://", as in simplecache::s3://, it is a chain.
+    """
+    protocol, mark, path = url.rpartition("://")
+    if "::" not in path:
+        return url, ""
+    folder, _, rest = path.partition("::")
+    folder, slash, name = folder.rpartition("/")
+    return f"{protocol}{mark}{folder}{slash}", f"{name}::{rest}"
 
 
 def _check_size(place: AnyPath, got: int, expected: int) -> None:

@@ -6,12 +6,13 @@ import functools
 import hashlib
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..audio import PARTS
-from ..errors import AnyPath, AudioError, reason
+from ..errors import AnyPath, AudioError, LightSAFTError, reason, unexpected
 from .journal import Entry
 from .storage import below, is_url, opened, remove_parts_of
 from .track import Track
@@ -36,7 +37,8 @@ def separate_track(track: Track, *, scratch: AnyPath | None = None) -> Entry:
     Returns
     -------
     dict
-        The entry for the journal. The status is "done" or "failed": no Exception is raised.
+        The entry for the journal. The status is "done" or "failed": no Exception is raised. After an error that this
+        package does not expect, "traceback" has the place of that error.
     """
     start = time.perf_counter()
     try:
@@ -49,7 +51,9 @@ def separate_track(track: Track, *, scratch: AnyPath | None = None) -> Entry:
         else:
             done = separate_local(track)
     except Exception as error:  # no error must stop the other tracks of a long run
-        return failed_entry(track, _text(error, track))
+        entry = failed_entry(track, unexpected(error, track.source))
+        known = isinstance(error, (LightSAFTError, OSError, MemoryError))
+        return entry if known else entry | {"traceback": traceback.format_exc()}
     wall = time.perf_counter() - start
     return _entry(track, "done") | done | {"wall_seconds": wall, "rtf": wall / done["seconds"], "finished": _now()}
 
@@ -129,19 +133,6 @@ def _reading(path: str) -> Iterator[None]:
 
 def _entry(track: Track, status: str) -> Entry:
     return {"track": track.track, "status": status, "model": track.model_sha256, "options": track.options}
-
-
-def _text(error: Exception, track: Track) -> str:
-    """Return the message of an error, with the name of a file."""
-    from ..errors import LightSAFTError
-
-    if isinstance(error, LightSAFTError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot read or write {error.filename or track.source}: {reason(error)}"
-    with contextlib.suppress(Exception):
-        return f"{type(error).__name__}: {error}: {track.source}"
-    return f"{type(error).__name__}: {track.source}"
 
 
 def _now() -> str:

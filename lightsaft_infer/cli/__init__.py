@@ -1,5 +1,6 @@
 """The command `lightsaft`."""
 
-from .main import entry, main
+from ..start import entry
+from .main import main
 
 __all__ = ["entry", "main"]

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ..audio import output_format
 from ..errors import ArgumentError, AudioError
 from ..manifest import Manifest, default_manifest_path
-from .options import AddCommand, add_stem_options, chosen_stems, positive, printable
+from ..text import one_line
+from .options import AddCommand, add_stem_options, chosen_stems, positive
+from .terminal import DEBUG, complain, show, write_line
 
 if TYPE_CHECKING:  # the room is imported only if its command runs
     from ..batch import Engine, Entry
@@ -60,7 +63,7 @@ def _batch(args: argparse.Namespace) -> int:
     if not tracks:
         raise AudioError(f"expected audio files, got none: {args.in_dir}")
     for error in unreadable:
-        print(f"lightsaft: error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
     plan = functools.partial(
         plan_batch,
         tracks,
@@ -114,8 +117,8 @@ def _print_plan(reasons: dict[str, str | None]) -> None:
     """Print why tracks would be separated. The reason is None for a track that would be skipped."""
     to_do = {track: reason for track, reason in reasons.items() if reason is not None}
     for track, reason in to_do.items():
-        print(printable(f"{track}: {reason}"))
-    print(f"{len(to_do)} to do, {len(reasons) - len(to_do)} done already")
+        show(one_line(f"{track}: {reason}"))
+    show(f"{len(to_do)} to do, {len(reasons) - len(to_do)} done already")
 
 
 def _print_progress(entries: "Iterable[Entry]", *, to_do: int, skipped: int) -> int:
@@ -123,11 +126,15 @@ def _print_progress(entries: "Iterable[Entry]", *, to_do: int, skipped: int) -> 
     from tqdm import tqdm
 
     count = {"done": 0, "skipped": skipped, "failed": 0}
-    with tqdm(total=to_do, unit="track", disable=None) as bar:  # None: no bar unless on a terminal
+    disable = True if sys.stderr is None else None  # None: no bar unless on a terminal
+    with tqdm(total=to_do, unit="track", disable=disable) as bar:
         for entry in entries:
             count[entry["status"]] += 1
             if entry["status"] == "failed":
-                bar.write(f"lightsaft: error: {entry['error']}", file=sys.stderr)
+                with tqdm.external_write_mode(file=sys.stderr):
+                    complain(f"error: {entry['error']}")
+                    if "traceback" in entry and os.environ.get(DEBUG):
+                        write_line(entry["traceback"])
             bar.update()
-    print(", ".join(f"{number} {status}" for status, number in count.items()))
+    show(", ".join(f"{number} {status}" for status, number in count.items()))
     return count["failed"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .options import AddCommand, positive
+from .terminal import show
 
 
 def add_benchmark(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -24,5 +25,5 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     options = ("model", "mixture", "seconds", "repeats", "threads", "consistency")
     result = benchmark(**{name: getattr(args, name) for name in options})
-    print(json.dumps(result, indent=1) if args.json else table(result))
+    show(json.dumps(result, indent=1) if args.json else table(result))
     return 0

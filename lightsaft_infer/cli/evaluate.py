@@ -7,7 +7,8 @@ from pathlib import Path
 from ..audio import check_outputs, write_text
 from ..errors import OutputError, reason
 from ..evaluation import evaluate, table
-from .options import AddCommand, names, printable, progress_bar
+from .options import AddCommand, names
+from .terminal import progress_bar, show
 
 
 def add_evaluate(command: AddCommand) -> None:
@@ -37,7 +38,7 @@ def _evaluate(args: argparse.Namespace) -> int:
             progress=progress,
         )
     text = json.dumps(result, indent=1, allow_nan=False)
-    print(text if args.json else printable(table(result)))
+    show(text if args.json else table(result))
     if args.output is not None:
         try:
             args.output.parent.mkdir(parents=True, exist_ok=True)

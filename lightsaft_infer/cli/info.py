@@ -4,7 +4,9 @@ import argparse
 from collections.abc import Sequence
 
 from ..manifest import Manifest, default_manifest_path
-from .options import AddCommand, printable
+from ..text import one_line
+from .options import AddCommand
+from .terminal import show
 
 
 def add_info(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -17,7 +19,7 @@ def add_info(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) ->
 def _info(args: argparse.Namespace) -> int:
     manifest = Manifest.from_file(args.model or default_manifest_path())
     if args.json:
-        print(printable(manifest.path.read_text(encoding="utf-8")))
+        show(manifest.path.read_text(encoding="utf-8"))
         return 0
     scores = manifest.scores
     rows = {
@@ -32,5 +34,5 @@ def _info(args: argparse.Namespace) -> int:
         "licence": manifest.licence,
     }
     for name, value in rows.items():
-        print(printable(f"{name:12} {value}"))
+        show(one_line(f"{name:12} {value}"))
     return 0

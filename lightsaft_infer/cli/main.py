@@ -1,13 +1,9 @@
 """The command `lightsaft`: parses the command line, runs a command and reports its errors."""
 
 import argparse
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from ..errors import LightSAFTError
 from ..version import __version__
 from .batch import add_batch
 from .benchmark import add_benchmark
@@ -16,6 +12,7 @@ from .info import add_info
 from .options import Run, positive
 from .report import add_report
 from .separate import add_separate
+from .terminal import complain, complain_of
 from .verify import add_verify
 
 
@@ -41,21 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         status: int = args.run(args)
-    except LightSAFTError as error:
-        print(f"lightsaft: error: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:
         return 141
     except KeyboardInterrupt:
-        print("lightsaft: interrupted", file=sys.stderr)
+        complain("interrupted")
         return 130
+    except Exception as error:
+        complain_of(error, f"lightsaft {args.command}")
+        return 1
     return status
-
-
-def entry() -> NoReturn:
-    """Run the command as a console script. A terminated process leaves no incomplete file, like an interrupted one."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.exit(main())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Run, description: str, parents: Sequence[argparse.ArgumentParser]
     ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=description, description=description, parents=[*parents])
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, command=name)
         return sub
 
     add_separate(command, [model, threads])

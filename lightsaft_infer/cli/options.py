@@ -1,13 +1,10 @@
 """Options that several commands have, and their meaning for a model."""
 
 import argparse
-import contextlib
 import dataclasses
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ..arrays import Progress
 from ..audio import CLIP_POLICIES, FORMATS
 from ..errors import ArgumentError
 from ..manifest import Manifest
@@ -92,23 +89,3 @@ def chosen_stems(args: argparse.Namespace, manifest: Manifest) -> StemOptions:
         raise ArgumentError("--consistency needs all targets: the stems of some targets do not sum to the mixture")
     consistency = whole if args.consistency is None else args.consistency
     return StemOptions(targets if residual is None else (*targets, residual), consistency, residual)
-
-
-@contextlib.contextmanager
-def progress_bar(*, desc: str, unit: str, unit_scale: bool = False) -> Iterator[Progress]:
-    """Yield a progress function that draws a bar of tqdm on a terminal, and nothing in a pipe."""
-    from tqdm import tqdm
-
-    with tqdm(desc=desc, unit=unit, unit_scale=unit_scale, disable=None) as bar:
-
-        def progress(done: float, total: float | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress
-
-
-def printable(text: object) -> str:
-    """Return text for standard output, with escapes for bytes of file names that are not text."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return str(text).encode(encoding, errors="backslashreplace").decode(encoding)

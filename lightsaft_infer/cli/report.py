@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from ..report import FORMATS, write_report
-from .options import AddCommand, printable, progress_bar
+from ..text import one_line
+from .options import AddCommand
+from .terminal import progress_bar, show
 
 
 def add_report(command: AddCommand) -> None:
@@ -35,5 +37,5 @@ def _report(args: argparse.Namespace) -> int:
             overwrite=args.force,
             progress=progress,
         )
-    print(printable(page))
+    show(one_line(page))
     return 0

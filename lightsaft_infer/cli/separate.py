@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ..arrays import Progress
-from ..audio import output_format, stream_subtype
-from ..errors import AudioError, LightSAFTError, OutputError
+from ..audio import output_format, stream_subtype, track_name
+from ..errors import AudioError, OutputError
 from ..separate_file import separate_file, separate_to_stream
 from ..separator import Separator
-from .options import AddCommand, StemOptions, add_stem_options, chosen_stems, progress_bar
+from .options import AddCommand, StemOptions, add_stem_options, chosen_stems
+from .terminal import complain, complain_of, progress_bar
 
 TEMPLATE = "{track}/{target}.{ext}"
 MAX_SECONDS = 1e9
@@ -82,29 +83,32 @@ def _run(args: argparse.Namespace) -> int:
     stems = chosen_stems(args, separator.manifest)
     if args.output == PIPE:
         return _separate_to_stdout(separator, stems, args)
-    failures: list[LightSAFTError] = []
+    failed = 0
     taken: dict[Path, Path | str] = {}
     for mixture in args.mixtures:
-        outputs = _outputs(mixture, stems, args)
         try:
+            outputs = _outputs(mixture, stems, args)
             for path in outputs.values():
                 if taken.setdefault(path, mixture) is not mixture:
                     reason = f"{path} is already a stem of {taken[path]}"
                     raise OutputError(f"cannot separate {mixture}: {reason} (use another --template)")
             _separate_one(separator, mixture, outputs, stems, args)
-        except LightSAFTError as error:
-            failures.append(error)
-    for failure in failures:
-        print(f"lightsaft: error: {failure}", file=sys.stderr)
-    if failures and len(args.mixtures) > 1:
-        print(f"lightsaft: {len(failures)} of {len(args.mixtures)} files were not separated", file=sys.stderr)
-    return 1 if failures else 0
+        except Exception as error:  # no error must stop the other files
+            complain_of(error, mixture)
+            failed += 1
+    if failed and len(args.mixtures) > 1:
+        complain(f"{failed} of {len(args.mixtures)} files were not separated")
+    return 1 if failed else 0
 
 
 def _outputs(mixture: Path | str, stems: StemOptions, args: argparse.Namespace) -> dict[str, Path]:
     """The file of each stem of a track. The name of the track is its file name without the suffix."""
-    track = mixture.stem if isinstance(mixture, Path) else "stdin"
-    return {name: args.output / args.template.format(track=track, target=name, ext=args.format) for name in stems.names}
+    track = track_name(mixture.name) if isinstance(mixture, Path) else "stdin"
+    outputs = {name: Path(args.template.format(track=track, target=name, ext=args.format)) for name in stems.names}
+    for path in outputs.values():
+        if ".." in path.parts and ".." not in Path(args.template).parts:
+            raise OutputError(f"cannot separate {mixture}: {path} would lie outside the folder of the stems")
+    return {name: args.output / path for name, path in outputs.items()}
 
 
 def _separate_one(
@@ -132,7 +136,7 @@ def _separate_one(
         )
     if result.gain != 1:
         peak = f"a peak of {1 / result.gain:.3f} would clip"
-        print(f"lightsaft: {peak}, all stems scaled by {result.gain:.4f}: {mixture}", file=sys.stderr)
+        complain(f"{peak}, all stems scaled by {result.gain:.4f}: {mixture}")
     _print_passes(result.passes, mixture)
 
 
@@ -143,7 +147,7 @@ def _print_passes(passes: Mapping[int, int] | None, mixture: Path | str) -> None
     parts = [f"{count} with {number} pass{'' if number == 1 else 'es'}" for number, count in sorted(passes.items())]
     if 0 in passes:
         parts[0] = f"{passes[0]} without the network, as time ran out"
-    print(f"lightsaft: of {sum(passes.values())} chunks, {', '.join(parts)}: {mixture}", file=sys.stderr)
+    complain(f"of {sum(passes.values())} chunks, {', '.join(parts)}: {mixture}")
 
 
 def _separate_to_stdout(separator: Separator, stems: StemOptions, args: argparse.Namespace) -> int:
@@ -175,7 +179,7 @@ def _separate_to_stdout(separator: Separator, stems: StemOptions, args: argparse
         )
     peak = max(result.peaks.values())
     if peak > 1 and subtype != "FLOAT":
-        print(f"lightsaft: a peak of {peak:.3f} was clamped: {mixture}", file=sys.stderr)
+        complain(f"a peak of {peak:.3f} was clamped: {mixture}")
     _print_passes(result.passes, mixture)
     return 0
 

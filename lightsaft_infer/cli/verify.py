@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from .options import AddCommand
+from .terminal import show
 
 
 def add_verify(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -19,5 +20,5 @@ def _verify(args: argparse.Namespace) -> int:
     results = selftest(Separator.from_file(args.model, threads=args.threads))
     for target, check in results.items():
         verdict = "ok" if check.agrees else "DIFFERS"
-        print(f"{target:12} expected RMS {check.expected:.6g}, got {check.computed:.6g}  {verdict}")
+        show(f"{target:12} expected RMS {check.expected:.6g}, got {check.computed:.6g}  {verdict}")
     return 0 if all(check.agrees for check in results.values()) else 1

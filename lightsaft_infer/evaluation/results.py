@@ -43,7 +43,13 @@ class BssEvalSummaries(TypedDict):
     overall: BssEvalScores
 
 
-class MissingStem(TypedDict):
+class FoundInstead(TypedDict, total=False):
+    """The path, below the estimates, of a file that may be meant by a missing one. It exists only if there is one."""
+
+    found: str
+
+
+class MissingStem(FoundInstead):
     """A reference without an estimate."""
 
     song: str

@@ -19,7 +19,7 @@ from ..arrays import Audio, Progress
 from ..audio import AudioReader
 from ..errors import AnyPath, EvaluationError
 from .metrics import sdr_of_blocks
-from .results import BssEvalScores, BssEvalSummaries, Evaluation, SdrSummaries, SdrSummary, SongScores
+from .results import BssEvalScores, BssEvalSummaries, Evaluation, MissingStem, SdrSummaries, SdrSummary, SongScores
 from .song_tree import StemPair, match
 
 
@@ -67,7 +67,8 @@ def evaluate(
         - ``bsseval`` is None if BSS Eval was not computed. Otherwise it has ``museval``, the version of museval, and
           ``targets``, with medians over the songs that have a value and ``songs``, the number of songs, for each
           target. ``overall`` has the means of these medians over the targets. A score is None if it has no value.
-        - ``missing`` is a list of the references without an estimate, each with ``song`` and ``target``.
+        - ``missing`` is a list of the references without an estimate, each with ``song`` and ``target``, and with
+          ``found`` if there is a file that may be meant, of another format, in other letters or in another folder.
         - ``unreferenced`` is the number of estimates without a reference.
 
     Raises
@@ -114,7 +115,7 @@ def evaluate(
         "songs": songs,
         "sdr": _sdr_summaries(songs),
         "bsseval": _bsseval_summaries(songs) if bsseval else None,
-        "missing": [{"song": song, "target": target} for song, target in matches.missing],
+        "missing": [_missing_stem(*stem, matches.found.get(stem)) for stem in matches.missing],
         "unreferenced": matches.unreferenced,
     }
 
@@ -169,6 +170,11 @@ def _block_pairs(reference: AudioReader, estimate: AudioReader) -> Iterator[tupl
     if lengths[0] != lengths[1]:
         expected = f"expected {lengths[0]} samples per channel as in {reference.path}"
         raise EvaluationError(f"{expected}, got {lengths[1]}: {estimate.path}")
+
+
+def _missing_stem(song: str, target: str, found: str | None) -> MissingStem:
+    stem: MissingStem = {"song": song, "target": target}
+    return stem if found is None else {**stem, "found": found}
 
 
 def _sdr_summaries(songs: Mapping[str, SongScores]) -> SdrSummaries:

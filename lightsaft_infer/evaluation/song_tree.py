@@ -9,8 +9,8 @@ leading dot are ignored.
 
 import dataclasses
 import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 
 from ..audio import FORMATS
@@ -32,12 +32,14 @@ class Matches:
     """The stems of two trees that can be compared.
 
     `pairs` is {song: {target: StemPair}}. `missing` has (song, target) of each reference without an estimate.
-    `unreferenced` is the number of estimates without a reference.
+    `unreferenced` is the number of estimates without a reference. `found` has, for some of `missing`, the path below
+    the estimates of a file that may be meant.
     """
 
     pairs: dict[str, dict[str, StemPair]]
     missing: tuple[tuple[str, str], ...]
     unreferenced: int
+    found: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
 
 
 def match(
@@ -79,11 +81,15 @@ def match(
                 missing.append((song, target))
             else:
                 pairs.setdefault(song, {})[target] = StemPair(reference, estimate)
+    instead = _found_instead(estimates, missing) if missing else {}
     if missing and not (allow_missing and pairs):
-        named = ", ".join(f"{song}/{target}" for song, target in missing[:LISTED])
+        named = ", ".join(
+            f"{stem[0]}/{stem[1]}" + (f" (found {instead[stem]})" if stem in instead else "")
+            for stem in missing[:LISTED]
+        )
         more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
         raise EvaluationError(f"expected an estimate of every reference, none of {named}{more}: {estimates}")
-    return Matches(pairs, tuple(missing), unreferenced)
+    return Matches(pairs, tuple(missing), unreferenced, instead)
 
 
 def find_stems(tree: AnyPath) -> dict[str, dict[str, Path]]:
@@ -123,6 +129,24 @@ def find_stems(tree: AnyPath) -> dict[str, dict[str, Path]]:
                 if other != path:
                     raise EvaluationError(f"expected one file of {path.stem}, got two: {path} and {other}")
     return {song: dict(sorted(stems.items())) for song, stems in sorted(songs.items())}
+
+
+def _found_instead(tree: AnyPath, missing: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Files that may be meant by missing (song, target): of another format, with other letters in upper case, or in
+    another folder of the song."""
+    names: dict[str, list[PurePosixPath]] = {}
+    for folder, _, files in os.walk(tree):
+        for file in files:
+            path = PurePosixPath(Path(folder, file).relative_to(tree).as_posix())
+            if path.suffix and file[0] != ".":
+                names.setdefault(path.stem.casefold(), []).append(path)
+    found = {}
+    for song, target in missing:
+        within = "/" if song == "." else f"/{song}/".casefold()
+        paths = [path for path in names.get(target.casefold(), ()) if within in f"/{path.parent}/".casefold()]
+        if paths:
+            found[song, target] = str(min(paths, key=lambda path: (len(path.parts), path)))
+    return found
 
 
 def _selected(

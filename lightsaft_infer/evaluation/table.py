@@ -3,7 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
-from .results import BssEvalSummaries, Evaluation, SongScores
+from ..text import one_line
+from .results import BssEvalSummaries, Evaluation, MissingStem, SongScores
 
 
 def table(result: Evaluation) -> str:
@@ -38,16 +39,16 @@ def table(result: Evaluation) -> str:
     median of songs  20.000  20.000
     """
     targets = list(result["sdr"]["targets"])
-    rows = [["SDR in dB", *targets, "mean"]]
+    rows = [["SDR in dB", *map(one_line, targets), "mean"]]
     for song, scores in result["songs"].items():
-        rows.append([song, *(_text(scores["sdr"].get(target)) for target in targets), _text(scores["mean"])])
+        rows.append([one_line(song), *(_text(scores["sdr"].get(target)) for target in targets), _text(scores["mean"])])
     summaries = (*result["sdr"]["targets"].values(), result["sdr"]["overall"])
     rows.append(["mean of songs", *(_text(summary["mean"]) for summary in summaries)])
     rows.append(["median of songs", *(_text(summary["median"]) for summary in summaries)])
     lines = _aligned(rows)
     if result["bsseval"] is not None:
         lines += ["", *_bsseval(result["bsseval"], result["songs"])]
-    unscored = [f"no estimate: {item['song']}/{item['target']}" for item in result["missing"]]
+    unscored = [one_line(f"no estimate: {item['song']}/{item['target']}{_found(item)}") for item in result["missing"]]
     if result["unreferenced"]:
         unscored.append(f"estimates without reference, not scored: {result['unreferenced']}")
     return "\n".join(lines + ([""] if unscored else []) + unscored)
@@ -57,10 +58,16 @@ def _bsseval(summary: BssEvalSummaries, songs: dict[str, SongScores]) -> list[st
     metrics = list(summary["overall"])
     rows = [["BSS Eval v4 in dB, median of songs", *metrics, "songs"]]
     for target, scores in summary["targets"].items():
-        rows.append([target, *(_text(scores[metric]) for metric in metrics), str(scores["songs"])])
+        rows.append([one_line(target), *(_text(scores[metric]) for metric in metrics), str(scores["songs"])])
     rows.append(["mean of targets", *(_text(summary["overall"][metric]) for metric in metrics), ""])
     undefined = {song: scores["bsseval_undefined"] for song, scores in songs.items()}
-    return _aligned(rows) + [f"no BSS Eval of {song}: {reason}" for song, reason in undefined.items() if reason]
+    return _aligned(rows) + [
+        one_line(f"no BSS Eval of {song}: {reason}") for song, reason in undefined.items() if reason
+    ]
+
+
+def _found(item: MissingStem) -> str:
+    return f" (found {item['found']})" if "found" in item else ""
 
 
 def _text(value: float | None) -> str:

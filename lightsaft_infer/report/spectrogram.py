@@ -3,9 +3,14 @@
 Audio is float32 (channels, samples), full scale 1.0. A mel spectrogram is power, float32 (bands, columns).
 """
 
+import atexit
+import functools
+import importlib
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +86,7 @@ def mel_spectrogram(blocks: Iterable[Audio], *, sample_rate: int, samples: int) 
     float32 array, shape (MELS, columns)
         COLUMNS columns at most.
     """
-    import librosa
-
+    librosa = librosa_with_cache()
     n_fft, hop_length = mel_transform(sample_rate, samples)
     bank = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=MELS, fmax=min(MAX_FREQUENCY, sample_rate / 2))
     columns = min(COLUMNS, -(-samples // hop_length))
@@ -97,6 +101,26 @@ def mel_spectrogram(blocks: Iterable[Audio], *, sample_rate: int, samples: int) 
     return (total / counts).T.astype(np.float32)
 
 
+@functools.cache
+def librosa_with_cache() -> Any:
+    """Import librosa, only some of whose functions have types.
+
+    It loads numba, which stores machine code beside librosa or in the user's cache, and fails if it can write to
+    neither, as in a read-only installation for a user without a home folder. It then gets a temporary folder.
+    """
+    import librosa
+
+    try:
+        importlib.import_module("librosa.filters")
+        importlib.import_module("librosa.core.spectrum")
+    except RuntimeError:
+        config: Any = importlib.import_module("numba.core.config")
+        folder = tempfile.TemporaryDirectory(prefix="lightsaft-")
+        atexit.register(folder.cleanup)
+        config.CACHE_DIR = folder.name
+    return librosa
+
+
 def mel_transform(sample_rate: int, samples: int) -> tuple[int, int]:
     """Return window length and hop in samples of the STFT for a mel spectrogram.
 
@@ -108,8 +132,7 @@ def mel_transform(sample_rate: int, samples: int) -> tuple[int, int]:
 
 def mel_positions(frequencies: Iterable[float], *, sample_rate: int) -> list[float]:
     """Return the heights of frequencies in Hz in a mel spectrogram, 0 (bottom) to 1 (top)."""
-    import librosa
-
+    librosa = librosa_with_cache()
     top = librosa.hz_to_mel(min(MAX_FREQUENCY, sample_rate / 2))
     return [float(librosa.hz_to_mel(frequency) / top) for frequency in frequencies]
 
@@ -128,8 +151,7 @@ def mel_png(mel: Mel, *, reference: float) -> bytes:
     bytes
         A PNG.
     """
-    import librosa
-
+    librosa = librosa_with_cache()
     level = librosa.power_to_db(mel, ref=reference, amin=1e-20, top_db=None)
     return png(np.clip(np.rint(level) + RANGE, 0, RANGE)[::-1].astype(np.uint8), magma(RANGE + 1))
 

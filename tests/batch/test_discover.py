@@ -20,9 +20,20 @@ def touch(folder, *names):
 
 def test_which_files_are_tracks(tmp_path):
     root = tmp_path / "in"
-    touch(root, "b.WAV", "a.mp3", "z/x.m4a", "cover.jpg", ".hidden.wav", ".git/a.wav", "z/.lightsaft-1.part", "wav")
+    touch(
+        root,
+        "b.WAV",
+        "a.mp3",
+        "z/x.m4a",
+        "clip.MKV",
+        "cover.jpg",
+        ".hidden.wav",
+        ".git/a.wav",
+        "z/.lightsaft-1.part",
+        "wav",
+    )
     touch(root, "out/a/vocals.wav", "folder.wav/song.ogg")
-    assert found(root, root / "out") == ["a.mp3", "b.WAV", "folder.wav/song.ogg", "z/x.m4a"]
+    assert found(root, root / "out") == ["a.mp3", "b.WAV", "clip.MKV", "folder.wav/song.ogg", "z/x.m4a"]
 
 
 def test_links_are_followed_and_loops_are_not(tmp_path):

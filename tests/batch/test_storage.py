@@ -151,6 +151,27 @@ def test_a_journal_is_a_file_of_this_machine(tmp_path):
         journal_path(tmp_path, "s3://j")
 
 
+@pytest.mark.parametrize("protocol", ["memory", "file"])
+def test_double_colons_in_names(memory, tmp_path, manifest, protocol):
+    """They are no chain of protocols below a URL."""
+    root = tmp_path if protocol == "file" else "/music"
+    place = f"{protocol}://{root}"
+    names = ["name.wav", "a::b.wav", "d::e/f::g.wav", "::.wav", "file::x.wav"]
+    soundfile.write(tmp_path / "song", noise(2, 3000).T * 0.9, 44100, format="WAV", subtype="FLOAT")
+    for name in names:
+        storage.upload({tmp_path / "song": f"{place}/in/{name}"})
+    tracks = find_tracks(f"{place}/in", leave_out=f"{place}/out", on_error=pytest.fail)
+    assert tracks == sorted(names)
+    planned = plan_batch(
+        tracks, f"{place}/in", f"{place}/out", manifest, options=OPTIONS, journal=tmp_path / "journal.jsonl"
+    )
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        entries = list(run_batch(planned, journal, inline))
+    assert [entry["status"] for entry in entries] == ["done"] * len(tracks)
+    folders = {name[:-4] for name in tracks}
+    assert set(storage.list_files(f"{place}/out")) == {f"{name}/{target}.wav" for name in folders for target in GAINS}
+
+
 def test_what_is_missing_is_told(monkeypatch, manifest, tmp_path):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(LightSAFTError, match=r'Dask distributed: pip install "lightsaft\[cluster\]"'):

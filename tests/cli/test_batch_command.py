@@ -118,12 +118,12 @@ def test_a_killed_worker_costs_nothing_in_the_end(catalogue, start, tmp_path):
 
 
 @posix
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_run_ends_in_good_order(catalogue, start, tmp_path, number, status):
     process = start()
     wait_for(lambda: journal(tmp_path / "out"))
     workers = children(process.pid)
-    for pid in (process.pid, *(workers if number == signal.SIGINT else ())):  # Ctrl-C reaches them all
+    for pid in (process.pid, *(workers if number != signal.SIGTERM else ())):  # a terminal's signals reach them all
         os.kill(pid, number)
     errors = process.communicate()[1]
     assert process.returncode == status

@@ -204,7 +204,7 @@ def test_usage_errors(run, song, arguments):
 
 
 @posix
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_run_leaves_no_half_file(tmp_path, number, status):
     mixture = tmp_path / "long.wav"
     with soundfile.SoundFile(mixture, "w", 44100, 2) as sound:

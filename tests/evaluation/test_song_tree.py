@@ -88,6 +88,28 @@ def test_missing_stems_and_songs_are_named(tree):
     assert (matches.missing, matches.unreferenced) == ((("A", "drums"), ("B", "bass")), 1)
 
 
+@pytest.mark.parametrize(
+    ("estimate", "found"),
+    [
+        ("A/bass.mp3", True),
+        ("A/Bass.wav", True),
+        ("a/bass.wav", True),
+        ("A/model/bass.wav", True),
+        ("model/A/bass.wav", True),
+        ("B/bass.wav", False),
+        ("A/.bass.mp3", False),
+        ("A/double bass.wav", False),
+    ],
+)
+def test_what_may_be_meant_is_named(tree, estimate, found):
+    references, estimates = tree("references", "A/bass.wav", "A/drums.wav"), tree("estimates", "A/drums.wav", estimate)
+    named = rf" \(found {estimate}\)" if found else ""
+    with pytest.raises(EvaluationError, match=rf"none of A/bass{named}: .*estimates$"):
+        match(references, estimates)
+    matches = match(references, estimates, allow_missing=True)
+    assert matches.found == ({("A", "bass"): estimate} if found else {})
+
+
 def test_many_missing_stems_are_counted(tree):
     references = tree("references", *(f"{number}/bass.wav" for number in range(8)))
     with pytest.raises(EvaluationError, match=r"none of 0/bass, 1/bass, 2/bass, 3/bass, 4/bass and 3 more: "):

@@ -2,6 +2,8 @@
 
 import itertools
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 
@@ -49,6 +51,23 @@ def test_waveform(samples, size):
     spans = [audio[:, start:end] for start, end in itertools.pairwise(edges)]
     np.testing.assert_array_equal(waveform.low, [span.min() for span in spans])
     np.testing.assert_array_equal(waveform.high, [span.max() for span in spans])
+
+
+def test_no_place_for_compiled_code():
+    """As in a read-only installation for a user without a home folder: numba finds no place for its cache."""
+    code = """
+import sys
+from numba.core import caching
+for name in ("_InTreeCacheLocator", "_InTreeCacheLocatorFsAgnostic", "_UserWideCacheLocator"):
+    if hasattr(caching, name):
+        getattr(caching, name).from_function = classmethod(lambda *_: None)
+from lightsaft_infer.report.spectrogram import mel_positions, mel_spectrogram
+import numpy as np
+mel = mel_spectrogram([np.ones((1, 9000), np.float32)], sample_rate=8000, samples=9000)
+print(mel.shape[0], len(mel_positions([100, 1000], sample_rate=8000)))
+"""
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout == f"{MELS} 2\n"
 
 
 def test_a_short_mel_spectrogram_is_librosas():

@@ -1,0 +1,76 @@
+"""Standard output and standard error. Either may be closed, full, or of an encoding that lacks a character."""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import TextIO
+
+from ..arrays import Progress
+from ..errors import OutputError, reason, unexpected
+from ..text import one_line
+
+DEBUG = "LIGHTSAFT_DEBUG"  # environment variable: print the traceback of an unexpected error
+
+
+def show(text: str) -> None:
+    """Print lines on standard output. Raises OutputError or BrokenPipeError if it cannot be written."""
+    if sys.stdout is None:  # a daemon
+        return
+    try:
+        print(_encodable(text, sys.stdout), flush=True)
+    except OSError as error:
+        _discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputError(f"cannot write standard output: {reason(error)}") from error
+
+
+def complain(text: object) -> None:
+    """Print a message on standard error, on one line. It is lost if it cannot be written."""
+    write_line(f"lightsaft: {one_line(text)}")
+
+
+def complain_of(error: Exception, place: object) -> None:
+    """Print the message of an error, also of an unexpected one. `place` is the file or the command."""
+    complain(f"error: {unexpected(error, place)}")
+    if os.environ.get(DEBUG):
+        write_line("".join(traceback.format_exception(error)))
+
+
+def write_line(text: str) -> None:
+    """Print text on standard error. It is lost if it cannot be written."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(_encodable(text, sys.stderr), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress_bar(*, desc: str, unit: str, unit_scale: bool = False) -> Iterator[Progress]:
+    """Yield a progress function that draws a bar of tqdm on a terminal, and nothing in a pipe."""
+    from tqdm import tqdm
+
+    # None: no bar unless on a terminal
+    disable = True if sys.stderr is None else None
+    with tqdm(desc=one_line(desc), unit=unit, unit_scale=unit_scale, disable=disable) as bar:
+
+        def progress(done: float, total: float | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Text with escapes for characters that a stream's encoding lacks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, errors="backslashreplace").decode(encoding)
+
+
+def _discard(stream: TextIO) -> None:
+    """Discard the text that a stream holds, which Python would write again when it ends, and all later text."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
