@@ -53,13 +53,16 @@ def separate_file(
     subtype: str | None = None,
     clip: str = "scale",
     overwrite: bool = False,
+    bitrate: str | int | None = None,
+    tags: bool = True,
     time_limit: float | TimeLimit | None = None,
     progress: Progress | None = None,
 ) -> SeparationResult:
     """Separate an audio file into files, in bounded memory for any length.
 
-    The files have the mixture's sample rate, number of channels and exact length. They appear when all of them are
-    complete. If anything goes wrong, or the run is interrupted, none of them appears.
+    The files have the mixture's sample rate, number of channels and exact length, as far as their format allows it (see
+    `StemWriter`). They appear when all of them are complete. If anything goes wrong, or the run is interrupted, none of
+    them appears.
 
     Parameters
     ----------
@@ -67,13 +70,16 @@ def separate_file(
     mixture : path, or binary file
         The file or stream to separate (see `AudioReader`).
     outputs : dict of str to path
-        The file of each target. The suffix, .wav, .flac or .ogg, decides the format. Only these targets are separated.
+        The file of each target. The suffix, .wav, .flac, .ogg, .mp3, .m4a or .opus, decides the format. Only these
+        targets are separated.
     consistency : bool, optional
         Make the stems sum to the mixture (see `Separator.stream`).
     residual : str, optional
         The key in `outputs` of the file for the mixture minus the sum of the separated targets.
-    subtype, clip, overwrite : optional
+    subtype, clip, overwrite, bitrate : optional
         See `StemWriter`.
+    tags : bool, optional
+        Give the stems the tags and the cover picture of the mixture (see `StemWriter`).
     time_limit : float or TimeLimit, optional
         See `Separator.stream`. The limit includes the time for reading and writing.
     progress : callable, optional
@@ -130,6 +136,8 @@ def separate_file(
             subtype=subtype,
             clip=clip,
             overwrite=overwrite,
+            bitrate=bitrate,
+            tags=reader.tags() if tags else None,
         ) as writer:
             done = _write(stems, writer, reader, progress)
             gain = writer.commit()

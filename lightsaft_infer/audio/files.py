@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import OutputError, reason
 
@@ -13,6 +14,12 @@ PARTS = ".lightsaft-*.part"  # pattern of the temporary names
 def part_name() -> str:
     """Return a new temporary file name that matches `PARTS`."""
     return PARTS.replace("*", uuid.uuid4().hex)
+
+
+def write_all(file: BinaryIO, content: bytes) -> None:
+    """Write bytes to an unbuffered file, which may write less at a time. Raises OSError if it cannot be written."""
+    while content:
+        content = content[file.write(content) :]
 
 
 def write_text(path: Path, parts: Iterable[str]) -> None:

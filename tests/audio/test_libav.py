@@ -1,5 +1,6 @@
 """Sound that FFmpeg's libraries decode: each sample once, and no file that is not complete."""
 
+import fractions
 import io
 import tempfile
 
@@ -187,3 +188,18 @@ def test_links_of_an_ogg_file():
     assert find_links(io.BytesIO(content)) == [(0, size)]
     assert find_links(io.BytesIO(content + content)) == [(0, size), (size, 2 * size)]
     assert find_links(io.BytesIO(b"junk" + content)) == [(4, 4 + size)]
+
+
+@pytest.mark.parametrize("samples", [1025, 44_033, 45_057])
+def test_a_packet_that_the_edit_list_leaves_out_is_not_missing(samples):
+    """FFmpeg rounds the length of a sound to milliseconds, and so leaves out a last packet of one sample."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("aac", rate=44100, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(STEREO[:, :samples]), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 44100, 0, fractions.Fraction(1, 44100)
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    with av.open(io.BytesIO(file.getvalue())) as container:
+        (stream,) = container.streams
+        assert sum(packet.size > 0 for packet in container.demux(stream)) == stream.frames - 1
+    assert decoded(file.getvalue()).shape[1] == samples - 1
