@@ -58,13 +58,16 @@ def separate_file(
     start: float = 0.0,
     duration: float | None = None,
     downmix: bool = False,
+    bitrate: str | int | None = None,
+    tags: bool = True,
     time_limit: "float | TimeLimit | None" = None,
     progress: "Progress | None" = None,
 ) -> SeparationResult:
     """Separate an audio file into files, in bounded memory for any length.
 
-    The files have the sample rate, the number of channels and the exact length of the mixture. They appear when all of
-    them are complete. If anything goes wrong, or the run is interrupted, none of them appears.
+    The files have the sample rate, the number of channels and the exact length of the mixture, as far as their format
+    allows it (see `StemWriter`). They appear when all of them are complete. If anything goes wrong, or the run is
+    interrupted, none of them appears.
 
     Parameters
     ----------
@@ -72,16 +75,19 @@ def separate_file(
     mixture : path, or binary file
         The file or stream to separate (see `AudioReader`).
     outputs : dict of str to path
-        The file of each target. The suffix, .wav, .flac or .ogg, decides the format. Only these targets are separated.
+        The file of each target. The suffix, .wav, .flac, .ogg, .mp3, .m4a or .opus, decides the format. Only these
+        targets are separated.
     consistency : bool, optional
         Make the stems sum to the mixture (see `Separator.stream`).
     residual : str, optional
         The key in `outputs` of the file for the mixture minus the sum of the separated targets.
-    subtype, clip, overwrite : optional
+    subtype, clip, overwrite, bitrate : optional
         See `StemWriter`.
     start, duration, downmix : optional
         The part of the mixture to separate, in seconds, and whether several channels are mixed to stereo (see
         `AudioReader`).
+    tags : bool, optional
+        Give the stems the tags and the cover picture of the mixture (see `StemWriter`).
     time_limit : float or TimeLimit, optional
         See `Separator.stream`. The limit includes the time for reading and writing.
     progress : callable, optional
@@ -141,6 +147,8 @@ def separate_file(
             subtype=subtype,
             clip=clip,
             overwrite=overwrite,
+            bitrate=bitrate,
+            tags=reader.tags() if tags else None,
         ) as writer:
             done = _write(stems, writer, reader, progress)
             gain = writer.commit()

@@ -3,9 +3,11 @@
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
+from .encoded_file import chosen_bitrate, encodable_rate
 from .files import PARTS, part_name, track_name, write_text
 from .reader import AudioReader
 from .stem_writer import CLIP_POLICIES, FORMATS, OutputFormat, StemWriter, check_outputs, output_format
+from .tags import Picture, Tags
 from .wav_stream_writer import WavStreamWriter, stream_subtype
 
 __all__ = [
@@ -14,9 +16,13 @@ __all__ = [
     "PARTS",
     "AudioReader",
     "OutputFormat",
+    "Picture",
     "StemWriter",
+    "Tags",
     "WavStreamWriter",
     "check_outputs",
+    "chosen_bitrate",
+    "encodable_rate",
     "output_format",
     "part_name",
     "stream_subtype",

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from ..errors import OutputError, reason
 
@@ -22,6 +23,12 @@ def track_name(file_name: str) -> str:
     """
     stem = PurePath(file_name).stem
     return file_name if stem in ("", ".", "..") else stem
+
+
+def write_all(file: BinaryIO, content: bytes) -> None:
+    """Write bytes to an unbuffered file, which may write less at a time. Raises OSError if it cannot be written."""
+    while content:
+        content = content[file.write(content) :]
 
 
 def write_text(path: Path, parts: Iterable[str]) -> None:

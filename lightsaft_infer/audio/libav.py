@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..arrays import Audio
 from ..errors import AudioError
 from .downmix import GAINS, default_speakers
-from .mpeg import frame_length, is_frame, xing_header
+from .mpeg import begins_with_xing, frame_length, is_frame, xing_header
 from .part import Part
 from .source import read_and_skip
 
@@ -49,7 +49,9 @@ class LibavSource:
         av.logging.set_level(None)  # the libraries write nothing to the terminal
         try:
             self._file = Part(file, 0, file.seek(0, 2))
-            self._container: InputContainer = av.open(self._file, "r", metadata_errors="replace")
+            # FFmpeg does not recognise an MP3 file of a few frames.
+            form = "mp3" if begins_with_xing(file) else None
+            self._container: InputContainer = av.open(self._file, "r", format=form, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OverflowError) as error:
             raise AudioError(f"not audio in a known format ({_reason(error)})") from error
         try:
@@ -90,6 +92,11 @@ class LibavSource:
         if self._stream.duration is None or self._stream.time_base is None:
             return None
         return round(self._stream.duration * self._stream.time_base * self.sample_rate)
+
+    def _mov_packets(self) -> int:
+        """The packets of an MP4 file: not those that its edit list leaves out, at the end of the sound."""
+        index = getattr(self._stream, "index_entries", None)  # older versions of PyAV do not have it
+        return self._stream.frames if index is None else min(self._stream.frames, len(index))
 
     def _decoded(self) -> Iterator[Audio]:
         import av
@@ -144,8 +151,8 @@ class LibavSource:
             raise AudioError(f"truncated: expected {self._xing.declared} bytes of MP3 frames, got {self._xing.found}")
         if self._xing is not None and packets < self._xing.frames:
             raise AudioError(f"truncated: expected {self._xing.frames} MP3 frames, got {packets}")
-        if self._format == "mov" and packets < self._stream.frames:
-            raise AudioError(f"truncated: expected {self._stream.frames} packets, got {packets}")
+        if self._format == "mov" and packets < (expected := self._mov_packets()):
+            raise AudioError(f"truncated: expected {expected} packets, got {packets}")
         seconds = None
         if self._format in WITH_LENGTH and (declared := self._declared()) is not None:
             seconds = declared / self.sample_rate

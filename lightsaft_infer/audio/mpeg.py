@@ -48,6 +48,20 @@ def frame_length(header: bytes) -> int:
     return (144 if mpeg1 else 72) * bits // sample_rate + (header[2] >> 1 & 1) if bits else 0
 
 
+def begins_with_xing(file: BinaryIO) -> bool:
+    """Whether a seekable file is MP3 and begins, after a tag, with the header that `xing_header` returns.
+
+    The position in the file does not change.
+    """
+    before = file.tell()
+    try:
+        file.seek(id3_size(file))
+        head = file.read(4)
+    finally:
+        file.seek(before)
+    return is_frame(head) and frame_length(head) > 0 and xing_header(file) is not None
+
+
 def xing_header(file: BinaryIO) -> XingHeader | None:
     """Return the header of Xing, LAME or FFmpeg of a seekable MP3 file, or None if it has none with a number of frames.
 

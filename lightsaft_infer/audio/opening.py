@@ -8,7 +8,7 @@ WAV.
 import contextlib
 import io
 import tempfile
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ..errors import AudioError
 from .mpeg import id3_size
@@ -23,7 +23,14 @@ WAV = (b"RIFF", b"RF64", b"BW64")
 OF_LIBSNDFILE = (b"FORM", b"fLaC", b".snd", b"riff", b"caff")  # AIFF, FLAC, AU, W64, CAF
 
 
-def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Source:
+class Opened(NamedTuple):
+    """The sound in a file, and the file that it is read from if that is seekable: the given one, or a copy of it."""
+
+    source: Source
+    seekable: BinaryIO | None
+
+
+def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Opened:
     """Open the sound in a binary file by its content.
 
     Parameters
@@ -35,7 +42,7 @@ def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Source:
 
     Returns
     -------
-    Source
+    Opened
 
     Raises
     ------
@@ -46,18 +53,18 @@ def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Source:
     """
     if file.seekable() and file.tell() == 0:
         raw: BinaryIO = getattr(file, "raw", file)  # libsndfile reads by descriptor, and knows no buffer
-        return _open_file(raw)
+        return Opened(_open_file(raw), raw)
     head = read_up_to(file, HEAD_BYTES)
     stream = Replay(head, file)
     if _is_wav(head):
         with contextlib.suppress(UnsupportedCodecError):
-            return WavSource(stream)
+            return Opened(WavSource(stream), None)
     copy = closing.enter_context(tempfile.TemporaryFile(buffering=0))
     stream.restart()
     while part := stream.read(PART_BYTES):
         while part:
             part = part[copy.write(part) :]
-    return _open_file(copy)
+    return Opened(_open_file(copy), copy)
 
 
 def _open_file(file: BinaryIO) -> Source:

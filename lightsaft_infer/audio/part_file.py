@@ -1,5 +1,6 @@
 """A sound file that has a temporary name until it is complete."""
 
+import abc
 import contextlib
 import os
 from collections.abc import Iterator
@@ -11,13 +12,69 @@ import numpy as np
 from ..arrays import Audio
 from ..errors import BLOCK_SAMPLES, OutputError, reason
 from .files import part_name
+from .tags import Tags, insert_picture
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
+    from typing_extensions import Self
 
 
-class PartFile:
-    """A sound file under a temporary name in the folder of its final path. It is removed on exit unless it was renamed.
+class UnfinishedFile(abc.ABC):
+    """A file under a temporary name in the folder of its final path. It is removed on exit unless it was renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The final path.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be created.
+    """
+
+    sample_rate: int
+
+    def __init__(self, path: Path) -> None:
+        self._final = path
+        self._path = path.with_name(part_name())
+        with naming(path):
+            # Unbuffered: errors of the file system are raised as they are, and fsync covers all of the file.
+            self._raw: BinaryIO = open(self._path, "x+b", buffering=0)
+
+    @abc.abstractmethod
+    def write(self, block: Audio) -> None:
+        """Append a block, shape (channels, samples). Raises OutputError if it cannot be written."""
+
+    @abc.abstractmethod
+    def finish(self, samples: int) -> None:
+        """Close the file, and check that all its samples are on the disk. Raises OutputError if they are not."""
+
+    @abc.abstractmethod
+    def _close(self) -> None:
+        """Close the encoder."""
+
+    def rename(self) -> None:
+        """Give the file its final path. Raises OutputError if that fails."""
+        self._raw.close()
+        with naming(self._final):
+            os.replace(self._path, self._final)
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # The file is removed even if closing it fails or is interrupted.
+        try:
+            with contextlib.suppress(Exception):
+                self._close()
+        finally:
+            self._raw.close()
+            self._path.unlink(missing_ok=True)
+
+
+class PartFile(UnfinishedFile):
+    """A sound file that libsndfile writes, under a temporary name in the folder of its final path.
 
     Parameters
     ----------
@@ -28,6 +85,8 @@ class PartFile:
     sample_rate : int
         In Hz.
     channels : int
+    tags : Tags, optional
+        Texts for any container, and a picture for FLAC.
 
     Raises
     ------
@@ -35,14 +94,15 @@ class PartFile:
         If the file cannot be written.
     """
 
-    def __init__(self, path: Path, *, container: str, subtype: str, sample_rate: int, channels: int) -> None:
+    def __init__(
+        self, path: Path, *, container: str, subtype: str, sample_rate: int, channels: int, tags: Tags | None = None
+    ) -> None:
         import soundfile
 
-        self._final = path
-        self._path = path.with_name(part_name())
+        super().__init__(path)
+        self.sample_rate = sample_rate
+        self._picture = tags.picture if tags is not None and container == "FLAC" else None
         with naming(path):
-            # By descriptor: errors of the file system are then raised as they are, and fsync covers all of the file.
-            self._raw = open(self._path, "x+b", buffering=0)
             try:
                 self._sound: SoundFile = soundfile.SoundFile(
                     self._raw.fileno(),
@@ -54,15 +114,16 @@ class PartFile:
                     subtype=subtype,
                 )
             except BaseException as error:
-                self._raw.close()
-                self._path.unlink()
+                self.__exit__()
                 if isinstance(error, soundfile.LibsndfileError):
                     form = f"{container} {subtype}, {channels} channels, {sample_rate} Hz"
                     raise OutputError(f"cannot write {path} as {form}: {error.error_string}") from error
                 raise
+        for name, text in (tags.texts if tags is not None else {}).items():
+            with contextlib.suppress(soundfile.LibsndfileError):  # a container without this tag
+                setattr(self._sound, "tracknumber" if name == "track" else name, text)
 
     def write(self, block: Audio) -> None:
-        """Append a block, shape (channels, samples). Raises OutputError if it cannot be written."""
         with naming(self._final):
             self._sound.write(np.ascontiguousarray(block.T))
 
@@ -79,27 +140,16 @@ class PartFile:
         with naming(self._final):
             self._sound.close()
             _clear_time_stamp(self._raw)
+            if self._picture is not None:
+                insert_picture(self._raw, self._picture)
             os.fsync(self._raw.fileno())
             with _opened(self._path) as sound:
                 got = sound.frames
         if got != samples:
             raise OutputError(f"expected to write {samples} samples, got {got}: {self._final}")
 
-    def rename(self) -> None:
-        """Give the file its final path. Raises OutputError if that fails."""
-        self._raw.close()
-        with naming(self._final):
-            os.replace(self._path, self._final)
-
-    def __enter__(self) -> "PartFile":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        # The file is removed even if closing it fails.
-        with contextlib.suppress(Exception):
-            self._sound.close()
-        self._raw.close()
-        self._path.unlink(missing_ok=True)
+    def _close(self) -> None:
+        self._sound.close()
 
 
 @contextlib.contextmanager

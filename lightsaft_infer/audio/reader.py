@@ -27,6 +27,7 @@ from ..errors import (
 )
 from .downmix import downmix_matrix, downmixed
 from .opening import open_source
+from .tags import Tags, read_tags
 
 MAX_SECONDS = 1e9
 
@@ -98,7 +99,7 @@ class AudioReader:
         self._closed = False
         with self._naming(), contextlib.ExitStack() as closing:
             file = source if not isinstance(source, Path) else closing.enter_context(open(source, "rb", buffering=0))
-            self._source = open_source(file, closing)
+            self._source, self._seekable = open_source(file, closing)
             self.sample_rate = self._source.sample_rate
             several = downmix and self._source.channels > 2
             self._matrix = downmix_matrix(self._source.speakers) if several else None
@@ -174,6 +175,24 @@ class AudioReader:
             See `blocks`.
         """
         return np.concatenate(list(self.blocks()), axis=1)
+
+    def tags(self) -> Tags | None:
+        """Read the tags and the cover picture.
+
+        Returns
+        -------
+        Tags or None
+            None if the file has none, they are damaged, or the audio is WAV from a pipe.
+
+        Raises
+        ------
+        AudioError
+            If the reader is closed.
+        """
+        with self._naming():
+            if self._closed:
+                raise AudioError("expected an open reader, got a closed one")
+            return None if self._seekable is None else read_tags(self._seekable)
 
     @contextlib.contextmanager
     def _naming(self) -> Iterator[None]:

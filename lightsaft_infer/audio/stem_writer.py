@@ -12,14 +12,17 @@ import numpy as np
 
 from ..arrays import Audio
 from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
-from .part_file import PartFile, naming
+from ..resample import resample_stream
+from .encoded_file import ENCODINGS, EncodedFile, chosen_bitrate
+from .part_file import PartFile, UnfinishedFile, naming
+from .tags import Tags
 from .wav_format import WAV_BYTES
 
 CLIP_POLICIES = ("scale", "clamp", "error")
 
 
 class OutputFormat(NamedTuple):
-    """The format of a sound file, in libsndfile's names: the container and the subtype of its samples."""
+    """The format of a sound file: the container and the subtype of its samples, in libsndfile's names if it has any."""
 
     container: str
     subtype: str
@@ -30,6 +33,9 @@ FORMATS = {
     ".wav": OutputFormat("WAV", "FLOAT"),
     ".flac": OutputFormat("FLAC", "PCM_24"),
     ".ogg": OutputFormat("OGG", "VORBIS"),
+    ".mp3": OutputFormat("MP3", "MPEG_LAYER_III"),
+    ".m4a": OutputFormat("MP4", "AAC"),
+    ".opus": OutputFormat("OGG", "OPUS"),
 }
 
 
@@ -42,7 +48,7 @@ class StemWriter:
     Parameters
     ----------
     outputs : dict of str to path
-        The file of each target. Its suffix is .wav, .flac or .ogg.
+        The file of each target. Its suffix is .wav, .flac, .ogg, .mp3, .m4a or .opus.
     sample_rate : int
         Of all stems, in Hz.
     channels : int
@@ -57,6 +63,11 @@ class StemWriter:
         gain, "clamp" limits these samples, "error" raises an error.
     overwrite : bool, optional
         Replace existing files.
+    bitrate : str or int, optional
+        Of MP3, M4A and Opus files, in bit/s: 320000 or "320k". Default: "256k", in Opus "160k".
+    tags : Tags, optional
+        The tags of the mixture (see `AudioReader.tags`). The files get them; the title has the target in brackets.
+        WAV and Ogg Vorbis files get no picture.
 
     Attributes
     ----------
@@ -69,7 +80,12 @@ class StemWriter:
         If a file already exists, cannot be written, or has an unknown format, two targets have the same file, or the
         disk is full.
     ArgumentError
-        If `outputs` is empty, `clip` is not known, or another argument is wrong.
+        If `outputs` is empty, `clip` is not known, a format does not have the bit rate, or another argument is wrong.
+
+    Notes
+    -----
+    An Opus file has 48 kHz. In MP3 and M4A, a sample rate that the format does not know becomes 48 or 44.1 kHz. MP3 and
+    Opus files are decoded to exactly the samples that were written. In M4A files, silence may follow them.
 
     Examples
     --------
@@ -100,6 +116,8 @@ class StemWriter:
         subtype: str | None = None,
         clip: str = "scale",
         overwrite: bool = False,
+        bitrate: str | int | None = None,
+        tags: Tags | None = None,
     ) -> None:
         check_clip(clip)
         if not isinstance(outputs, Mapping) or not outputs:
@@ -110,6 +128,8 @@ class StemWriter:
         self._formats = {
             target: output_format(path, subtype, samples, self._channels) for target, path in self._outputs.items()
         }
+        self._bitrates = {target: chosen_bitrate(path, bitrate) for target, path in self._outputs.items()}
+        self._tags = tags
         self._clip = clip
         self.peaks = dict.fromkeys(self._outputs, 0.0)
         self._samples = 0
@@ -126,18 +146,36 @@ class StemWriter:
         """Open the file that takes the samples of a target: the final one if its subtype is FLOAT. Otherwise one in
         FLOAT, which is converted when the peak is known."""
         _make_folders(self._outputs[target].parent, self._discarding)
-        final = self._formats[target].subtype == "FLOAT"
-        return self._create(target, self._formats[target] if final else OutputFormat("W64", "FLOAT"))
+        if self._formats[target].subtype == "FLOAT":
+            return self._part_file(target, self._formats[target], self._stem_tags(target))
+        return self._part_file(target, OutputFormat("W64", "FLOAT"), None)
 
-    def _create(self, target: str, form: OutputFormat) -> PartFile:
+    def _part_file(self, target: str, form: OutputFormat, tags: Tags | None) -> PartFile:
         part = PartFile(
             self._outputs[target],
             container=form.container,
             subtype=form.subtype,
             sample_rate=self._sample_rate,
             channels=self._channels,
+            tags=tags,
         )
         return self._discarding.enter_context(part)
+
+    def _final_file(self, target: str) -> UnfinishedFile:
+        bitrate, tags = self._bitrates[target], self._stem_tags(target)
+        if bitrate is None:
+            return self._part_file(target, self._formats[target], tags)
+        part = EncodedFile(
+            self._outputs[target],
+            sample_rate=self._sample_rate,
+            channels=self._channels,
+            bitrate=bitrate,
+            tags=tags,
+        )
+        return self._discarding.enter_context(part)
+
+    def _stem_tags(self, target: str) -> Tags | None:
+        return None if self._tags is None else self._tags.of_stem(target)
 
     def write(self, stems: Mapping[str, Audio]) -> None:
         """Append a block.
@@ -182,18 +220,28 @@ class StemWriter:
         gain = self._gain(converted)
         if gain != 1:
             converted = list(self._formats)  # FLOAT files too: the proportions of the stems do not change
-        parts = dict(self._staged)
+        parts: dict[str, UnfinishedFile] = dict(self._staged)
+        samples = dict.fromkeys(parts, self._samples)
         for target in converted:
-            parts[target] = self._create(target, self._formats[target])
-            limit = np.inf if self._formats[target].subtype == "FLOAT" else 1
-            for block in self._staged[target].read_back():
-                parts[target].write(np.clip(block * np.float32(gain), -limit, limit))
-        for part in parts.values():
-            part.finish(self._samples)
+            parts[target] = self._final_file(target)
+            samples[target] = self._convert(target, parts[target], gain)
+        for target, part in parts.items():
+            part.finish(samples[target])
         for part in parts.values():
             part.rename()
         self._ended = True
         return gain
+
+    def _convert(self, target: str, part: UnfinishedFile, gain: float) -> int:
+        """Write the samples of a target into its final file. Returns their number."""
+        limit = np.inf if self._formats[target].subtype == "FLOAT" else 1
+        staged = self._staged[target].read_back()
+        blocks = (np.clip(block * np.float32(gain), -limit, limit) for block in staged)
+        done = 0
+        for block in resample_stream(blocks, orig_sr=self._sample_rate, target_sr=part.sample_rate):
+            part.write(block)
+            done += block.shape[1]
+        return done
 
     def _gain(self, targets: list[str]) -> float:
         """Return the gain that brings these targets within full scale."""
@@ -240,7 +288,7 @@ def output_format(
     Raises
     ------
     OutputError
-        If the suffix is not .wav, .flac or .ogg, or the container does not have the subtype.
+        If the suffix is not known, or the container does not have the subtype.
     ArgumentError
         If an argument has the wrong type.
     """
@@ -253,6 +301,10 @@ def output_format(
         raise ArgumentError(f"expected the name of a subtype, such as PCM_16, got {subtype!r}")
     container, default = FORMATS[suffix]
     subtype = default if subtype is None else subtype.upper()
+    if suffix in ENCODINGS:
+        if subtype != default:
+            raise OutputError(f"expected the subtype {default} for {suffix}, got {subtype}: {path}")
+        return OutputFormat(container, subtype)
     if not soundfile.check_format(container, subtype):
         choices = ", ".join(soundfile.available_subtypes(container))
         raise OutputError(f"expected one of the subtypes {choices} of {container}, got {subtype}: {path}")

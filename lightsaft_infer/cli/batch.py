@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..audio import output_format
+from ..audio import chosen_bitrate, output_format
 from ..errors import ArgumentError, AudioError
 from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
@@ -103,7 +103,13 @@ def _options(args: argparse.Namespace, manifest: Manifest) -> dict[str, Any]:
     """The options that decide the samples and the files of the stems, as the journal stores them."""
     stems = chosen_stems(args, manifest)
     _, subtype = output_format(f"stem.{args.format}", args.subtype)
-    return {
+    more: dict[str, Any] = {}  # in the journal only if they are set: journals without them stay valid
+    bitrate = chosen_bitrate(f"stem.{args.format}", args.bitrate)
+    if args.bitrate is not None:
+        more["bitrate"] = bitrate
+    if not args.tags:
+        more["tags"] = False
+    return more | {
         "targets": [name for name in stems.names if name != stems.residual],
         "consistency": stems.consistency,
         "residual": stems.residual,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ..arrays import Progress
-from ..audio import output_format, stream_subtype, track_name
+from ..audio import chosen_bitrate, output_format, stream_subtype, track_name
 from ..errors import AudioError, OutputError
 from ..separate_file import separate_file, separate_to_stream
 from ..separator import Separator
@@ -77,6 +77,7 @@ def _template(text: str) -> str:
 
 def _run(args: argparse.Namespace) -> int:
     output_format(f"stem.{args.format}", args.subtype)  # a wrong subtype would fail for every file
+    chosen_bitrate(f"stem.{args.format}", args.bitrate)
     if args.mixtures.count(PIPE) > 1:
         raise AudioError("standard input can be separated only once")
     separator = Separator.from_file(args.model, threads=args.threads)
@@ -131,6 +132,8 @@ def _separate_one(
             start=args.start,
             duration=args.duration,
             downmix=args.downmix,
+            bitrate=args.bitrate,
+            tags=args.tags,
             time_limit=args.time_limit,
             progress=progress,
         )

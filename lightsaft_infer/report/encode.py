@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import AudioReader
+from ..audio import AudioReader, encodable_rate
 from ..errors import OutputError
 from ..resample import resample_stream
 
@@ -41,7 +41,6 @@ FORMATS = {
     "ogg": Format("OGG", "VORBIS", "audio/ogg", "Ogg Vorbis", {"compression_level": 0.8}),
     "wav": Format("WAV", "PCM_16", "audio/wav", "WAV, 16 bit"),
 }
-SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # those of MP3
 
 
 def check_embeddable(audio_format: str) -> None:
@@ -59,9 +58,7 @@ def check_embeddable(audio_format: str) -> None:
 
 def embedded_rate(sample_rate: int) -> int:
     """Return the sample rate in Hz at which audio of `sample_rate` is embedded."""
-    if sample_rate in SAMPLE_RATES:
-        return sample_rate
-    return 48000 if sample_rate % 8000 == 0 else 44100
+    return encodable_rate(sample_rate)  # one of MP3
 
 
 def encode(path: Path, audio_format: str, *, gain: float = 1.0) -> EmbeddedAudio:

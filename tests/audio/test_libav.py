@@ -1,6 +1,7 @@
 """Sound that FFmpeg's libraries decode: each sample once, and no file that is not complete."""
 
 import errno
+import fractions
 import io
 import tempfile
 
@@ -201,3 +202,18 @@ def test_an_error_of_the_disk_is_raised_and_not_printed(tmp_path, capfd):
     with pytest.raises(OSError, match="Input/output error"):
         list(iter(lambda: source.read(10_000).shape[1], 0))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("samples", [1025, 44_033, 45_057])
+def test_a_packet_that_the_edit_list_leaves_out_is_not_missing(samples):
+    """FFmpeg rounds the length of a sound to milliseconds, and so leaves out a last packet of one sample."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("aac", rate=44100, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(STEREO[:, :samples]), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 44100, 0, fractions.Fraction(1, 44100)
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    with av.open(io.BytesIO(file.getvalue())) as container:
+        (stream,) = container.streams
+        assert sum(packet.size > 0 for packet in container.demux(stream)) == stream.frames - 1
+    assert decoded(file.getvalue()).shape[1] == samples - 1

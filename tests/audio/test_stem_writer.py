@@ -153,8 +153,10 @@ def test_what_is_in_the_way(tmp_path, stems):
 
 
 def test_formats_that_are_not_there(tmp_path):
-    with pytest.raises(OutputError, match=r"ends in \.wav, \.flac, \.ogg: stem\.mp3"):
-        output_format("stem.mp3")
+    with pytest.raises(OutputError, match=r"ends in \.wav, \.flac, \.ogg, \.mp3, \.m4a, \.opus: stem\.aac"):
+        output_format("stem.aac")
+    with pytest.raises(OutputError, match=r"expected the subtype AAC for \.m4a, got PCM_16: stem\.m4a"):
+        output_format("stem.m4a", "PCM_16")
     with pytest.raises(OutputError, match="expected one of the subtypes PCM_S8, PCM_16, PCM_24 of FLAC, got FLOAT"):
         output_format("stem.flac", "FLOAT")
     with pytest.raises(ArgumentError, match="scale, clamp, error"):
@@ -174,13 +176,15 @@ from lightsaft_infer import OutputError
 from lightsaft_infer.audio.stem_writer import StemWriter
 
 # A limit on the size of files gives the errors of a full disk without one.
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+limit(200_000)
 block = np.full((2, 10_000), 0.1, np.float32)
 block[0] = np.random.default_rng(0).uniform(-1, 1, 10_000)
 try:
     with StemWriter({"a": sys.argv[1]}, sample_rate=44100, channels=2) as writer:
         for _ in range(int(sys.argv[2])):
             writer.write({"a": block})
+        limit(int(sys.argv[3]))
         writer.commit()
 except OutputError as error:
     print(error)
@@ -189,11 +193,23 @@ except OutputError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
 @pytest.mark.parametrize("blocks", [3, 20])
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".opus"])
 def test_a_full_disk_leaves_nothing(tmp_path, suffix, blocks):
     path = tmp_path / f"stem{suffix}"
-    command = [sys.executable, "-c", FULL_DISK, str(path), str(blocks)]
+    command = [sys.executable, "-c", FULL_DISK, str(path), str(blocks), "200_000"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"cannot write {path}: the disk may be full" in run.stdout
     assert str(path) in run.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+@pytest.mark.parametrize("limit", ["0", "1_000", "5_000"])
+@pytest.mark.parametrize("suffix", [".mp3", ".m4a", ".opus"])
+def test_a_disk_that_is_full_during_the_encoding_leaves_nothing(tmp_path, suffix, limit):
+    path = tmp_path / f"stem{suffix}"
+    command = [sys.executable, "-c", FULL_DISK, str(path), "2", limit]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout == f"cannot write {path}: file too large\n"
+    assert run.stderr == ""
     assert not list(tmp_path.iterdir())

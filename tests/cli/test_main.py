@@ -79,7 +79,7 @@ def test_a_time_limit_and_what_was_done(run, song, tmp_path, capfd):
     assert re.search(r"of (\d+) chunks, \1 without the network, as time ran out: ", capfd.readouterr().err)
     with pytest.raises(SystemExit):
         run(song, "--time-limit", "0")
-    assert "expected seconds above 0, got 0" in capfd.readouterr().err
+    assert "expected more than 0 seconds, got '0'" in capfd.readouterr().err
 
 
 def test_stems_sum_to_the_mixture_by_default(run, song, tmp_path):
