@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_preview(commands)
     _add_train(commands)
     _add_pack(commands)
+    _add_average(commands)
     _add_plot(commands)
     _add_export(commands)
     args = parser.parse_args(argv)
@@ -265,6 +266,21 @@ def _unpack(args: argparse.Namespace) -> int:
     from .packing import unpack
 
     unpack(args.packed, args.run_folder, args.network)
+    return 0
+
+
+def _add_average(commands: "Commands") -> None:
+    text = "Begin a run with the mean of the weights of other runs."
+    parser = commands.add_parser("average", help=text, description=text)
+    parser.set_defaults(run=_average)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of the runs, of one network")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the new run")
+
+
+def _average(args: argparse.Namespace) -> int:
+    from .packing import average
+
+    average(args.runs, args.output)
     return 0
 
 

@@ -75,6 +75,46 @@ def unpack(path: str | os.PathLike[str], run: str | os.PathLike[str], changes: S
     save(trainer.state(), checkpoint)
 
 
+def average(runs: Sequence[str | os.PathLike[str]], run: str | os.PathLike[str]) -> None:
+    """Begin a run with the mean of the averaged weights of other runs.
+
+    The mean of a network before and after further training often keeps what it could do before, and most of what it has
+    learnt (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
+
+    Parameters
+    ----------
+    runs
+        Folders of the runs, of one network. The new run goes on with the training, step and time of the last one.
+    run
+        Folder of the new run. It is created if it is missing.
+
+    Raises
+    ------
+    DataError
+        If the new run has begun already, or the runs have different networks.
+    CheckpointError
+        If a run has no checkpoint, or it cannot be read.
+    """
+    checkpoint = Path(run) / "checkpoint.pt"
+    if checkpoint.exists():
+        raise DataError(f"already exists: {checkpoint} (choose the folder of a new run)")
+    states = [load(Path(path) / "checkpoint.pt", (*PACKED, "ema")) for path in runs]
+    last = states[-1]
+    for path, state in zip(runs, states, strict=True):
+        if state["config"] != last["config"]:
+            raise DataError(f"expected runs of one network, got another one than in {runs[-1]}: {path}")
+    trainer = Trainer(Config(**last["config"]), TrainingConfig(**last["plan"]))
+    mean = {
+        name: sum(state["ema"][name] for state in states) / len(states) if weight.is_floating_point() else weight
+        for name, weight in last["ema"].items()
+    }
+    for network in (trainer.ema, trainer.network):
+        network.load_state_dict(mean)
+    trainer.step, trainer.seconds = last["step"], last["seconds"]
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    save(trainer.state(), checkpoint)
+
+
 def _grown(trainer: Trainer, changes: Sequence[str]) -> Trainer:
     """Return a new trainer of a larger network, with the weights of this one's."""
     grown = Trainer(changed(trainer.config, changes), trainer.training)

@@ -338,7 +338,27 @@ def test_a_packed_run_does_not_go_on_with_other_sizes(tmp_path, capsys):
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("name", ["long-run", "long-run-2"])
+def test_the_mean_of_two_runs(tmp_path, mixer, capsys):
+    run = Run(tmp_path / "a", TINY, dataclasses.asdict(TRAINING))
+    run.save()
+    before = {name: weight.clone() for name, weight in run.trainer.ema.state_dict().items()}
+    run.trainer.update(*(torch.from_numpy(part) for part in mixer.batch(0, 2)))
+    run.folder = tmp_path / "b"
+    run.folder.mkdir()
+    run.save()
+    assert main(["average", *(str(tmp_path / name) for name in "ab"), "-o", str(tmp_path / "mean")]) == 0
+    mean = Run(tmp_path / "mean", None, {}).trainer
+    assert mean.step == 1
+    for name, weight in mean.ema.state_dict().items():
+        if weight.is_floating_point():
+            expected = (before[name] + run.trainer.ema.state_dict()[name]) / 2
+            torch.testing.assert_close(weight, expected)
+            torch.testing.assert_close(mean.network.state_dict()[name], expected)
+    assert main(["average", str(tmp_path / "a"), "-o", str(tmp_path / "mean")]) == 1
+    assert "already exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["long-run", "long-run-3"])
 def test_the_long_runs_can_go_on(tmp_path, name):
     """The checkpoints in the repository are of this code's networks, and have the steps and minutes of their scores."""
     packed = Path(__file__).parent.parent / "checkpoints" / f"{name}.pt"
