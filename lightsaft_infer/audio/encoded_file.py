@@ -226,7 +226,8 @@ class EncodedFile(UnfinishedFile):
             if not (packet.size and source.width and source.height):  # a damaged picture
                 return
             stream = self._container.add_stream_from_template(source)
-            stream.disposition = Disposition.attached_pic
+            # PyAV 17 takes only the number.
+            stream.disposition = Disposition.attached_pic.value  # type: ignore[assignment]
             stream.metadata["comment"] = FRONT_COVER_NAME
             packet.stream, packet.pts, packet.dts = stream, 0, 0
             self._container.mux(packet)

@@ -60,7 +60,7 @@ class LibavSource:
             self._stream = self._container.streams.audio[0]
             self._format = self._container.format.name.split(",")[0]
             if self._stream.codec_context is None:
-                raise AudioError("expected audio with a known codec, got another one")
+                raise AudioError("expected audio, got a codec that FFmpeg's libraries do not know")
             self._stream.codec_context.thread_count = 1
             self.sample_rate = int(self._stream.codec_context.sample_rate)
             layout = self._stream.codec_context.layout
@@ -95,8 +95,7 @@ class LibavSource:
 
     def _mov_packets(self) -> int:
         """The packets of an MP4 file: not those that its edit list leaves out, at the end of the sound."""
-        index = getattr(self._stream, "index_entries", None)  # older versions of PyAV do not have it
-        return self._stream.frames if index is None else min(self._stream.frames, len(index))
+        return min(self._stream.frames, len(self._stream.index_entries))
 
     def _decoded(self) -> Iterator[Audio]:
         import av

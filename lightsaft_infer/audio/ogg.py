@@ -26,7 +26,7 @@ def find_links(file: BinaryIO) -> list[Link]:
     """Find the links of a seekable Ogg file from the headers of its pages.
 
     Streams side by side, such as those of a video, are one link. The position in the file changes. Raises AudioError
-    unless the last page is complete and ends its stream.
+    unless a page begins a stream, and the last page is complete and ends its stream.
     """
     size, place, starts, after_first, last = file.seek(0, 2), 0, [], False, False
     while place < size:
@@ -44,6 +44,8 @@ def find_links(file: BinaryIO) -> list[Link]:
         place = end
     if not last or not starts:
         raise AudioError("truncated: the last Ogg page is incomplete, or does not end the stream")
+    if not starts:
+        raise AudioError("damaged: no Ogg page begins a stream")
     return [Link(start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
 
 

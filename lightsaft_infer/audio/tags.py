@@ -63,12 +63,12 @@ def read_tags(file: BinaryIO) -> Tags | None:
 
     Returns None if it has no tags, and if they are damaged: tags never stop a separation.
     """
-    import av
-
-    av.logging.set_level(None)  # the libraries write nothing to the terminal
     place = file.tell()
     try:
         with contextlib.suppress(Exception):
+            import av
+
+            av.logging.set_level(None)  # the libraries write nothing to the terminal
             whole = Part(file, 0, file.seek(0, 2))
             with av.open(whole, "r", metadata_errors="replace") as container:
                 tags = Tags(_texts(container), _picture(container))
@@ -97,7 +97,9 @@ def _picture(container: "InputContainer") -> Picture | None:
     pictures = [
         stream
         for stream in container.streams.video
-        if stream.disposition & Disposition.attached_pic and stream.codec_context.name in MEDIA_TYPES
+        if stream.disposition & Disposition.attached_pic
+        and stream.codec_context is not None  # an unknown codec
+        and stream.codec_context.name in MEDIA_TYPES
     ]
     if not pictures:
         return None

@@ -217,3 +217,9 @@ def test_a_packet_that_the_edit_list_leaves_out_is_not_missing(samples):
         (stream,) = container.streams
         assert sum(packet.size > 0 for packet in container.demux(stream)) == stream.frames - 1
     assert decoded(file.getvalue()).shape[1] == samples - 1
+
+
+def test_ogg_pages_that_begin_no_stream():
+    content = bytearray(encoded("opus"))
+    content[5] &= ~2
+    assert error(bytes(content)) == "damaged: no Ogg page begins a stream"

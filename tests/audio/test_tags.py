@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import threading
 
 import av
@@ -145,13 +146,17 @@ def test_damaged_tags_do_not_stop_a_separation(tmp_path, echo, suffix):
     assert read(outputs["vocals"]).texts["artist"] == "A & B"
 
 
-def test_failures_of_the_library_do_not_stop_a_separation(tmp_path, echo, monkeypatch):
+@pytest.mark.parametrize("installed", [True, False])
+def test_failures_of_the_library_do_not_stop_a_separation(tmp_path, echo, monkeypatch, installed):
     mixture = save(tmp_path / "song.flac", Tags(TEXTS, JPEG))
 
     def broken(*arguments, **options):
         raise MemoryError
 
-    monkeypatch.setattr(av, "open", broken)
+    if installed:
+        monkeypatch.setattr(av, "open", broken)
+    else:
+        monkeypatch.setitem(sys.modules, "av", None)
     with AudioReader(mixture) as reader:
         assert reader.tags() is None
         separate_file(echo, mixture, {"vocals": tmp_path / "v.wav"})
