@@ -42,7 +42,7 @@ def find_links(file: BinaryIO) -> list[Link]:
             starts.append(place)
         after_first, last = bool(header[5] & FIRST), bool(header[5] & LAST)
         place = end
-    if not last or not starts:
+    if not last:
         raise AudioError("truncated: the last Ogg page is incomplete, or does not end the stream")
     if not starts:
         raise AudioError("damaged: no Ogg page begins a stream")
