@@ -26,10 +26,15 @@ def leave_on_signals() -> None:
 def _leave(number: int, frame: FrameType | None) -> None:
     if _later(_leave, number, frame):
         return
-    # A second signal must not interrupt the removal of files.
+    # A second signal must not interrupt the removal of files. (SIG_IGN would make Python complain of a signal that has
+    # arrived already.)
     for other in filter(None, (signal.SIGTERM, _hangup())):
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, _nothing)
     sys.exit(128 + number)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -47,10 +52,11 @@ def _later(handler: Callable[[int, FrameType | None], None], number: int, frame:
 
 
 def _in_callback(frame: FrameType | None) -> bool:
-    """Whether a decoder has called Python code to read a part of a file. Decoders ignore an exception there."""
+    """Whether an exception would be ignored now: in code that a decoder calls to read a part of a file, or while an
+    object is deleted."""
     while frame is not None:
-        module = frame.f_globals.get("__name__")
-        if module == PART or (module == "soundfile" and frame.f_code.co_name.startswith("vio_")):
+        module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
+        if module == PART or name == "__del__" or (module == "soundfile" and name.startswith("vio_")):
             return True
         frame = frame.f_back
     return False

@@ -46,10 +46,12 @@ def test_every_python_block_is_run():
 
 
 def test_the_first_lines_of_the_page(run, tmp_path):
-    """The introduction's first block writes files; the second one, with `mixture` and `blocks` given, separates too."""
+    """The introduction's first and third blocks write files; the second one, with `mixture` and `blocks` given, too."""
     mixture = write_song(tmp_path / "song.flac", sample_rate=44100, seconds=2)
-    first, second = re.findall(r"^```python\n(.+?)^```$", INTRODUCTION, re.MULTILINE | re.DOTALL)
-    run(("introduction", f"{first}\nmixture, blocks = load('song.flac'), [load('song.flac')]\n{second}"), load=load)
+    first, second, third = re.findall(r"^```python\n(.+?)^```$", INTRODUCTION, re.MULTILINE | re.DOTALL)
+    given = "mixture, blocks = load('song.flac'), [load('song.flac')]"
+    run(("introduction", f"{first}\n{given}\n{second}\n{third}"), load=load)
+    assert soundfile.info(tmp_path / "vocals.mp3").frames == soundfile.info(tmp_path / "plain.wav").frames == 88_200
     np.testing.assert_allclose(load(tmp_path / "rest.wav") + load(tmp_path / "voice.wav"), mixture, atol=1e-5)
 
 

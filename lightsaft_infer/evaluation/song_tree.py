@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 
-from ..audio import FORMATS
 from ..errors import AnyPath, ArgumentError, EvaluationError, reason, to_path
 
+FORMATS = (".wav", ".flac", ".ogg")  # formats that keep the length of a stem
 MIXTURE = "mixture"
 LISTED = 5  # missing estimates that an error names
 
