@@ -91,6 +91,8 @@ def changed(content: bytes, rng: np.random.Generator) -> bytes:
     """Return a file with one to three random changes."""
     data = bytearray(content)
     for _ in range(rng.integers(1, 4)):
+        if not data:
+            break
         region = min(len(data), 200) if rng.random() < 0.6 else len(data)  # headers more often than bodies
         place = int(rng.integers(max(1, region)))
         kind = rng.integers(7)
