@@ -58,9 +58,7 @@ def unpack(path: str | os.PathLike[str], run: str | os.PathLike[str], changes: S
     SettingsError
         If there is no such setting, or no such network.
     """
-    checkpoint = Path(run) / "checkpoint.pt"
-    if checkpoint.exists():
-        raise DataError(f"already exists: {checkpoint} (choose the folder of a new run)")
+    checkpoint = _new_checkpoint(run)
     packed = load(path, (*PACKED, "ema"))
     trainer = Trainer(Config(**packed["config"]), TrainingConfig(**packed["plan"]))
     trainer.ema.load_state_dict(packed["ema"])
@@ -70,9 +68,7 @@ def unpack(path: str | os.PathLike[str], run: str | os.PathLike[str], changes: S
     trainer.network.load_state_dict(weights)
     if changes:
         trainer = _grown(trainer, changes)
-    trainer.step, trainer.seconds = packed["step"], packed["seconds"]
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    save(trainer.state(), checkpoint)
+    _begin(trainer, packed, checkpoint)
 
 
 def average(runs: Sequence[str | os.PathLike[str]], run: str | os.PathLike[str]) -> None:
@@ -95,9 +91,7 @@ def average(runs: Sequence[str | os.PathLike[str]], run: str | os.PathLike[str])
     CheckpointError
         If a run has no checkpoint, or it cannot be read.
     """
-    checkpoint = Path(run) / "checkpoint.pt"
-    if checkpoint.exists():
-        raise DataError(f"already exists: {checkpoint} (choose the folder of a new run)")
+    checkpoint = _new_checkpoint(run)
     states = [load(Path(path) / "checkpoint.pt", (*PACKED, "ema")) for path in runs]
     last = states[-1]
     for path, state in zip(runs, states, strict=True):
@@ -110,7 +104,20 @@ def average(runs: Sequence[str | os.PathLike[str]], run: str | os.PathLike[str])
     }
     for network in (trainer.ema, trainer.network):
         network.load_state_dict(mean)
-    trainer.step, trainer.seconds = last["step"], last["seconds"]
+    _begin(trainer, last, checkpoint)
+
+
+def _new_checkpoint(run: str | os.PathLike[str]) -> Path:
+    """The checkpoint of a run that has not begun. Raises DataError if it has."""
+    checkpoint = Path(run) / "checkpoint.pt"
+    if checkpoint.exists():
+        raise DataError(f"already exists: {checkpoint} (choose the folder of a new run)")
+    return checkpoint
+
+
+def _begin(trainer: Trainer, state: dict[str, Any], checkpoint: Path) -> None:
+    """Write the checkpoint of a new run, with the step and the time of a state."""
+    trainer.step, trainer.seconds = state["step"], state["seconds"]
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     save(trainer.state(), checkpoint)
 
