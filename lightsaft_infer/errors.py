@@ -65,9 +65,9 @@ def unexpected(error: Exception, place: object) -> str:
     return f"unexpected error, please report it ({text}): {place}"
 
 
-def reason(error: OSError) -> str:
-    """Return the reason of a system's error for use in a message: `no such file or directory`."""
-    text = error.strerror or str(error)
+def reason(error: Exception) -> str:
+    """Return the reason of an error of the system or of a library for a message: `no such file or directory`."""
+    text: str = getattr(error, "strerror", None) or str(error)
     # "I/O error" and "RuntimeError: ..." stay as they are.
     return text[:1].lower() + text[1:] if text[1:].partition(" ")[0].islower() else text
 

@@ -5,7 +5,7 @@ Audio is float32 (channels, samples), full scale 1.0.
 
 from .encoded_file import chosen_bitrate, encodable_rate
 from .files import PARTS, part_name, track_name, write_text
-from .reader import AudioReader
+from .reader import MAX_SECONDS, AudioReader
 from .stem_writer import CLIP_POLICIES, FORMATS, OutputFormat, StemWriter, check_outputs, output_format
 from .tags import Picture, Tags
 from .wav_stream_writer import WavStreamWriter, stream_subtype
@@ -13,6 +13,7 @@ from .wav_stream_writer import WavStreamWriter, stream_subtype
 __all__ = [
     "CLIP_POLICIES",
     "FORMATS",
+    "MAX_SECONDS",
     "PARTS",
     "AudioReader",
     "OutputFormat",

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Audio
-from ..errors import AudioError
+from ..errors import AudioError, reason
 from .downmix import GAINS, default_speakers
 from .mpeg import begins_with_xing, frame_length, is_frame, xing_header
 from .part import Part
-from .source import read_and_skip
+from .source import Rest, read_and_skip
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioStream, Packet
@@ -53,7 +53,7 @@ class LibavSource:
             form = "mp3" if begins_with_xing(file) else None
             self._container: InputContainer = av.open(self._file, "r", format=form, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OverflowError) as error:
-            raise AudioError(f"not audio in a known format ({_reason(error)})") from error
+            raise AudioError(f"not audio in a known format ({reason(error)})") from error
         try:
             if not self._container.streams.audio:
                 raise AudioError("expected audio, got a file without an audio stream")
@@ -72,17 +72,10 @@ class LibavSource:
             self._container.close()
             raise
         self.samples = self._declared() if self._xing is not None and self._xing.alone else None
-        self._blocks = self._decoded()
-        self._rest: Audio = np.empty((self.channels, 0), np.float32)
+        self._rest = Rest(self._decoded(), self.channels)
 
     def read(self, count: int) -> Audio:
-        parts, total = [self._rest], self._rest.shape[1]
-        while total < count and (block := next(self._blocks, None)) is not None:
-            parts.append(block)
-            total += block.shape[1]
-        audio = np.concatenate(parts, axis=1)
-        self._rest = audio[:, count:]
-        return audio[:, :count]
+        return self._rest.read(count)
 
     def skip(self, count: int) -> int:
         return read_and_skip(self, count)
@@ -113,7 +106,7 @@ class LibavSource:
                     yield block
         except av.FFmpegError as error:
             seconds = samples / self.sample_rate
-            raise AudioError(f"damaged or truncated after {seconds:.2f} s ({_reason(error)})") from error
+            raise AudioError(f"damaged or truncated after {seconds:.2f} s ({reason(error)})") from error
         if self._file.error is not None:
             raise self._file.error
         self._check_end(packets, samples)
@@ -160,8 +153,3 @@ class LibavSource:
             seconds = 3600 * hours + 60 * minutes + rest
         if seconds is not None and samples / self.sample_rate < seconds - TOLERANCE:
             raise AudioError(f"truncated: expected {seconds:.2f} s, got {samples / self.sample_rate:.2f} s")
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return str(text[:1].lower() + text[1:])

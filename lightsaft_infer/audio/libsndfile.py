@@ -51,8 +51,7 @@ class LibsndfileSource:
         try:
             audio: Audio = self._sound.read(count, dtype="float32", always_2d=True).T
         except soundfile.LibsndfileError as error:
-            place = f"damaged or truncated after {self._done / self.sample_rate:.2f} s"
-            raise AudioError(f"{place} ({error.error_string or 'libsndfile gives no reason'})") from error
+            raise damaged(error, self._done / self.sample_rate) from error
         self._done += audio.shape[1]
         return np.ascontiguousarray(audio)
 
@@ -63,6 +62,13 @@ class LibsndfileSource:
         except soundfile.LibsndfileError as error:
             raise AudioError(f"damaged: cannot seek in it ({error.error_string})") from error
         return skipped
+
+
+def damaged(error: soundfile.LibsndfileError, seconds: float) -> AudioError:
+    """Return the error of a file that libsndfile cannot read further than to a time."""
+    return AudioError(
+        f"damaged or truncated after {seconds:.2f} s ({error.error_string or 'libsndfile gives no reason'})"
+    )
 
 
 def _check_declared_size(log: str) -> None:

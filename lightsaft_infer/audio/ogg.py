@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-import numpy as np
 import soundfile
 
 from ..arrays import Audio
 from ..errors import BLOCK_SAMPLES, AudioError
 from .downmix import default_speakers
+from .libsndfile import damaged
 from .part import Part
-from .source import read_and_skip
+from .source import Rest, read_and_skip
 
 FIRST, LAST = 2, 4  # flags of a stream's pages
 
@@ -94,19 +94,13 @@ class ChainSource:
         self.channels = int(sounds[0].channels)
         self.speakers = default_speakers(self.channels)
         self.samples: int | None = sum(sound.frames for sound in sounds)
-        self._blocks = self._read()
-        self._rest: Audio = np.empty((self.channels, 0), np.float32)
+        self._rest = Rest(self._read(), self.channels)
         self._done = 0
 
     def read(self, count: int) -> Audio:
-        parts, total = [self._rest], self._rest.shape[1]
-        while total < count and (block := next(self._blocks, None)) is not None:
-            parts.append(block)
-            total += block.shape[1]
-        audio = np.concatenate(parts, axis=1)
-        self._rest = audio[:, count:]
-        self._done += audio[:, :count].shape[1]
-        return audio[:, :count]
+        audio = self._rest.read(count)
+        self._done += audio.shape[1]
+        return audio
 
     def skip(self, count: int) -> int:
         return read_and_skip(self, count)
@@ -117,8 +111,7 @@ class ChainSource:
                 for block in self._open(link).blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
                     yield block.T
         except soundfile.LibsndfileError as error:
-            place = f"damaged or truncated after {self._done / self.sample_rate:.2f} s"
-            raise AudioError(f"{place} ({error.error_string or 'libsndfile gives no reason'})") from error
+            raise damaged(error, self._done / self.sample_rate) from error
 
     def _open(self, link: Link) -> soundfile.SoundFile:
         return soundfile.SoundFile(Part(self._file, link.start, link.end))

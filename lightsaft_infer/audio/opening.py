@@ -11,6 +11,7 @@ import tempfile
 from typing import BinaryIO, NamedTuple
 
 from ..errors import AudioError
+from .files import write_all
 from .mpeg import id3_size
 from .part import Part
 from .source import Source
@@ -62,8 +63,7 @@ def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Opened:
     copy = closing.enter_context(tempfile.TemporaryFile(buffering=0))
     stream.restart()
     while part := stream.read(PART_BYTES):
-        while part:
-            part = part[copy.write(part) :]
+        write_all(copy, part)
     return Opened(_open_file(copy), copy)
 
 

@@ -29,7 +29,7 @@ from .downmix import downmix_matrix, downmixed
 from .opening import open_source
 from .tags import Tags, read_tags
 
-MAX_SECONDS = 1e9
+MAX_SECONDS = 1e9  # of a start or a duration
 
 
 class AudioReader:

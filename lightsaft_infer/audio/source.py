@@ -1,8 +1,12 @@
 """The form in which sound is read, whatever decodes it."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
+import numpy as np
+
 from ..arrays import Audio
+from ..errors import BLOCK_SAMPLES
 
 
 class Source(Protocol):
@@ -37,6 +41,24 @@ class Source(Protocol):
 def read_and_skip(source: Source, count: int) -> int:
     """Leave out samples of a source by reading them (see `Source.skip`)."""
     done = 0
-    while done < count and (read := source.read(min(65536, count - done)).shape[1]):
+    while done < count and (read := source.read(min(BLOCK_SAMPLES, count - done)).shape[1]):
         done += read
     return done
+
+
+class Rest:
+    """The samples of blocks of any length, float32 (channels, samples), to be read in other lengths."""
+
+    def __init__(self, blocks: Iterator[Audio], channels: int) -> None:
+        self._blocks = blocks
+        self._rest: Audio = np.empty((channels, 0), np.float32)
+
+    def read(self, count: int) -> Audio:
+        """Return the next samples (see `Source.read`)."""
+        parts, total = [self._rest], self._rest.shape[1]
+        while total < count and (block := next(self._blocks, None)) is not None:
+            parts.append(block)
+            total += block.shape[1]
+        audio = np.concatenate(parts, axis=1)
+        self._rest = audio[:, count:]
+        return audio[:, :count]

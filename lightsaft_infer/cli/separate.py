@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ..arrays import Progress
-from ..audio import chosen_bitrate, output_format, stream_subtype, track_name
+from ..audio import MAX_SECONDS, chosen_bitrate, output_format, stream_subtype, track_name
 from ..errors import AudioError, OutputError
 from ..separate_file import separate_file, separate_to_stream
 from ..separator import Separator
@@ -16,7 +16,6 @@ from .options import AddCommand, StemOptions, add_stem_options, chosen_stems
 from .terminal import complain, complain_of, progress_bar
 
 TEMPLATE = "{track}/{target}.{ext}"
-MAX_SECONDS = 1e9
 PIPE = "-"  # stands for standard input or output; every other place is a Path
 
 
