@@ -135,7 +135,9 @@ class Chain:
             session_options.intra_op_num_threads = threads - network.concurrency + 1
             if configure is not None:
                 configure(session_options)
-            network._session = onnxruntime.InferenceSession(graph, session_options, providers=["CPUExecutionProvider"])
+            network._session._session = onnxruntime.InferenceSession(
+                graph, session_options, providers=["CPUExecutionProvider"]
+            )
         self._separator = Separator(manifest, network, **options)
         self.changes = changes or bool(options)
 

@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 
 import lightsaft_infer
 from lightsaft_infer import Manifest, Separator, separate_file
-from lightsaft_infer.benchmark import TimedNetwork
+from lightsaft_infer.benchmark import TimedNetwork, seconds_in_calls
 from lightsaft_infer.manifest import default_manifest_path
 from lightsaft_infer.network import MAX_CONCURRENCY, OnnxNetwork
 
@@ -67,7 +67,7 @@ def main() -> None:
         busy = time.process_time()
         seconds = separate(Separator(manifest, network, chunk=args.chunk), song)
         busy = time.process_time() - busy
-        inside, in_callers = network.seconds(), sum(call[2] for call in network.calls)
+        inside, in_callers = seconds_in_calls(network.calls), sum(call[2] for call in network.calls)
         peaks.append(peak(args.threads))
         profile = cProfile.Profile()
         profile.runcall(separate, Separator(manifest, network, chunk=args.chunk), song)

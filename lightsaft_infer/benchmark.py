@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Audio, Planes
+from .arrays import Audio, Network, Planes
 from .audio import AudioReader
+from .cores import available_cores
 from .errors import ArgumentError, is_number, whole_number
-from .network import OnnxNetwork
 from .separator import Separator
 
 MDX_SONG_SECONDS = 240
@@ -79,15 +79,14 @@ def benchmark(
         raise ArgumentError(f"expected seconds above 0, {MAX_SECONDS} at most, got {seconds!r}")
     repeats = whole_number(repeats, "repeats")
     separator = Separator.from_file(model, threads=threads)
-    network = separator.network
-    assert isinstance(network, OnnxNetwork)
-    clock = TimedNetwork(network)
-    timed = Separator(separator.manifest, clock, chunk=separator.chunk, overlap=separator.overlap)
+    clocks = [TimedNetwork(network) for network in separator.networks]
+    timed = Separator(separator.manifest, clocks)
     excerpt = _excerpt(mixture, seconds, separator.manifest.sample_rate)
     length = excerpt.audio.shape[1] / excerpt.sample_rate
     totals, networks, firsts = [], [], []
     for _ in range(repeats + 1):
-        clock.calls.clear()
+        for clock in clocks:
+            clock.calls.clear()
         start = time.perf_counter()
         blocks = timed.stream([excerpt.audio], sample_rate=excerpt.sample_rate, consistency=consistency)
         next(blocks)
@@ -95,15 +94,15 @@ def benchmark(
         for _ in blocks:
             pass
         totals.append(time.perf_counter() - start)
-        networks.append(clock.seconds())
+        networks.append(seconds_in_calls([call for clock in clocks for call in clock.calls]))
     rtfs = [total / length for total in totals[1:]]
     load = _load_times(model, threads)
     manifest = separator.manifest
     return {
         "model": manifest.name,
-        "model_sha256": manifest.onnx.sha256,
+        "model_sha256": manifest.sha256,
         "targets": len(manifest.targets),
-        "threads": network.threads,
+        "threads": threads or available_cores(),
         "chunk_frames": separator.chunk,
         "overlap_frames": separator.overlap,
         "consistency": consistency,
@@ -151,9 +150,9 @@ class Call(NamedTuple):
 class TimedNetwork:
     """A network that records its calls."""
 
-    def __init__(self, network: OnnxNetwork) -> None:
+    def __init__(self, network: Network) -> None:
         self._network = network
-        self.concurrency = network.concurrency
+        self.concurrency: int = getattr(network, "concurrency", 1)
         self.calls: list[Call] = []
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
@@ -162,13 +161,14 @@ class TimedNetwork:
         self.calls.append(Call(start, time.perf_counter(), time.thread_time() - busy))
         return estimates
 
-    def seconds(self) -> float:
-        """Return the seconds in which at least one call was running."""
-        total = until = 0.0
-        for call in sorted(self.calls):
-            total += max(0.0, call.end - max(call.start, until))
-            until = max(until, call.end)
-        return total
+
+def seconds_in_calls(calls: list[Call]) -> float:
+    """Return the seconds in which at least one call was running."""
+    total = until = 0.0
+    for call in sorted(calls):
+        total += max(0.0, call.end - max(call.start, until))
+        until = max(until, call.end)
+    return total
 
 
 class _Excerpt(NamedTuple):

@@ -38,6 +38,7 @@ def estimate_chunks(
     chunk: int,
     overlap: int,
     multiple: int,
+    unused: int = 0,
     several_passes: Callable[[Planes, Estimator], Planes] | None = None,
     concurrency: int = 1,
 ) -> Iterator[SpectrumPair]:
@@ -56,6 +57,8 @@ def estimate_chunks(
         Frames of a chunk, and the number of frames that it shares with the next one, half a chunk at most.
     multiple : int
         The network takes frames in multiples of it. A shorter end of the track is padded with silence.
+    unused : int, optional
+        Frames at each border of a chunk whose estimates are not used, less than half the overlap. Default: none.
     several_passes : callable, optional
         ``several_passes(planes, estimate)`` returns the estimates of a chunk from any number of calls of
         ``estimate(planes)``. Default: one call.
@@ -73,7 +76,8 @@ def estimate_chunks(
         If the output of the network has another shape than the model contract says.
     """
     step = chunk - overlap
-    rise = ((np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1))[:, np.newaxis]
+    rise = (np.arange(overlap, dtype=np.float32) + np.float32(0.5) - unused) / max(overlap - 2 * unused, 1)
+    rise = np.clip(rise, 0, 1)[:, np.newaxis]
 
     def one_pass(planes: Planes) -> Planes:
         estimates = np.asarray(network(planes, np.asarray(targets, np.int64)))

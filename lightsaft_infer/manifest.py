@@ -11,19 +11,22 @@ from typing import Any, TypeVar
 
 from .errors import ArgumentError, ModelError, reason
 
-FORMAT = 1
+FORMATS = (1, 2)  # 2 adds `mdx_net`, and bundles (`lightsaft_infer.bundle`)
 
-Record = TypeVar("Record", "Graph", "SelfTest", "Manifest")
+Record = TypeVar("Record", "Graph", "SelfTest", "MdxNet", "Manifest")
 
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """The ONNX file of a model: its name beside the manifest, its digest, its size in bytes and its opset."""
+    """The ONNX file of a model: its name beside the manifest, its digest, its size in bytes and its opset.
+
+    The opset is None if it is not known.
+    """
 
     file: str
     sha256: str
     bytes: int
-    opset: int
+    opset: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +41,30 @@ class SelfTest:
 
 
 @dataclasses.dataclass(frozen=True)
+class MdxNet:
+    """The layout of an MDX-Net graph, and the steps of its published inference.
+
+    Attributes
+    ----------
+    bins : int
+        The lowest frequency bins, which the graph gets ("dim_f"). In its estimates the bins above them are zero.
+    zeroed_bins : int
+        Number of the lowest bins that are set to zero before the graph gets them.
+    compensate : float
+        Factor on the estimates.
+    denoise : bool
+        Whether each chunk is estimated twice, the second time with its sign changed. Half the difference is used.
+    """
+
+    bins: int
+    zeroed_bins: int
+    compensate: float
+    denoise: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Manifest:
-    """The facts about a model. `Manifest.from_file` reads them.
+    """The facts about a model with one network. `Manifest.from_file` reads them.
 
     Attributes
     ----------
@@ -59,8 +84,8 @@ class Manifest:
     targets : tuple of str
         In the order of the graph's target indices.
     onnx : Graph
-    parameters : int
-        Number of weights of the network.
+    parameters : int or None
+        Number of weights of the network. None if it is not known.
     training : dict
         The data, their licences, and the steps of training.
     scores : dict
@@ -68,6 +93,8 @@ class Manifest:
     selftest : SelfTest
     path : Path
         The manifest file.
+    mdx_net : MdxNet or None
+        None if the graph follows the model contract.
 
     Examples
     --------
@@ -88,12 +115,13 @@ class Manifest:
     frames_multiple: int
     targets: tuple[str, ...]
     onnx: Graph
-    parameters: int
+    parameters: int | None
     licence: str
     training: Mapping[str, Any]
     scores: Mapping[str, Any]
     selftest: SelfTest
     path: Path
+    mdx_net: MdxNet | None = None
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> "Manifest":
@@ -115,20 +143,32 @@ class Manifest:
         ArgumentError
             If `path` is not a path.
         """
-        if not isinstance(path, (str, os.PathLike)):
-            raise ArgumentError(f"expected the path of a manifest, got {path!r}")
-        path = Path(path)
+        path, content = read_content(path)
+        if "models" in content:
+            raise ModelError(f"expected a manifest of one network, got a bundle of several: {path}")
+        return cls.from_content(content, path)
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any], path: Path) -> "Manifest":
+        """Check the content of a manifest.
+
+        Parameters
+        ----------
+        content : mapping
+            The JSON object.
+        path : Path
+            The file that it is from. Error messages name it, and the graph lies in its folder.
+
+        Returns
+        -------
+        Manifest
+
+        Raises
+        ------
+        ModelError
+            See `from_file`.
+        """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ModelError(f"cannot read the manifest {path}: {reason(error)}") from error
-        except ValueError as error:
-            raise ModelError(f"expected a manifest in JSON ({error}): {path}") from error
-        try:
-            if not isinstance(content, dict) or "format" not in content:
-                raise ModelError("expected a JSON object with a field format")
-            if content["format"] != FORMAT:
-                raise ModelError(f"expected manifest format {FORMAT}, got {content['format']!r}")
             manifest = _build(cls, content, path=path)
             _check(manifest)
         except ModelError as error:
@@ -139,6 +179,23 @@ class Manifest:
     def bins(self) -> int:
         """Number of frequency bins of a spectrum."""
         return self.n_fft // 2 + 1
+
+    @property
+    def models(self) -> "tuple[Manifest, ...]":
+        """The models that it describes: itself, as a bundle's are several."""
+        return (self,)
+
+    @property
+    def sha256(self) -> str:
+        """The digest that identifies the model: of its graph, and of the steps around it, if there are any."""
+        if self.mdx_net is None:
+            return self.onnx.sha256
+        return hashlib.sha256(f"{self.onnx.sha256} {self.targets} {self.n_fft} {self.mdx_net}".encode()).hexdigest()
+
+    @property
+    def sums_to_mixture(self) -> bool:
+        """Whether the targets together are the mixture. One target alone is not."""
+        return len(self.targets) > 1
 
     @property
     def graph_path(self) -> Path:
@@ -185,12 +242,37 @@ class Manifest:
         ModelError
             If the model does not have a target, a target is given twice, or there is none.
         """
-        unknown = [target for target in targets if target not in self.targets]
-        if unknown or not targets or len(set(targets)) < len(targets):
-            raise ModelError(
-                f"expected one or more of the targets {', '.join(self.targets)}, each once, got {list(targets)}"
-            )
-        return [self.targets.index(target) for target in targets]
+        return target_indices(self.targets, targets)
+
+
+def target_indices(available: Sequence[str], targets: Sequence[str]) -> list[int]:
+    """Return the positions of targets in a model's (see `Manifest.indices`)."""
+    unknown = [target for target in targets if target not in available]
+    if unknown or not targets or len(set(targets)) < len(targets):
+        raise ModelError(f"expected one or more of the targets {', '.join(available)}, each once, got {list(targets)}")
+    return [available.index(target) for target in targets]
+
+
+def read_content(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
+    """Read the JSON object of a manifest or bundle. The path is returned as a Path.
+
+    Raises ModelError if it is missing, is not JSON or has an unknown format, and ArgumentError if `path` is not a path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"expected the path of a manifest, got {path!r}")
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"cannot read the manifest {path}: {reason(error)}") from error
+    except ValueError as error:
+        raise ModelError(f"expected a manifest in JSON ({error}): {path}") from error
+    if not isinstance(content, dict) or "format" not in content:
+        raise ModelError(f"expected a JSON object with a field format: {path}")
+    if content["format"] not in FORMATS:
+        expected = " or ".join(map(str, FORMATS))
+        raise ModelError(f"expected manifest format {expected}, got {content['format']!r}: {path}")
+    return path, content
 
 
 def default_manifest_path() -> Path:
@@ -207,6 +289,8 @@ def _build(cls: type[Record], content: Mapping[str, Any], **known: Path) -> Reco
         if field.name in known:
             continue
         if field.name not in content:
+            if field.default is not dataclasses.MISSING:
+                continue
             raise ModelError(f"missing field {field.name}")
         values[field.name] = _convert(content[field.name], field)
     return cls(**values)
@@ -217,9 +301,13 @@ def _convert(value: Any, field: "dataclasses.Field[Any]") -> Any:
         return _build(Graph, value)
     if field.type is SelfTest and isinstance(value, dict):
         return _build(SelfTest, value)
+    if field.name == "mdx_net" and isinstance(value, dict):
+        return _build(MdxNet, value)
+    if field.type == int | None and (value is None or type(value) is int):
+        return value
     if field.type is float and type(value) in (int, float):
         return float(value)
-    if field.type in (int, str) and type(value) is field.type:
+    if field.type in (int, str, bool) and type(value) is field.type:
         return value
     if field.name == "targets" and isinstance(value, list) and all(isinstance(name, str) for name in value):
         return tuple(value)
@@ -249,3 +337,12 @@ def _check(manifest: Manifest) -> None:
         manifest.selftest.frames > 0 and manifest.selftest.frames % manifest.frames_multiple == 0,
         f"selftest.frames in multiples of {manifest.frames_multiple}",
     )
+    if mdx := manifest.mdx_net:
+        expect(len(manifest.targets) == 1, f"one target of an MDX-Net graph, got {len(manifest.targets)}")
+        expect(
+            0 < mdx.bins < manifest.bins,
+            f"mdx_net.bins (dim_f) of 1 to n_fft / 2 = {manifest.n_fft // 2}, got {mdx.bins}",
+        )
+        expect(0 <= mdx.zeroed_bins < mdx.bins, f"mdx_net.zeroed_bins of 0 to {mdx.bins - 1}, got {mdx.zeroed_bins}")
+        expect(0 < mdx.compensate <= 10, f"mdx_net.compensate above 0, 10 at most, got {mdx.compensate}")
+        expect(manifest.frames == manifest.frames_multiple, "frames equal to frames_multiple, as the graph's are fixed")

@@ -1,9 +1,8 @@
-"""The network under ONNX Runtime.
+"""The network under ONNX Runtime, for graphs that follow the model contract.
 
 Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, right imaginary.
 """
 
-import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Planes
-from .cores import available_cores
-from .errors import ArgumentError, ModelError, whole_number
+from .errors import ModelError
+from .session import Session
 
-MAX_THREADS = 1024
 MAX_CONCURRENCY = 2  # runs of the network at the same time; each needs its own working memory
 
 
@@ -59,71 +57,18 @@ class OnnxNetwork:
         threads: int | None = None,
         profile: str | os.PathLike[str] | None = None,
     ) -> None:
-        onnxruntime = _imported()
-        self.threads = available_cores() if threads is None else whole_number(threads, "threads")
-        if self.threads > MAX_THREADS:
-            raise ArgumentError(f"expected {MAX_THREADS} threads at most, got {threads}")
-        self.concurrency = min(self.threads, MAX_CONCURRENCY)
-        options = onnxruntime.SessionOptions()
-        # The threads that call it take part in the work, beside the session's own.
-        options.intra_op_num_threads = self.threads - self.concurrency + 1
-        options.inter_op_num_threads = 1
-        # Memory patterns preallocate a block for each input shape: a fifth to a half more memory, and no faster.
-        options.enable_mem_pattern = False
-        _register_arena()
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        options.log_severity_level = 3
-        if profile is not None:
-            options.enable_profiling = True
-            options.profile_file_prefix = str(profile)
-        try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors have no common root but Exception
-            raise ModelError(f"ONNX Runtime cannot load {os.fspath(path)}: {error}") from error
-        _check_contract(self._session, bins, os.fspath(path))
+        self._session = Session(graph, path=path, threads=threads, max_concurrency=MAX_CONCURRENCY, profile=profile)
+        self.threads, self.concurrency = self._session.threads, self._session.concurrency
+        _check_contract(self._session, bins)
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
         """Estimate targets (see `lightsaft_infer.arrays.Network`). Raises ModelError if ONNX Runtime fails."""
-        try:
-            estimates: Planes = self._session.run(["estimates"], {"mixture": planes, "target": targets})[0]
-        except Exception as error:
-            raise ModelError(f"ONNX Runtime failed on an input of shape {planes.shape}: {error}") from error
+        estimates: Planes = self._session.run("estimates", {"mixture": planes, "target": targets})
         return estimates
 
     def end_profile(self) -> Path:
         """End profiling. Returns the path of the trace, JSON in Chrome's format."""
-        return Path(self._session.end_profiling())
-
-
-def _imported() -> Any:
-    """ONNX Runtime without its telemetry, which writes a device identifier under the home folder and contacts a server
-    as soon as it is imported."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
-    return onnxruntime
-
-
-@functools.cache
-def _register_arena() -> None:
-    """Register a memory arena with ONNX Runtime, once in a process.
-
-    It grows by the requested sizes, not by powers of two, and its blocks are cut to size. Two runs at the same time
-    then need 20 MB less.
-    """
-    onnxruntime = _imported()
-    memory = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    default = -1
-    config = {
-        "max_mem": 0,
-        "arena_extend_strategy": 1,
-        "initial_chunk_size_bytes": default,
-        "max_dead_bytes_per_chunk": 2**19,
-        "initial_growth_chunk_size_bytes": default,
-    }
-    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(config))
+        return self._session.end_profile()
 
 
 class _Tensor(NamedTuple):
@@ -133,14 +78,14 @@ class _Tensor(NamedTuple):
     shape: tuple[int | str | None, ...]
 
 
-def _check_contract(session: Any, bins: int, path: str) -> None:
+def _check_contract(session: Session, bins: int) -> None:
     inputs = {
         "mixture": _Tensor("tensor(float)", (None, 4, None, bins)),
         "target": _Tensor("tensor(int64)", (None,)),
     }
     outputs = {"estimates": _Tensor("tensor(float)", (None, None, 4, None, bins))}
-    _check_tensors("input", session.get_inputs(), inputs, path)
-    _check_tensors("output", session.get_outputs(), outputs, path)
+    _check_tensors("input", session.inputs, inputs, session.path)
+    _check_tensors("output", session.outputs, outputs, session.path)
 
 
 def _check_tensors(kind: str, nodes: Sequence[Any], expected: dict[str, _Tensor], path: str) -> None:

@@ -3,6 +3,8 @@
 Audio is float32 (channels, samples), full scale 1.0. A block of stems is a dict {target: float32 (channels, samples)}.
 """
 
+import dataclasses
+import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,37 +13,39 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import Audio, Network, Progress, Stems
-from .chunking import chunk_count, estimate_chunks
-from .consistency import mixture_consistency
+from .bundle import Bundle, read_model
+from .chain import Chain
 from .errors import BLOCK_SAMPLES, ArgumentError, AudioError, ModelError, check_format, check_samples, whole_number
 from .manifest import Manifest, default_manifest_path
+from .mdx_network import MdxNetwork
+from .merging import consistent, merged
 from .network import OnnxNetwork
 from .resample import resample_stream
-from .stft import istft_stream, stft_stream
-from .time_limit import TimeLimit
+from .time_limit import SeveralPasses, TimeLimit, Work
 
 
 class Separator:
-    """Separates mixtures with one model.
+    """Separates mixtures with a model, or with the models of a bundle.
 
     `Separator.from_file` loads a model from its file. Any callable can take the place of the network, such as a lambda
     in tests.
 
     Parameters
     ----------
-    manifest : Manifest
+    manifest : Manifest or Bundle
         The facts about the model.
-    network : Network
-        A callable that follows the model contract (see `lightsaft_infer.arrays.Network`).
+    network : Network, or sequence of Network
+        A callable that follows the model contract (see `lightsaft_infer.arrays.Network`). A bundle has one for each of
+        its models.
     chunk : int, optional
-        Frames that the network gets at once, a multiple of the manifest's `frames_multiple`. Default: its `frames`.
+        Frames that a network gets at once, a multiple of the manifest's `frames_multiple`. Default: its `frames`.
     overlap : int, optional
         Frames that a chunk shares with the next one, half a chunk at most. Default: a quarter of the chunk.
 
     Raises
     ------
     ArgumentError
-        If `chunk` or `overlap` is out of range.
+        If `chunk` or `overlap` is out of range, or there are not as many networks as models.
 
     Examples
     --------
@@ -57,19 +61,22 @@ class Separator:
     """
 
     def __init__(
-        self, manifest: Manifest, network: Network, *, chunk: int | None = None, overlap: int | None = None
+        self,
+        manifest: Manifest | Bundle,
+        network: Network | Sequence[Network],
+        *,
+        chunk: int | None = None,
+        overlap: int | None = None,
     ) -> None:
-        chunk = manifest.frames if chunk is None else whole_number(chunk, "chunk")
-        overlap = chunk // 4 if overlap is None else whole_number(overlap, "overlap", least=0)
-        if chunk % manifest.frames_multiple:
-            raise ArgumentError(f"expected a chunk in multiples of {manifest.frames_multiple} frames, got {chunk}")
-        if overlap > chunk // 2:
-            raise ArgumentError(f"expected an overlap of 0 to {chunk // 2} frames, got {overlap}")
+        networks = tuple(network) if isinstance(network, Sequence) else (network,)
+        if len(networks) != len(manifest.models):
+            raise ArgumentError(f"expected {len(manifest.models)} networks, got {len(networks)}")
         self.manifest = manifest
-        self.network = network
-        self._concurrency: int = getattr(network, "concurrency", 1)
-        self.chunk = chunk
-        self.overlap = overlap
+        self.networks = networks
+        self._chains = tuple(
+            Chain(model, network, chunk=chunk, overlap=overlap)
+            for model, network in zip(manifest.models, networks, strict=True)
+        )
 
     @classmethod
     def from_file(
@@ -80,7 +87,7 @@ class Separator:
         chunk: int | None = None,
         overlap: int | None = None,
     ) -> "Separator":
-        """Load a model, to run under ONNX Runtime.
+        """Load a model or a bundle, to run under ONNX Runtime.
 
         Parameters
         ----------
@@ -98,13 +105,28 @@ class Separator:
         Raises
         ------
         ModelError
-            If the manifest or its graph is missing, damaged, or does not follow the model contract.
+            If the manifest or a graph is missing, damaged, or does not have the shapes that it should have.
         ArgumentError
             If `threads`, `chunk` or `overlap` is out of range.
         """
-        manifest = Manifest.from_file(default_manifest_path() if path is None else path)
-        network = OnnxNetwork(manifest.read_graph(), bins=manifest.bins, path=manifest.graph_path, threads=threads)
-        return cls(manifest, network, chunk=chunk, overlap=overlap)
+        manifest = read_model(default_manifest_path() if path is None else path)
+        networks = [_network(model, threads) for model in manifest.models]
+        return cls(manifest, networks, chunk=chunk, overlap=overlap)
+
+    @property
+    def network(self) -> Network:
+        """The network, or the first one of a bundle."""
+        return self.networks[0]
+
+    @property
+    def chunk(self) -> int:
+        """Frames that the (first) network gets at once."""
+        return self._chains[0].chunk
+
+    @property
+    def overlap(self) -> int:
+        """Frames that a chunk of the (first) network shares with the next one."""
+        return self._chains[0].overlap
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -199,7 +221,8 @@ class Separator:
         consistency : bool, optional
             Make the stems sum to the mixture, up to float rounding. The difference between the mixture's spectrum and
             the sum of the estimates is added to the estimates in proportion to their magnitudes (see
-            `lightsaft_infer.consistency.mixture_consistency`). If the sample rate is converted, the part of the mixture
+            `lightsaft_infer.consistency.mixture_consistency`). With a bundle, whose models have spectra of different
+            sizes, this is done in the spectra of the stems. If the sample rate is converted, the part of the mixture
             above the model's band is added to all stems in equal parts.
         time_limit : float or TimeLimit, optional
             Seconds from this call in which the whole track is separated; it may take longer by one pass of the network.
@@ -223,40 +246,58 @@ class Separator:
         """
         limit = TimeLimit.started(time_limit)
         names = self.targets if targets is None else _names(targets)
-        indices = self.manifest.indices(names)
+        self.manifest.indices(names)
         if consistency and (residual is not None or len(names) < len(self.targets)):
             raise ArgumentError("expected all targets and no residual, as the stems have to sum to the mixture")
+        if consistency and not self.manifest.sums_to_mixture:
+            raise ArgumentError(
+                f"expected a model whose targets sum to the mixture, got only {', '.join(self.targets)}"
+            )
         if residual in names:
             raise ArgumentError(f"expected a residual of another name than the targets, got {residual!r}")
         check_format(sample_rate)
         if samples is not None:
             samples = whole_number(samples, "samples", least=0)
+        tasks = self._tasks(names)
         if limit is not None:
-            chunks = None if samples is None else self._chunks(samples, sample_rate)
-            limit.expect(chunks, len(names), 1 / len(self.targets), self._concurrency)
-        return self._stream(blocks, sample_rate, names, indices, consistency, residual, limit)
+            length = None if samples is None else math.ceil(samples * self.manifest.sample_rate / sample_rate)
+            works = [
+                Work(
+                    chunks=None if length is None else task.chain.chunks(length),
+                    targets=len(task.indices),
+                    share=1 / len(self.targets),
+                    concurrency=task.chain.concurrency,
+                )
+                for task in tasks
+            ]
+            for task, several_passes in zip(tasks, limit.expect(works), strict=True):
+                task.several_passes = several_passes
+        return self._stream(blocks, sample_rate, names, tasks, consistency, residual)
 
-    def _chunks(self, samples: int, sample_rate: float) -> int:
-        """Number of chunks of a mixture of a given length."""
-        length = math.ceil(samples * self.manifest.sample_rate / sample_rate)
-        frames = 1 + math.ceil(length / self.manifest.hop_length)
-        return chunk_count(frames, chunk=self.chunk, overlap=self.overlap)
+    def _tasks(self, targets: Sequence[str]) -> "list[_Task]":
+        """The chains that separate the targets, each with its part of them."""
+        tasks, left = [], list(targets)
+        for chain in self._chains:
+            names = [target for target in left if target in chain.manifest.targets]
+            left = [target for target in left if target not in names]
+            if names:
+                tasks.append(_Task(chain, chain.manifest.indices(names), [targets.index(name) for name in names]))
+        return tasks
 
     def _stream(
         self,
         blocks: Iterable[ArrayLike],
         sample_rate: float,
         targets: tuple[str, ...],
-        indices: list[int],
+        tasks: "list[_Task]",
         consistency: bool,
         residual: str | None,
-        limit: TimeLimit | None,
     ) -> Iterator[Stems]:
         delay = _Delay()
         mixture = delay.through(_reblocked(_checked(blocks)))
         names = targets if residual is None else (*targets, residual)
         spread = consistency and sample_rate != self.manifest.sample_rate
-        for stems in self._estimate(mixture, sample_rate, indices, consistency, limit):
+        for stems in self._estimate(mixture, sample_rate, tasks, consistency):
             yield _finish(stems, delay.take(stems.shape[-1]), names, spread)
         # Conversion of the sample rate may end some samples early.
         rest = delay.take(None)
@@ -264,31 +305,44 @@ class Separator:
             yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, spread)
 
     def _estimate(
-        self,
-        mixture: Iterable[Audio],
-        sample_rate: float,
-        indices: list[int],
-        consistency: bool,
-        limit: TimeLimit | None,
+        self, mixture: Iterable[Audio], sample_rate: float, tasks: "list[_Task]", consistency: bool
     ) -> Iterator[Audio]:
         """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
-        manifest = self.manifest
+        rate = self.manifest.sample_rate
         stereo = (np.broadcast_to(block, (2, block.shape[1])) for block in mixture)
-        audio = resample_stream(stereo, orig_sr=sample_rate, target_sr=manifest.sample_rate)
-        spectra = stft_stream(audio, n_fft=manifest.n_fft, hop_length=manifest.hop_length)
-        pairs = estimate_chunks(
-            spectra,
-            self.network,
-            indices,
-            chunk=self.chunk,
-            overlap=self.overlap,
-            multiple=manifest.frames_multiple,
-            several_passes=None if limit is None else limit.several_passes,
-            concurrency=self._concurrency,
-        )
-        estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)
-        stems = istft_stream(estimates, n_fft=manifest.n_fft, hop_length=manifest.hop_length)
-        return resample_stream(stems, orig_sr=manifest.sample_rate, target_sr=sample_rate)
+        audio = resample_stream(stereo, orig_sr=sample_rate, target_sr=rate)
+        stems = tasks[0].stems(audio, consistency) if len(tasks) == 1 else _together(tasks, audio, consistency)
+        return resample_stream(stems, orig_sr=rate, target_sr=sample_rate)
+
+
+@dataclasses.dataclass
+class _Task:
+    """A chain that separates some targets: their indices in its model, and their places among the stems."""
+
+    chain: Chain
+    indices: list[int]
+    places: list[int]
+    several_passes: SeveralPasses | None = None
+
+    def stems(self, audio: Iterable[Audio], consistency: bool) -> Iterator[Audio]:
+        return self.chain.stems(audio, self.indices, consistency=consistency, several_passes=self.several_passes)
+
+
+def _together(tasks: list[_Task], audio: Iterable[Audio], consistency: bool) -> Iterator[Audio]:
+    """Yield the stems of several chains in the order of the targets."""
+    *copies, mixture = itertools.tee(audio, len(tasks) + 1)
+    streams = [task.stems(copy, False) for task, copy in zip(tasks, copies, strict=True)]
+    order = np.argsort([place for task in tasks for place in task.places])
+    stems = (block[order] for block in merged(streams))
+    return consistent(mixture, stems) if consistency else stems
+
+
+def _network(model: Manifest, threads: int | None) -> Network:
+    """The network of a model under ONNX Runtime."""
+    graph, path = model.read_graph(), model.graph_path
+    if model.mdx_net is None:
+        return OnnxNetwork(graph, bins=model.bins, path=path, threads=threads)
+    return MdxNetwork(graph, layout=model.mdx_net, frames=model.frames, path=path, threads=threads)
 
 
 class _Delay:

@@ -6,9 +6,10 @@ Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, 
 
 import collections
 import dataclasses
+import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,6 +23,9 @@ RECENT = 3  # the next pass is expected to take as long as the slowest of this n
 # (benchmarks/extras.py).
 PHASE_ROTATIONS = (0, 90, 45, 135)
 MAX_PASSES = len(PHASE_ROTATIONS)
+
+SeveralPasses = Callable[[Planes, Callable[[Planes], Planes]], Planes]
+"""A function of a chunk and one pass of the network, which returns the estimates of the chunk."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Policy:
         chunks: int | None,
         pass_seconds: float,
         other_seconds: float,
+        later_seconds: float | None = None,
         concurrency: int = 1,
     ) -> bool:
         """Decide whether a chunk that has had a number of passes gets one more.
@@ -72,6 +77,8 @@ class Policy:
             Expected time of a pass.
         other_seconds : float
             Expected time of the other work for a chunk.
+        later_seconds : float, optional
+            Expected time of one pass over each later chunk. Default: `pass_seconds` for each.
         concurrency : int
             Number of chunks that get passes at the same time.
 
@@ -84,7 +91,30 @@ class Policy:
             return pass_seconds <= left
         if passes >= self.max_passes or chunks is None:
             return False
-        return self.caution * pass_seconds * (1 + (chunks - 1) * (passes + 1) / concurrency) <= left
+        later = (chunks - 1) * pass_seconds if later_seconds is None else later_seconds
+        return self.caution * (pass_seconds + later * (passes + 1) / concurrency) <= left
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """The work of one network on a track.
+
+    Attributes
+    ----------
+    chunks : int or None
+        Number of its chunks. None if it is not known; then no chunk gets a second pass.
+    targets : int
+        Number of targets that it estimates.
+    share : float
+        Part of the mixture's energy that a target is assumed to have before the network has run.
+    concurrency : int
+        Number of chunks that are estimated at the same time.
+    """
+
+    chunks: int | None
+    targets: int
+    share: float
+    concurrency: int = 1
 
 
 class TimeLimit:
@@ -132,11 +162,7 @@ class TimeLimit:
         self._policy = Policy(seconds, max_passes)
         self._clock = clock
         self._start: float | None = None
-        self._chunks: int | None = None
-        self._typical: _Typical | None = None
-        self._recent: collections.deque[float] = collections.deque(maxlen=RECENT)
-        self._in_passes = 0.0
-        self._concurrency = 1
+        self._progress: list[_Progress] = []
         self._lock = threading.Lock()
 
     @classmethod
@@ -159,38 +185,34 @@ class TimeLimit:
             limit._start = limit._clock()
         return limit
 
-    def expect(self, chunks: int | None, targets: int, share: float, concurrency: int) -> None:
+    def expect(self, works: Sequence[Work]) -> list[SeveralPasses]:
         """Announce the track.
 
         Parameters
         ----------
-        chunks : int or None
-            Number of its chunks. None if it is not known; then no chunk gets a second pass.
-        targets : int
-            Number of targets that are separated.
-        share : float
-            Part of the mixture's energy that a target is assumed to have before the network has run.
-        concurrency : int
-            Number of chunks that are estimated at the same time.
+        works : sequence of Work
+            One for each network.
+
+        Returns
+        -------
+        list of callable
+            For each network, the function `several_passes` of `lightsaft_infer.chunking.estimate_chunks`. It returns
+            the mean of as many passes as there is time for. Several threads may call it at the same time.
 
         Raises
         ------
         ArgumentError
             If the limit has served another track.
         """
-        if self._typical is not None:
+        if self._progress:
             raise ArgumentError("expected a time limit that has not served another track")
-        self._chunks, self._concurrency = chunks, concurrency
-        self._typical = _Typical(targets, share)
+        self._progress = [_Progress(work) for work in works]
+        return [functools.partial(self._several_passes, progress) for progress in self._progress]
 
-    def several_passes(self, planes: Planes, estimate: Callable[[Planes], Planes]) -> Planes:
-        """Estimate a chunk by the mean of as many passes as there is time for (see `estimate_chunks`).
-
-        Several threads may call it at the same time.
-        """
+    def _several_passes(self, progress: "_Progress", planes: Planes, estimate: Callable[[Planes], Planes]) -> Planes:
         total = np.empty(0, np.float32)
         passes = 0
-        while self._another(passes):
+        while self._another(progress, passes):
             before = self._clock()
             if passes == 0:
                 total = estimate(planes)
@@ -201,31 +223,60 @@ class TimeLimit:
                 total += phase_rotated(estimate(phase_rotated(planes, angle)), -angle)
             took = self._clock() - before
             with self._lock:
-                self._recent.append(took)
-                self._in_passes += took
+                progress.recent.append(took)
+                progress.seconds += took
             passes += 1
         if passes > 1:
             total /= np.float32(passes)
         with self._lock:
             self.passes[passes] += 1
-            assert self._typical is not None, "expect() comes first"
+            progress.finished += 1
             if not passes:
-                return self._typical.estimates(planes)
-            self._typical.add(planes, total)
+                return progress.typical.estimates(planes)
+            progress.typical.add(planes, total)
         return total
 
-    def _another(self, passes: int) -> bool:
+    def _another(self, progress: "_Progress", passes: int) -> bool:
         with self._lock:
             assert self._start is not None, "started() comes first"
             elapsed, finished = self._clock() - self._start, self.passes.total()
+            in_passes = sum(each.seconds / each.work.concurrency for each in self._progress)
+            slowest = max(each.pass_seconds for each in self._progress)
+            pass_seconds = progress.pass_seconds
+            # A network that has not run yet is expected to be as slow as the slowest one.
+            left = {id(each): each.left * (each.pass_seconds or slowest) for each in self._progress}
+            left[id(progress)] = (progress.left - 1) * pass_seconds
+            known = all(each.work.chunks is not None for each in self._progress)
             return self._policy.another(
                 passes,
                 elapsed=elapsed,
-                chunks=None if self._chunks is None else max(1, self._chunks - finished),
-                pass_seconds=max(self._recent, default=0.0),
-                other_seconds=max(0.0, elapsed - self._in_passes / self._concurrency) / max(finished, 1),
-                concurrency=self._concurrency,
+                chunks=sum(each.left for each in self._progress) if known else None,
+                pass_seconds=pass_seconds,
+                other_seconds=max(0.0, elapsed - in_passes) / max(finished, 1),
+                later_seconds=sum(left.values()),
+                concurrency=progress.work.concurrency,
             )
+
+
+class _Progress:
+    """What a network has done so far."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.finished = 0
+        self.seconds = 0.0  # in passes
+        self.recent: collections.deque[float] = collections.deque(maxlen=RECENT)
+        self.typical = _Typical(work.targets, work.share)
+
+    @property
+    def pass_seconds(self) -> float:
+        """The expected time of a pass."""
+        return max(self.recent, default=0.0)
+
+    @property
+    def left(self) -> int:
+        """Chunks that are not finished, 1 or more while one is being estimated."""
+        return max(1, (self.work.chunks or 1) - self.finished)
 
 
 def phase_rotated(planes: Planes, degrees: float) -> Planes:

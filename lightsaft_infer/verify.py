@@ -48,12 +48,14 @@ def selftest(separator: Separator) -> dict[str, TargetCheck]:
     >>> all(check.agrees for check in selftest(Separator.from_file()).values())
     True
     """
-    manifest = separator.manifest
-    test = manifest.selftest
-    rms = noise_rms(
-        separator.network, manifest.targets, bins=manifest.bins, seed=test.seed, frames=test.frames, scale=test.scale
-    )
-    return {target: TargetCheck(test.rms[target], rms[target]) for target in manifest.targets}
+    checks: dict[str, TargetCheck] = {}
+    for model, network in zip(separator.manifest.models, separator.networks, strict=True):
+        test = model.selftest
+        rms = noise_rms(network, model.targets, bins=model.bins, seed=test.seed, frames=test.frames, scale=test.scale)
+        checks |= {
+            target: TargetCheck(test.rms[target], rms[target]) for target in model.targets if target not in checks
+        }
+    return checks
 
 
 def noise_rms(

@@ -33,7 +33,7 @@ def test_a_missing_field_is_named(tmp_path, field):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "expected manifest format 1, got 2"),
+        ({"format": 3}, "expected manifest format 1 or 2, got 3"),
         ({"n_fft": "2048"}, "field n_fft has an unexpected value '2048'"),
         ({"n_fft": True}, "field n_fft has an unexpected value True"),
         ({"n_fft": 63}, "an even n_fft, got 63"),

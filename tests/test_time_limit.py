@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightsaft_infer import Separator, TimeLimit
+from lightsaft_infer.chain import Chain
 from lightsaft_infer.time_limit import MAX_PASSES, PHASE_ROTATIONS, Policy
 
 SECONDS = st.floats(1e-3, 10)
@@ -192,7 +194,7 @@ def test_with_chunks_at_once_every_chunk_is_counted(manifest, concurrency):
     mixture = noise(2, 30 * 12 * manifest.hop_length)
     limit = TimeLimit(1.0, clock=Clock())
     stems = separator.separate(mixture, sample_rate=44100, time_limit=limit)
-    assert limit.passes == {MAX_PASSES: separator._chunks(mixture.shape[1], 44100)}
+    assert limit.passes == {MAX_PASSES: Chain(manifest, Network(), chunk=16, overlap=4).chunks(mixture.shape[1])}
     np.testing.assert_allclose(stems["bass"], mixture / 2, atol=1e-5)
 
 
@@ -261,7 +263,8 @@ def test_chunks_are_as_many_as_were_expected(manifest, sample_rate, length):
 
     separator = Separator(manifest, network)
     list(separator.stream(split(noise(1, length), 999), sample_rate=sample_rate))
-    assert abs(len(calls) - separator._chunks(length, sample_rate)) <= (sample_rate != 44100)
+    chunks = Chain(manifest, network).chunks(math.ceil(length * 44100 / sample_rate))
+    assert abs(len(calls) - chunks) <= (sample_rate != 44100)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])

@@ -1,5 +1,6 @@
 """Files that appear only when they are complete: written under a temporary name in the same folder, then renamed."""
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterable
@@ -32,7 +33,7 @@ def write_all(file: BinaryIO, content: bytes) -> None:
 
 
 def write_text(path: Path, parts: Iterable[str]) -> None:
-    """Write a text file in UTF-8. An existing file is replaced when the new one is complete.
+    """Write a text file in UTF-8, like `write_bytes`.
 
     Parameters
     ----------
@@ -45,15 +46,33 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
     OutputError
         If the file cannot be written.
     """
+    write_bytes(path, (text.encode(errors="backslashreplace") for text in parts))
+
+
+def write_bytes(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file. Its folder is made if it is missing. An existing file is replaced when the new one is complete.
+
+    Parameters
+    ----------
+    path : Path
+    parts : iterable of bytes
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     part = path.with_name(part_name())
     try:
-        with open(part, "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            for text in parts:
-                file.write(text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "xb") as file:
+            for content in parts:
+                file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {reason(error)}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypedDict, TypeVar
 
+from ..bundle import Bundle, read_model
 from ..errors import AnyPath, ArgumentError, ClusterError, ModelError, is_number, reason, to_path
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
@@ -62,7 +63,7 @@ def run_on_cluster(
     tracks: Iterable[Track],
     *,
     address: AnyPath,
-    manifest: Manifest,
+    manifest: Manifest | Bundle,
     out_dir: AnyPath,
     timeout: float = TIMEOUT,
 ) -> Generator[tuple[Track, Result | WorkerLost], None, None]:
@@ -79,7 +80,7 @@ def run_on_cluster(
         The next one is taken when the cluster has a free thread.
     address : str or path
         Address of the scheduler, such as ``tcp://host:8786``, or path of a scheduler file.
-    manifest : Manifest
+    manifest : Manifest or Bundle
         Of the model of the tracks. Each worker must have this model, at the same path or in its package.
     out_dir : path or URL
         The output folder of the tracks.
@@ -187,11 +188,11 @@ def _address_in(path: AnyPath) -> str:
         raise ClusterError(f"expected a scheduler file, JSON with an address, got something else: {path}") from error
 
 
-def _check_workers(client: _Client, manifest: Manifest, out: str) -> None:
+def _check_workers(client: _Client, manifest: Manifest | Bundle, out: str) -> None:
     """Raise ClusterError if a worker has another LightSAFT or model. Wait for the tracks that an earlier run on this
     output folder has left."""
     while True:
-        answers = client.run(_about, str(manifest.path.absolute()), manifest.onnx.sha256, on_error="return")
+        answers = client.run(_about, str(manifest.path.absolute()), manifest.sha256, on_error="return")
         for worker, answer in answers.items():
             if isinstance(answer, Exception):
                 raise ClusterError(f"a worker cannot run LightSAFT {__version__} ({answer}): {worker}")
@@ -279,7 +280,7 @@ def _known_model(model: str, sha256: str) -> str:
     problem = None
     for path in (model, default_manifest_path()):
         try:
-            found = Manifest.from_file(path).onnx.sha256
+            found = read_model(path).sha256
         except ModelError as error:
             problem = problem or str(error)
             continue

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
+from ..bundle import Bundle
 from ..errors import AnyPath, ArgumentError, reason, whole_number
 from ..manifest import Manifest
 from .discover import stem_folders
@@ -40,7 +41,7 @@ def plan_batch(
     tracks: Iterable[str],
     in_dir: AnyPath,
     out_dir: AnyPath,
-    manifest: Manifest,
+    manifest: Manifest | Bundle,
     *,
     options: dict[str, Any],
     threads: int = 1,
@@ -58,7 +59,7 @@ def plan_batch(
         Paths below `in_dir` (see `find_tracks`).
     in_dir, out_dir : path or URL
         The folders of the tracks and of the stems, which are ``out_dir/<track>/<target>.<format>``.
-    manifest : Manifest
+    manifest : Manifest or Bundle
         Of the model.
     options : dict
         See `Track`.
@@ -83,7 +84,7 @@ def plan_batch(
     missing = [name for name in OPTIONS if name not in options] if isinstance(options, Mapping) else OPTIONS
     if missing:
         raise ArgumentError(f"expected options with {', '.join(missing)}, got {options!r}")
-    if not isinstance(manifest, Manifest):
+    if not isinstance(manifest, (Manifest, Bundle)):
         raise ArgumentError(f"expected a Manifest, got {manifest!r}")
     threads = whole_number(threads, "threads")
     entries = read_journal(journal_path(out_dir, journal))
@@ -96,7 +97,7 @@ def plan_batch(
             folder=folder,
             out=out,
             model=str(manifest.path.absolute()),
-            model_sha256=manifest.onnx.sha256,
+            model_sha256=manifest.sha256,
             threads=threads,
             options=options,
         )

@@ -93,8 +93,8 @@ def _separator(model: str, sha256: str, threads: int) -> "Separator":
     from ..separator import Separator
 
     separator = Separator.from_file(model, threads=threads)
-    if separator.manifest.onnx.sha256 != sha256:
-        raise ModelError(f"expected the model with SHA-256 {sha256}, got {separator.manifest.onnx.sha256}: {model}")
+    if separator.manifest.sha256 != sha256:
+        raise ModelError(f"expected the model with SHA-256 {sha256}, got {separator.manifest.sha256}: {model}")
     return separator
 
 
@@ -112,7 +112,7 @@ def _separate_local(track: Track, separator: "Separator") -> Entry:
     result = separate_file(separator, track.source, outputs, overwrite=True, **options)
     return {
         "input": {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest},
-        "model": separator.manifest.onnx.sha256,
+        "model": separator.manifest.sha256,
         "outputs": {
             name: {"file": track.outputs[name], "bytes": path.stat().st_size, "sha256": file_digest(path)}
             for name, path in result.outputs.items()

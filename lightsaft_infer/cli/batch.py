@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..audio import chosen_bitrate, output_format
+from ..bundle import Bundle, read_model
 from ..errors import ArgumentError, AudioError
 from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
@@ -55,9 +56,10 @@ def _batch(args: argparse.Namespace) -> int:
     from ..batch import Journal, find_tracks, journal_path, plan_batch, run_batch
 
     path = journal_path(args.out_dir, args.journal)
-    manifest = Manifest.from_file(args.model or default_manifest_path())
+    manifest = read_model(args.model or default_manifest_path())
     engine = _engine(args, manifest)
-    manifest.read_graph()  # a damaged graph would fail for every track
+    for model in manifest.models:
+        model.read_graph()  # a damaged graph would fail for every track
     unreadable: list[AudioError] = []
     tracks = find_tracks(args.in_dir, leave_out=args.out_dir, on_error=unreadable.append)
     if not tracks:
@@ -86,7 +88,7 @@ def _batch(args: argparse.Namespace) -> int:
     return 1 if failed or unreadable else 0
 
 
-def _engine(args: argparse.Namespace, manifest: Manifest) -> "Engine":
+def _engine(args: argparse.Namespace, manifest: Manifest | Bundle) -> "Engine":
     """The function that separates the tracks: in processes of this machine, or on a cluster."""
     from ..batch import check_cores, run_in_workers, run_on_cluster
     from ..cores import available_cores
@@ -99,7 +101,7 @@ def _engine(args: argparse.Namespace, manifest: Manifest) -> "Engine":
     return functools.partial(run_on_cluster, address=args.cluster, manifest=manifest, out_dir=args.out_dir)
 
 
-def _options(args: argparse.Namespace, manifest: Manifest) -> dict[str, Any]:
+def _options(args: argparse.Namespace, manifest: Manifest | Bundle) -> dict[str, Any]:
     """The options that decide the samples and the files of the stems, as the journal stores them."""
     stems = chosen_stems(args, manifest)
     _, subtype = output_format(f"stem.{args.format}", args.subtype)

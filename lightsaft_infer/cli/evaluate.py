@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from ..audio import check_outputs, write_text
-from ..errors import OutputError, reason
 from ..evaluation import evaluate, table
 from .options import AddCommand, names
 from .terminal import progress_bar, show
@@ -40,9 +39,5 @@ def _evaluate(args: argparse.Namespace) -> int:
     text = json.dumps(result, indent=1, allow_nan=False)
     show(text if args.json else table(result))
     if args.output is not None:
-        try:
-            args.output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot write {args.output}: {reason(error)}") from error
         write_text(args.output, [text, "\n"])
     return 0

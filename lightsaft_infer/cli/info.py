@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from ..bundle import read_model
 from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
 from .options import AddCommand
@@ -17,22 +18,46 @@ def add_info(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) ->
 
 
 def _info(args: argparse.Namespace) -> int:
-    manifest = Manifest.from_file(args.model or default_manifest_path())
+    manifest = read_model(args.model or default_manifest_path())
     if args.json:
         show(manifest.path.read_text(encoding="utf-8"))
         return 0
-    scores = manifest.scores
-    rows = {
-        "model": f"{manifest.name} {manifest.version}",
-        "manifest": manifest.path,
-        "graph": f"{manifest.onnx.file}, {manifest.onnx.bytes:,} bytes, {manifest.parameters:,} parameters",
-        "targets": ", ".join(manifest.targets),
-        "audio": f"{manifest.sample_rate} Hz, {manifest.channels} channels (other rates and mono are converted)",
-        "STFT": f"n_fft {manifest.n_fft}, hop {manifest.hop_length}, chunks of {manifest.frames} frames",
-        "SDR": ", ".join(f"{target} {scores[target]} dB" for target in manifest.targets if target in scores),
-        "measured on": scores.get("data", "not stated"),
-        "licence": manifest.licence,
-    }
-    for name, value in rows.items():
-        show(one_line(f"{name:12} {value}"))
+    _show(
+        {
+            "model": f"{manifest.name} {manifest.version}",
+            "manifest": manifest.path,
+            "targets": ", ".join(manifest.targets),
+            "audio": f"{manifest.sample_rate} Hz, {manifest.channels} channels (other rates and mono are converted)",
+        }
+    )
+    left = list(manifest.targets)
+    for model in manifest.models:
+        if model is not manifest:
+            show("")
+            used = [target for target in left if target in model.targets]
+            left = [target for target in left if target not in used]
+            _show({"part": f"{model.name} {model.version}", "estimates": ", ".join(used)})
+        _show(_facts(model))
     return 0
+
+
+def _facts(model: Manifest) -> dict[str, object]:
+    parameters = "" if model.parameters is None else f", {model.parameters:,} parameters"
+    facts: dict[str, object] = {
+        "graph": f"{model.onnx.file}, {model.onnx.bytes:,} bytes{parameters}",
+        "STFT": f"n_fft {model.n_fft}, hop {model.hop_length}, chunks of {model.frames} frames",
+    }
+    if mdx := model.mdx_net:
+        denoise = "on" if mdx.denoise else "off"
+        facts["MDX-Net"] = (
+            f"dim_f {mdx.bins}, dim_t {model.frames}, compensate {mdx.compensate:g}, "
+            f"{mdx.zeroed_bins} bins set to zero, denoise {denoise}"
+        )
+    scores = model.scores
+    facts["SDR"] = ", ".join(f"{target} {scores[target]} dB" for target in model.targets if target in scores)
+    return facts | {"measured on": scores.get("data", "not stated"), "licence": model.licence}
+
+
+def _show(facts: dict[str, object]) -> None:
+    for name, value in facts.items():
+        show(one_line(f"{name:12} {value}"))

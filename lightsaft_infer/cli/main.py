@@ -9,6 +9,7 @@ from .batch import add_batch
 from .benchmark import add_benchmark
 from .evaluate import add_evaluate
 from .info import add_info
+from .models import add_bundle, add_import_mdx
 from .options import Run, positive
 from .report import add_report
 from .separate import add_separate
@@ -74,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     add_info(command, [model])
     add_verify(command, [model, threads])
     add_benchmark(command, [model, threads])
+    add_import_mdx(command)
+    add_bundle(command)
     add_evaluate(command)
     add_report(command)
     return parser

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..audio import CLIP_POLICIES, FORMATS
+from ..bundle import Bundle
 from ..errors import ArgumentError
 from ..manifest import Manifest
 
@@ -77,7 +78,7 @@ def add_stem_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_stems(args: argparse.Namespace, manifest: Manifest) -> StemOptions:
+def chosen_stems(args: argparse.Namespace, manifest: Manifest | Bundle) -> StemOptions:
     """Return the stems that the options select.
 
     Raises ModelError if the model does not have the targets, and ArgumentError if the stems cannot be made consistent.
@@ -86,9 +87,9 @@ def chosen_stems(args: argparse.Namespace, manifest: Manifest) -> StemOptions:
     residual = None
     if args.two_stems is not None:
         targets = (args.two_stems,)
-        residual = "instrumental" if args.two_stems == "vocals" else f"no_{args.two_stems}"
+        residual = {"vocals": "instrumental", "instrumental": "vocals"}.get(args.two_stems, f"no_{args.two_stems}")
     manifest.indices(targets)
-    whole = residual is None and set(targets) == set(manifest.targets)
+    whole = residual is None and set(targets) == set(manifest.targets) and manifest.sums_to_mixture
     if args.consistency and not whole:
         raise ArgumentError("--consistency needs all targets: the stems of some targets do not sum to the mixture")
     consistency = whole if args.consistency is None else args.consistency

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..arrays import Progress
 from ..audio import check_outputs, write_text
+from ..bundle import Bundle, read_model
 from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
@@ -93,7 +94,7 @@ def write_report(
     stems_dir = to_path(stems_dir, "the path of a folder of stems")
     output = stems_dir / "report.html" if output is None else to_path(output, "the path of a page")
     check_outputs([output], overwrite=overwrite)
-    manifest = Manifest.from_file(default_manifest_path() if model is None else model)
+    manifest = read_model(default_manifest_path() if model is None else model)
     stems = find_stems(stems_dir, mixture=mixture, order=manifest.targets)
     truths = {} if references is None else _references(references, mixture, stems)
     samples = samples_of(mixture, [*stems.values(), *truths.values()])
@@ -185,7 +186,7 @@ def _embedding(audio: str | None, seconds: float) -> tuple[str | None, str]:
     return audio or "mp3", ""
 
 
-def _facts(mixture: Sound, manifest: Manifest | None, audio_format: str | None) -> dict[str, str]:
+def _facts(mixture: Sound, manifest: Manifest | Bundle | None, audio_format: str | None) -> dict[str, str]:
     facts = {
         "File": mixture.path.name,
         "Length": clock(mixture.samples / mixture.sample_rate),
