@@ -4,7 +4,7 @@ Audio is float32 (channels, samples), full scale 1.0.
 """
 
 from .encoded_file import chosen_bitrate, encodable_rate
-from .files import PARTS, part_name, track_name, write_bytes, write_text
+from .files import PARTS, make_parent, part_name, track_name, write_bytes, write_text
 from .reader import MAX_SECONDS, AudioReader
 from .stem_writer import CLIP_POLICIES, FORMATS, OutputFormat, StemWriter, check_outputs, output_format
 from .tags import Picture, Tags
@@ -24,6 +24,7 @@ __all__ = [
     "check_outputs",
     "chosen_bitrate",
     "encodable_rate",
+    "make_parent",
     "output_format",
     "part_name",
     "stream_subtype",

@@ -32,6 +32,14 @@ def write_all(file: BinaryIO, content: bytes) -> None:
         content = content[file.write(content) :]
 
 
+def make_parent(path: Path) -> None:
+    """Make the folder of a file, unless it exists. Raises OutputError if that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
+
+
 def write_text(path: Path, parts: Iterable[str]) -> None:
     """Write a text file in UTF-8, like `write_bytes`.
 
@@ -50,7 +58,7 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
 
 
 def write_bytes(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file. Its folder is made if it is missing. An existing file is replaced when the new one is complete.
+    """Write a file. An existing file is replaced when the new one is complete.
 
     Parameters
     ----------
@@ -64,7 +72,6 @@ def write_bytes(path: Path, parts: Iterable[bytes]) -> None:
     """
     part = path.with_name(part_name())
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "xb") as file:
             for content in parts:
                 file.write(content)

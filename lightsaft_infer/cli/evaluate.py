@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..audio import check_outputs, write_text
+from ..audio import check_outputs, make_parent, write_text
 from ..evaluation import evaluate, table
 from .options import AddCommand, names
 from .terminal import progress_bar, show
@@ -39,5 +39,6 @@ def _evaluate(args: argparse.Namespace) -> int:
     text = json.dumps(result, indent=1, allow_nan=False)
     show(text if args.json else table(result))
     if args.output is not None:
+        make_parent(args.output)
         write_text(args.output, [text, "\n"])
     return 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..audio import check_outputs, write_bytes, write_text
+from ..audio import check_outputs, make_parent, write_bytes, write_text
 from ..bundle import Bundle, read_model
 from ..errors import AnyPath, ArgumentError, ModelError, to_path
 from ..manifest import Manifest
@@ -72,6 +72,7 @@ def write_bundle(
     copies = {output.parent / file: graph for file, graph in graphs.items()}
     missing = {path: graph for path, graph in copies.items() if not _is_there(path, graph)}
     check_outputs([*missing, output], overwrite=overwrite)
+    make_parent(output)
     for path, graph in missing.items():
         write_bytes(path, [graph])
     write_text(output, [json.dumps(content, indent=2) + "\n"])

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..audio import check_outputs, write_bytes, write_text
+from ..audio import check_outputs, make_parent, write_bytes, write_text
 from ..errors import AnyPath, ArgumentError, ModelError, is_number, reason, to_path, whole_number
 from ..manifest import Manifest, MdxNet
 from ..mdx_network import MdxNetwork, MdxShape, mdx_shape
@@ -166,6 +166,7 @@ def _factor(value: float) -> float:
 
 def _write(content: dict[str, Any], graph: bytes, source: Path, manifest: Path, *, overwrite: bool) -> None:
     """Write the manifest, and the graph unless it is there."""
+    make_parent(manifest)
     copy = manifest.parent / content["onnx"]["file"]
     copied = copy.exists() and os.path.samefile(copy, source)
     check_outputs([manifest] if copied else [manifest, copy], overwrite=overwrite)
