@@ -1,12 +1,12 @@
 """One network with its STFT: from a mixture to stems, at the sample rate of the model."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from .arrays import Audio, Network, Planes
-from .chunking import Estimator, chunk_count, estimate_chunks
+from .arrays import Audio, Network
+from .chunking import SeveralPasses, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import ArgumentError, whole_number
 from .manifest import Manifest
@@ -63,7 +63,7 @@ class Chain:
         targets: list[int],
         *,
         consistency: bool = False,
-        several_passes: Callable[[Planes, Estimator], Planes] | None = None,
+        several_passes: SeveralPasses | None = None,
     ) -> Iterator[Audio]:
         """Yield the stems of a mixture.
 

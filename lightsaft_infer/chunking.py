@@ -19,6 +19,9 @@ BLOCK_FRAMES = 16  # frames of a pair at most, so that the next steps of the cha
 Estimator = Callable[[Planes], Planes]
 """One pass of the network for the targets of a separation."""
 
+SeveralPasses = Callable[[Planes, Estimator], Planes]
+"""A function of a chunk and one pass of the network, which returns the estimates of the chunk."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -39,7 +42,7 @@ def estimate_chunks(
     overlap: int,
     multiple: int,
     unused: int = 0,
-    several_passes: Callable[[Planes, Estimator], Planes] | None = None,
+    several_passes: SeveralPasses | None = None,
     concurrency: int = 1,
 ) -> Iterator[SpectrumPair]:
     """Estimate the targets of a spectrum, chunk by chunk.

@@ -15,13 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from .arrays import Audio, Network, Progress, Stems
 from .bundle import Bundle, read_model
 from .chain import Chain
+from .chunking import SeveralPasses
 from .errors import BLOCK_SAMPLES, ArgumentError, AudioError, ModelError, check_format, check_samples, whole_number
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
 from .merging import consistent, merged
 from .network import OnnxNetwork
 from .resample import resample_stream
-from .time_limit import SeveralPasses, TimeLimit, Work
+from .time_limit import TimeLimit, Work
 
 
 class Separator:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .arrays import Planes
+from .chunking import SeveralPasses
 from .errors import ArgumentError, is_number, whole_number
 
 RECENT = 3  # the next pass is expected to take as long as the slowest of this number of passes
@@ -23,9 +24,6 @@ RECENT = 3  # the next pass is expected to take as long as the slowest of this n
 # (benchmarks/extras.py).
 PHASE_ROTATIONS = (0, 90, 45, 135)
 MAX_PASSES = len(PHASE_ROTATIONS)
-
-SeveralPasses = Callable[[Planes, Callable[[Planes], Planes]], Planes]
-"""A function of a chunk and one pass of the network, which returns the estimates of the chunk."""
 
 
 @dataclasses.dataclass(frozen=True)
