@@ -12,6 +12,7 @@ from .info import add_info
 from .options import Run, positive
 from .report import add_report
 from .separate import add_separate
+from .studio import add_studio
 from .terminal import complain, complain_of
 from .verify import add_verify
 
@@ -76,4 +77,5 @@ def _parser() -> argparse.ArgumentParser:
     add_benchmark(command, [model, threads])
     add_evaluate(command)
     add_report(command)
+    add_studio(command, [model, threads])
     return parser
