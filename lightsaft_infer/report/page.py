@@ -72,7 +72,8 @@ def page_parts(
     """
     rows = [Row("Mixture", mixture), *(Row(name, sound) for name, sound in stems.items())]
     duration = mixture.samples / mixture.sample_rate
-    css, js = _template("report.css") + _positions(mixture, duration), _template("report.js")
+    css = _template("report.css") + _positions(mixture, duration)
+    js = _template("report.js") + _template("linked.js" if linked else "embedded.js")
     fields = {
         "policy": _policy(css, js, linked),
         "version": escape(version),

@@ -120,6 +120,7 @@ class Jobs:
                 created=now(),
             )
             self._jobs[job.id] = job
+            self._stop_reports()
             return self._change(job)
 
     def cancel(self, job: str) -> Job:
@@ -137,6 +138,7 @@ class Jobs:
             known = self.get(job)
             if known.state not in ("failed", "cancelled"):
                 return known
+            self._stop_reports()
             return self._change(known, state="queued", error=None, done=0, total=None, finished=None)
 
     def delete(self, job: str) -> None:
@@ -173,6 +175,12 @@ class Jobs:
                     self.delete(job.id)
         if self.folder.bytes() + room > self.settings.max_bytes:
             raise OutputError(f"the work folder is full: it may hold {self.settings.max_bytes} bytes (use --max-gb)")
+
+    def _stop_reports(self) -> None:
+        """End the work on reports that nobody waits for, so that a new job need not wait. It is done later."""
+        for job in self._working.keys() - self._wanted:
+            if self._jobs[job].state == "done":
+                self._doom(job)
 
     def _change(self, job: Job, **fields: object) -> Job:
         """Change fields of a job. Its state is written unless only its progress has changed."""

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from ..errors import OutputError, reason
 from .app import create_app
@@ -37,23 +38,29 @@ def run_studio(settings: Settings, on_start: Callable[[str], object] = lambda ur
     """
     check_address(settings.host, settings.token)
     with (
-        contextlib.closing(_listen(settings.host, settings.port)) as listening,
+        contextlib.closing(listen(settings.host, settings.port)) as listening,
         contextlib.closing(WorkFolder(settings.folder)) as folder,
         contextlib.closing(Jobs(folder, settings)) as jobs,
     ):
-        config = uvicorn.Config(
-            create_app(jobs, settings),
-            log_level="warning",
-            access_log=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=GOODBYE,
-            server_header=False,
-        )
         on_start(_url(settings, listening.getsockname()[1]))
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(create_app(jobs, settings)).run(sockets=[listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """Return the server of an application."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=GOODBYE,
+        server_header=False,
+    )
+    return uvicorn.Server(config)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address. Raises OutputError if that is not possible."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)

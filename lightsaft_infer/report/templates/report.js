@@ -37,7 +37,7 @@ class Player {
 
   async decode() {
     const encoded = [...document.querySelectorAll("script[data-audio]")];
-    this.buffers = await Promise.all(encoded.map(async (script) => this.context.decodeAudioData(await content(script))));
+    this.buffers = await Promise.all(encoded.map(async (script) => this.context.decodeAudioData(await audioOf(script))));
     this.gains = this.buffers.map(() => {
       const gain = this.context.createGain();
       gain.connect(this.context.destination);
@@ -111,22 +111,6 @@ function newContext() {
   } catch {
     return new AudioContext(); // decoding then resamples
   }
-}
-
-// The encoded audio: embedded, or from the site of the page.
-async function content(script) {
-  const link = script.dataset.link;
-  if (!link) return bytes(script.textContent);
-  const answer = await fetch(link);
-  if (!answer.ok) throw new Error(`${link}: ${answer.status}`);
-  return answer.arrayBuffer();
-}
-
-function bytes(base64) {
-  const text = atob(base64);
-  const array = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index++) array[index] = text.charCodeAt(index);
-  return array.buffer;
 }
 
 // Time
