@@ -11,6 +11,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel
+from starlette.datastructures import State
 
 from ..audio import track_name
 from ..errors import LightSAFTError
@@ -195,16 +196,17 @@ def _add_events(app: FastAPI, jobs: Jobs) -> None:
     stream = {"content": {"text/event-stream": {}}, "description": "Events `jobs` and `job`"}
 
     @app.get("/api/events", response_class=StreamingResponse, tags=["jobs"], responses={200: stream})
-    async def events() -> StreamingResponse:
+    async def events(request: Request) -> StreamingResponse:
         """Server-sent events: `jobs`, a list of the ids of all jobs, when jobs came or went, and `job`, a job that has
         changed. Both are sent at the start for all jobs."""
-        return StreamingResponse(_events(jobs), media_type="text/event-stream", headers={"cache-control": "no-store"})
+        content = _events(jobs, request.app.state)
+        return StreamingResponse(content, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-async def _events(jobs: Jobs) -> AsyncIterator[str]:
-    """Look at the jobs again and again: a slow client gets fewer events, and no queue grows."""
+async def _events(jobs: Jobs, state: State) -> AsyncIterator[str]:
+    """Look at the jobs again and again until the server ends: a slow client gets fewer events, and no queue grows."""
     version, known, quiet = -1, None, 0.0
-    while True:
+    while not state.server.should_exit:
         now = jobs.version
         if now != version:
             changed, ids = jobs.changed_since(version), [job.id for job in jobs.all()]
@@ -276,13 +278,13 @@ def _add_downloads(app: FastAPI, jobs: Jobs) -> None:
 
     @app.get("/api/jobs/{job}/report", tags=["stems"], response_class=FileResponse)
     def report(job: str) -> Response:
-        """The page to see and hear the stems of a finished job. It is written when nothing is left to separate, or next
-        after the first request for it."""
+        """The page to see and hear the stems of a finished job. The answer is 202 until it is written,
+        some seconds later; the request moves it to the front."""
         known = jobs.get(job)
         path = jobs.folder.job(job) / "report.html"
         if known.report != "ready" or not path.is_file():
             jobs.want_report(job)
-            raise NotFoundError(f"the report of {known.name} is not written yet")
+            return JSONResponse({"state": known.report}, 202)
         return FileResponse(path, media_type="text/html", headers=FRAMED)
 
 

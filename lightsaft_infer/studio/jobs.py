@@ -1,7 +1,7 @@
-"""The jobs of a studio. Worker processes do them: first all separations in their order, then the reports.
+"""The jobs of a studio. Worker processes do them: separations in their order, and reports beside them.
 
-Threads of this process, one for each worker, start the processes and note what they send. All methods can be called
-from any thread.
+Threads of this process start the worker processes and note what they send: one for each separation at a time, and one
+for the reports. All methods can be called from any thread.
 """
 
 import contextlib
@@ -54,7 +54,8 @@ class Jobs:
         for job in self._jobs.values():
             if job.state == "running":  # when a studio was killed
                 self._change(job, state="queued", done=0, left=None)
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(settings.workers)]
+        kinds = [self._next_separation] * settings.workers + [self._next_report]
+        self._threads = [threading.Thread(target=self._run, args=(kind,), daemon=True) for kind in kinds]
         for thread in self._threads:
             thread.start()
 
@@ -120,7 +121,6 @@ class Jobs:
                 created=now(),
             )
             self._jobs[job.id] = job
-            self._stop_reports()
             return self._change(job)
 
     def cancel(self, job: str) -> Job:
@@ -138,7 +138,6 @@ class Jobs:
             known = self.get(job)
             if known.state not in ("failed", "cancelled"):
                 return known
-            self._stop_reports()
             return self._change(known, state="queued", error=None, done=0, total=None, finished=None)
 
     def delete(self, job: str) -> None:
@@ -157,7 +156,7 @@ class Jobs:
                 remove_tree(self.folder.uploads / known.upload)
 
     def want_report(self, job: str) -> None:
-        """Let the report of a job be written before the next separation."""
+        """Let the report of a job be written before those of other jobs."""
         with self._changed:
             self._wanted.add(job)
 
@@ -175,12 +174,6 @@ class Jobs:
                     self.delete(job.id)
         if self.folder.bytes() + room > self.settings.max_bytes:
             raise OutputError(f"the work folder is full: it may hold {self.settings.max_bytes} bytes (use --max-gb)")
-
-    def _stop_reports(self) -> None:
-        """End the work on reports that nobody waits for, so that a new job need not wait. It is done later."""
-        for job in self._working.keys() - self._wanted:
-            if self._jobs[job].state == "done":
-                self._doom(job)
 
     def _change(self, job: Job, **fields: object) -> Job:
         """Change fields of a job. Its state is written unless only its progress has changed."""
@@ -204,18 +197,16 @@ class Jobs:
 
     # The threads
 
-    def _run(self) -> None:
+    def _run(self, choose: Callable[[], tuple[Job, Callable[[Job], None]] | None]) -> None:
+        """Do the work that `choose` returns, again and again."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._next())
-                if self._closed:
+                self._changed.wait_for(lambda: self._closed or choose())
+                chosen = choose()
+                if self._closed or chosen is None:
                     return
-                job, work = self._next() or (None, None)
-                if job is None or work is None:
-                    continue
+                job, work = chosen
                 self._working[job.id] = None
-                if work == self._separate:
-                    job = self._change(job, state="running", done=0, total=None, left=None)
             try:
                 work(job)
             except Exception as error:  # such as a full disk, which keeps the state from being written
@@ -228,17 +219,20 @@ class Jobs:
                     self._doomed.discard(job.id)
                     self._changed.notify_all()
 
-    def _next(self) -> tuple[Job, Callable[[Job], None]] | None:
-        """The next job, and what to do for it: first the reports that are wanted, then separations, then reports."""
-        free = [job for job in self._jobs.values() if job.id not in self._working]
-        reports = [job for job in free if job.state == "done" and job.report == "none"]
-        wanted = [job for job in reports if job.id in self._wanted]
-        queued = [job for job in free if job.state == "queued"]
-        work = [(job, self._write_page) for job in wanted] + [(job, self._separate) for job in queued]
-        return next(iter(work + [(job, self._write_page) for job in reports]), None)
+    def _next_separation(self) -> tuple[Job, Callable[[Job], None]] | None:
+        queued = (job for job in self._jobs.values() if job.state == "queued" and job.id not in self._working)
+        job = next(queued, None)
+        return None if job is None else (job, self._separate)
+
+    def _next_report(self) -> tuple[Job, Callable[[Job], None]] | None:
+        done = [job for job in self._jobs.values() if job.state == "done" and job.id not in self._working]
+        missing = [job for job in done if job.report == "none"]
+        job = next((job for job in missing if job.id in self._wanted), next(iter(missing), None))
+        return None if job is None else (job, self._write_page)
 
     def _separate(self, job: Job) -> None:
         self.folder.clear(job.id)
+        job = self._change(job, state="running", done=0, total=None, left=None)
         kind, content = self._do(separate, job)
         with self._changed:
             if job.id in self._doomed:

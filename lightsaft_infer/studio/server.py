@@ -56,7 +56,8 @@ def server_of(app: FastAPI) -> uvicorn.Server:
         timeout_graceful_shutdown=GOODBYE,
         server_header=False,
     )
-    return uvicorn.Server(config)
+    server = app.state.server = uvicorn.Server(config)
+    return server
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -104,16 +104,9 @@ class Card {
   constructor(name) {
     this.root = element("card").content.cloneNode(true).firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
-    this.find("h3").textContent = name;
-    this.name = name;
     this.job = null;
     this.offered = 0; // seconds that the audio element has
-    for (const [kind, text] of [["cancel", "Cancel"], ["retry", "Retry"], ["remove", "Remove"]]) {
-      this.find(`.${kind}`).setAttribute("aria-label", `${text} ${name}`);
-    }
-    this.find("progress").setAttribute("aria-label", `Progress of ${name}`);
-    this.find("audio").setAttribute("aria-label", `Player of ${name}`);
-    this.find(".open").setAttribute("aria-label", `Open the players of ${name}`);
+    this.setName(name);
     this.find(".cancel").onclick = () => (this.job ? this.send("POST", "/cancel") : this.abort?.());
     this.find(".retry").onclick = () => this.send("POST", "/retry");
     this.find(".remove").onclick = () => (this.job ? this.send("DELETE") : this.remove());
@@ -123,6 +116,15 @@ class Card {
     this.showState("waiting", "queued");
     element("queue").prepend(this.root);
     showNone();
+  }
+
+  setName(name) {
+    this.name = name;
+    this.find("h3").textContent = name;
+    const labels = { cancel: "Cancel", retry: "Retry", remove: "Remove", zip: "All stems (ZIP) of", open: "Open the players of" };
+    for (const [kind, text] of Object.entries(labels)) this.find(`.${kind}`).setAttribute("aria-label", `${text} ${name}`);
+    this.find("progress").setAttribute("aria-label", `Progress of ${name}`);
+    this.find("audio").setAttribute("aria-label", `Player of ${name}`);
   }
 
   async send(method, action = "") {
@@ -164,6 +166,7 @@ class Card {
   show(job) {
     const before = this.job;
     this.job = job;
+    if (job.name !== this.name) this.setName(job.name); // characters that no file may have were replaced
     this.showState(stateText(job), job.state);
     this.find(".error").textContent = job.error || "";
     const progress = this.find("progress");
@@ -181,7 +184,6 @@ class Card {
     const { id, name, notes, stems } = this.job;
     this.find(".notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
     this.find(".zip").href = `api/jobs/${id}/stems.zip`;
-    this.find(".zip").setAttribute("aria-label", `All stems of ${name} (ZIP)`);
     const links = stems.map((stem) => {
       const link = document.createElement("a");
       link.href = `api/jobs/${id}/stems/${encodeURIComponent(stem.name)}`;
