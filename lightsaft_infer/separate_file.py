@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -44,6 +44,22 @@ class SeparationResult:
     peaks: dict[str, float]
     passes: dict[int, int] | None = None
 
+    @property
+    def notes(self) -> list[str]:
+        """The facts about this separation that its user should know, each a text without the name of the file."""
+        notes = []
+        if self.gain != 1:
+            notes.append(f"a peak of {1 / self.gain:.3f} would clip, all stems scaled by {self.gain:.4f}")
+        if self.passes is not None:
+            parts = [
+                f"{count} with {number} pass{'' if number == 1 else 'es'}"
+                for number, count in sorted(self.passes.items())
+            ]
+            if 0 in self.passes:
+                parts[0] = f"{self.passes[0]} without the network, as time ran out"
+            notes.append(f"of {sum(self.passes.values())} chunks, {', '.join(parts)}")
+        return notes
+
 
 def separate_file(
     separator: "Separator",
@@ -62,6 +78,7 @@ def separate_file(
     tags: bool = True,
     time_limit: "float | TimeLimit | None" = None,
     progress: "Progress | None" = None,
+    tap: "Callable[[Stems], object] | None" = None,
 ) -> SeparationResult:
     """Separate an audio file into files, in bounded memory for any length.
 
@@ -92,6 +109,8 @@ def separate_file(
         See `Separator.stream`. The limit includes the time for reading and writing.
     progress : callable, optional
         Called as ``progress(done, total)`` with seconds of audio. The total is None if the length is not known.
+    tap : callable, optional
+        Called with each block of stems when it is computed, {target: float32 (channels, samples)}.
 
     Returns
     -------
@@ -150,7 +169,7 @@ def separate_file(
             bitrate=bitrate,
             tags=reader.tags() if tags else None,
         ) as writer:
-            done = _write(stems, writer, reader, progress)
+            done = _write(_tapped(stems, tap), writer, reader, progress)
             gain = writer.commit()
     return SeparationResult(
         outputs={target: Path(path) for target, path in outputs.items()},
@@ -240,6 +259,14 @@ def separate_to_stream(
         peaks=writer.peaks,
         passes=_passes(limit),
     )
+
+
+def _tapped(stems: "Iterable[Stems]", tap: "Callable[[Stems], object] | None") -> "Iterable[Stems]":
+    """Give each block to the tap."""
+    for block in stems:
+        if tap is not None:
+            tap(block)
+        yield block
 
 
 def _passes(limit: "TimeLimit | None") -> dict[int, int] | None:

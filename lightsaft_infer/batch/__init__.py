@@ -3,7 +3,7 @@
 from .dask_workers import run_on_cluster
 from .discover import find_tracks, stem_folders
 from .journal import Entry, Journal, journal_path, read_journal
-from .local_workers import WorkerLost, follow_parent, run_in_workers
+from .local_workers import WorkerLost, run_in_workers
 from .run import Engine, Planned, check_cores, plan_batch, run_batch
 from .storage import is_url
 from .task import separate_track
@@ -18,7 +18,6 @@ __all__ = [
     "WorkerLost",
     "check_cores",
     "find_tracks",
-    "follow_parent",
     "is_url",
     "journal_path",
     "plan_batch",

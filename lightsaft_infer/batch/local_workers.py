@@ -3,20 +3,16 @@
 import collections
 import contextlib
 import dataclasses
-import multiprocessing
+import functools
 import multiprocessing.connection
-import os
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
 from ..errors import whole_number
-from ..signals import leave_on_signals
+from ..worker_process import WorkerProcess
 
 ATTEMPTS = 2
-PATIENCE = 30  # seconds in which a worker must remove its temporary files
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -105,72 +101,21 @@ def run_in_workers(
             worker.end()
 
 
-class _Worker(Generic[Task, Result]):
-    """A process, and this process's end of the pipe to it."""
+class _Worker(WorkerProcess, Generic[Task, Result]):
+    """A worker, and the job that it is working on."""
 
     job: _Job[Task]
 
     def __init__(self, function: Callable[[Task], Result]) -> None:
-        # Not forked: threads of this process, such as those of ONNX Runtime, do not exist after a fork.
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, function), daemon=True)
-        with _interrupts_held():
-            self.process.start()
-        theirs.close()
+        super().__init__(functools.partial(_work_through, function=function))
 
     def give(self, job: _Job[Task]) -> None:
         self.job = job
         with contextlib.suppress(OSError):  # if it has ended, reading from its pipe reports that
             self.pipe.send(job.task)
 
-    def end(self) -> str:
-        """Close the pipe, which ends the process, and wait for that. Returns how it ended."""
-        self.pipe.close()
-        self.process.join(PATIENCE)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        code = self.process.exitcode or 0
-        return f"signal {-code}" if code < 0 else f"status {code}"
 
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Block interrupts in processes that are started in the context: Ctrl-C reaches all processes, and this process
-    handles it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _work(pipe: Connection, function: Callable[[Task], Result]) -> None:
-    """The main function of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leave_on_signals()
-    follow_parent()
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            task = pipe.recv()
-            pipe.send(function(task))
-
-
-def follow_parent() -> None:
-    """Terminate this process when the process that started it has ended, in any way.
-
-    A thread waits for that end. Nothing happens in a process that multiprocessing has not started.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def follow() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=follow, daemon=True).start()
+def _work_through(pipe: Connection, function: Callable[[Task], Result]) -> None:
+    """Call the function for each task that comes through the pipe."""
+    while True:
+        pipe.send(function(pipe.recv()))

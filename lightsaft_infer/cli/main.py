@@ -13,6 +13,7 @@ from .models import add_bundle, add_import_mdx
 from .options import Run, positive
 from .report import add_report
 from .separate import add_separate
+from .studio import add_studio
 from .terminal import complain, complain_of
 from .verify import add_verify
 
@@ -79,4 +80,5 @@ def _parser() -> argparse.ArgumentParser:
     add_bundle(command)
     add_evaluate(command)
     add_report(command)
+    add_studio(command, [model, threads])
     return parser

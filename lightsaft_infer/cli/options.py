@@ -1,14 +1,13 @@
 """Options that several commands have, and their meaning for a model."""
 
 import argparse
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..audio import CLIP_POLICIES, FORMATS
 from ..bundle import Bundle
-from ..errors import ArgumentError
 from ..manifest import Manifest
+from ..stem_options import StemOptions, choose_stems
 
 Run = Callable[[argparse.Namespace], int]
 """The function of a command. It takes the parsed options and returns the exit status."""
@@ -21,19 +20,6 @@ class AddCommand(Protocol):
         self, name: str, run: Run, description: str, parents: Sequence[argparse.ArgumentParser]
     ) -> argparse.ArgumentParser:
         """Return the parser of the new command, which has the options of `parents` and those that are added to it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class StemOptions:
-    """The stems of a track.
-
-    `names` are the targets and, at the end, the `residual` if there is one. `consistency` and `residual` are keywords
-    of `separate_file`.
-    """
-
-    names: tuple[str, ...]
-    consistency: bool
-    residual: str | None
 
 
 def positive(text: str) -> int:
@@ -79,18 +65,5 @@ def add_stem_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_stems(args: argparse.Namespace, manifest: Manifest | Bundle) -> StemOptions:
-    """Return the stems that the options select.
-
-    Raises ModelError if the model does not have the targets, and ArgumentError if the stems cannot be made consistent.
-    """
-    targets: tuple[str, ...] = args.targets or manifest.targets
-    residual = None
-    if args.two_stems is not None:
-        targets = (args.two_stems,)
-        residual = {"vocals": "instrumental", "instrumental": "vocals"}.get(args.two_stems, f"no_{args.two_stems}")
-    manifest.indices(targets)
-    whole = residual is None and set(targets) == set(manifest.targets) and manifest.sums_to_mixture
-    if args.consistency and not whole:
-        raise ArgumentError("--consistency needs all targets: the stems of some targets do not sum to the mixture")
-    consistency = whole if args.consistency is None else args.consistency
-    return StemOptions(targets if residual is None else (*targets, residual), consistency, residual)
+    """Return the stems that the options select. Raises ModelError and ArgumentError (see `choose_stems`)."""
+    return choose_stems(manifest, targets=args.targets, two_stems=args.two_stems, consistency=args.consistency)

@@ -12,7 +12,8 @@ from ..audio import MAX_SECONDS, chosen_bitrate, output_format, stream_subtype, 
 from ..errors import AudioError, OutputError
 from ..separate_file import separate_file, separate_to_stream
 from ..separator import Separator
-from .options import AddCommand, StemOptions, add_stem_options, chosen_stems
+from ..stem_options import StemOptions
+from .options import AddCommand, add_stem_options, chosen_stems
 from .terminal import complain, complain_of, progress_bar
 
 TEMPLATE = "{track}/{target}.{ext}"
@@ -136,20 +137,8 @@ def _separate_one(
             time_limit=args.time_limit,
             progress=progress,
         )
-    if result.gain != 1:
-        peak = f"a peak of {1 / result.gain:.3f} would clip"
-        complain(f"{peak}, all stems scaled by {result.gain:.4f}: {mixture}")
-    _print_passes(result.passes, mixture)
-
-
-def _print_passes(passes: Mapping[int, int] | None, mixture: Path | str) -> None:
-    """Print the number of chunks that got each number of passes within a time limit."""
-    if passes is None:
-        return
-    parts = [f"{count} with {number} pass{'' if number == 1 else 'es'}" for number, count in sorted(passes.items())]
-    if 0 in passes:
-        parts[0] = f"{passes[0]} without the network, as time ran out"
-    complain(f"of {sum(passes.values())} chunks, {', '.join(parts)}: {mixture}")
+    for note in result.notes:
+        complain(f"{note}: {mixture}")
 
 
 def _separate_to_stdout(separator: Separator, stems: StemOptions, args: argparse.Namespace) -> int:
@@ -182,7 +171,8 @@ def _separate_to_stdout(separator: Separator, stems: StemOptions, args: argparse
     peak = max(result.peaks.values())
     if peak > 1 and subtype != "FLOAT":
         complain(f"a peak of {peak:.3f} was clamped: {mixture}")
-    _print_passes(result.passes, mixture)
+    for note in result.notes:
+        complain(f"{note}: {mixture}")
     return 0
 
 

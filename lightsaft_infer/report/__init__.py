@@ -2,5 +2,6 @@
 
 from .build import find_stems, write_report
 from .encode import FORMATS
+from .page import page_style
 
-__all__ = ["FORMATS", "find_stems", "write_report"]
+__all__ = ["FORMATS", "find_stems", "page_style", "write_report"]

@@ -9,7 +9,7 @@ from ..bundle import Bundle, read_model
 from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
-from .encode import FORMATS, EmbeddedAudio, check_embeddable, embedded_rate, encode
+from .encode import FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, embedded_rate, encode
 from .measure import Sound, compare, measure, samples_of
 from .page import clock, page_parts
 
@@ -27,6 +27,7 @@ def write_report(
     references: AnyPath | None = None,
     model: AnyPath | None = None,
     audio: str | None = None,
+    links: Mapping[str, str] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -50,6 +51,9 @@ def write_report(
     audio : str, optional
         The format of embedded audio: "mp3", "ogg", "wav" (16 bit), or "none" for a page without audio. Default: "mp3",
         but "none" for more than 15 minutes.
+    links : dict of str to str, optional
+        The addresses of audio in WAV that the page loads instead, relative to the page: of the "Mixture" and of each
+        stem. They get the query ``gain=`` if samples are beyond full scale.
     overwrite : bool, optional
         Replace an existing page.
     progress : callable, optional
@@ -100,14 +104,18 @@ def write_report(
     samples = samples_of(mixture, [*stems.values(), *truths.values()])
     counted = _counter(progress, 1 + len(stems))
     whole, *sounds = (counted(measure(path, samples)) for path in (mixture, *stems.values()))
-    audio_format, note = _embedding(audio, samples / whole.sample_rate)
-    embedded: Iterator[EmbeddedAudio] | None = None
+    audio_format, note = _embedding(audio, samples / whole.sample_rate, links is not None)
+    players: Iterator[EmbeddedAudio | LinkedAudio] | None = None
     if audio_format is not None:
         check_embeddable(audio_format)
         gain = 1 / max(1, *(10 ** (sound.peak / 20) for sound in (whole, *sounds)))
         if gain < 1:
             note = f"Some samples are beyond full scale, so all players are turned down by one gain, {gain:.3f}."
-        embedded = (encode(path, audio_format, gain=gain) for path in (mixture, *stems.values()))
+        if links is None:
+            players = (encode(path, audio_format, gain=gain) for path in (mixture, *stems.values()))
+        else:
+            query = f"?gain={gain:.6f}" if gain < 1 else ""
+            players = (LinkedAudio(links[name] + query) for name in ("Mixture", *stems))
     parts = page_parts(
         title=mixture.stem,
         facts=_facts(whole, None if model is None else manifest, audio_format),
@@ -115,7 +123,8 @@ def write_report(
         mixture=whole,
         stems=dict(zip(stems, sounds, strict=True)),
         comparison=compare(mixture, stems, truths),
-        audio=embedded,
+        audio=players,
+        linked=links is not None,
         rate=embedded_rate(whole.sample_rate),
         version=__version__,
     )
@@ -175,15 +184,15 @@ def _references(folder: AnyPath, mixture: Path, stems: Mapping[str, Path]) -> di
     return references
 
 
-def _embedding(audio: str | None, seconds: float) -> tuple[str | None, str]:
-    """The format of embedded audio, or None, and a note for the reader of a page without audio."""
+def _embedding(audio: str | None, seconds: float, linked: bool) -> tuple[str | None, str]:
+    """The format of the players' audio, or None, and a note for the reader of a page without audio."""
     if audio == "none":
         return None, "This page has no audio."
     if audio is None and seconds > EMBEDDED_SECONDS:
         minutes = EMBEDDED_SECONDS // 60
         why = f"This page has no audio because the mixture is longer than {minutes} minutes."
-        return None, f'{why} To embed it, use --audio mp3 or audio="mp3".'
-    return audio or "mp3", ""
+        return None, why if linked else f'{why} To embed it, use --audio mp3 or audio="mp3".'
+    return audio or ("wav" if linked else "mp3"), ""
 
 
 def _facts(mixture: Sound, manifest: Manifest | Bundle | None, audio_format: str | None) -> dict[str, str]:

@@ -35,6 +35,13 @@ class EmbeddedAudio:
     content: bytes
 
 
+@dataclasses.dataclass(frozen=True)
+class LinkedAudio:
+    """The address of audio, relative to the page."""
+
+    address: str
+
+
 # The compression levels give some 50 to 110 kbit/s for music.
 FORMATS = {
     "mp3": Format("MP3", "MPEG_LAYER_III", "audio/mpeg", "MP3", {"compression_level": 0.6, "bitrate_mode": "VARIABLE"}),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .encode import EmbeddedAudio
+from .encode import EmbeddedAudio, LinkedAudio
 from .measure import Comparison, Sound
 from .spectrogram import MAX_FREQUENCY, RANGE, Waveform, magma, mel_png, mel_positions, png
 
@@ -40,7 +40,8 @@ def page_parts(
     mixture: Sound,
     stems: Mapping[str, Sound],
     comparison: Comparison,
-    audio: Iterable[EmbeddedAudio] | None,
+    audio: Iterable[EmbeddedAudio | LinkedAudio] | None,
+    linked: bool,
     rate: int,
     version: str,
 ) -> Iterator[str]:
@@ -56,8 +57,10 @@ def page_parts(
     mixture : Sound
     stems : dict of str to Sound
     comparison : Comparison
-    audio : iterable of EmbeddedAudio, or None
+    audio : iterable of EmbeddedAudio or LinkedAudio, or None
         The audio of the mixture and of each stem, which is read one by one. None: a page without players.
+    linked : bool
+        Whether there is audio that the page loads from its own site.
     rate : int
         Sample rate of the audio in Hz.
     version : str
@@ -69,9 +72,10 @@ def page_parts(
     """
     rows = [Row("Mixture", mixture), *(Row(name, sound) for name, sound in stems.items())]
     duration = mixture.samples / mixture.sample_rate
-    css, js = _template("report.css") + _positions(mixture, duration), _template("report.js")
+    css = _template("report.css") + _positions(mixture, duration)
+    js = _template("report.js") + _template("linked.js" if linked else "embedded.js")
     fields = {
-        "policy": _policy(css, js),
+        "policy": _policy(css, js, linked),
         "version": escape(version),
         "title": escape(title),
         "facts": "\n".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items()),
@@ -91,10 +95,13 @@ def page_parts(
     }
     before, after = _template("report.html").split("{{audio}}")
     yield fill(before, fields)
-    for embedded in audio or ():
-        yield f'<script type="text/plain" data-audio="{embedded.media_type}">'
-        yield base64.b64encode(embedded.content).decode("ascii")
-        yield "</script>\n"
+    for sound in audio or ():
+        if isinstance(sound, LinkedAudio):
+            yield f'<script type="text/plain" data-audio="" data-link="{escape(sound.address)}"></script>\n'
+        else:
+            yield f'<script type="text/plain" data-audio="{sound.media_type}">'
+            yield base64.b64encode(sound.content).decode("ascii")
+            yield "</script>\n"
     yield fill(after, fields)
 
 
@@ -126,17 +133,24 @@ def number(value: float | None, digits: int = 1) -> str:
     return f"{MINUS}{text}" if value < 0 and text.strip("0.") else text
 
 
+def page_style() -> str:
+    """Return the style of a report, in CSS."""
+    return _template("report.css")
+
+
 def _template(name: str) -> str:
     return importlib.resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _policy(css: str, js: str) -> str:
-    """The page may use its own style, script and pictures, and nothing else (see CSP Level 3)."""
+def _policy(css: str, js: str, linked: bool) -> str:
+    """The page may use its own style, script and pictures, audio of its own site if it is linked, and nothing else (see
+    CSP Level 3)."""
 
     def digest(text: str) -> str:
         return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
     own = f"style-src 'sha256-{digest(css)}'; script-src 'sha256-{digest(js)}'"
+    own += "; connect-src 'self'" if linked else ""
     return f"default-src 'none'; img-src data:; {own}; base-uri 'none'; form-action 'none'"
 
 

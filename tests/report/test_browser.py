@@ -3,35 +3,18 @@
 The tests need chromium and chromium-driver (Debian's) and selenium (extra `browser`), else they are skipped.
 """
 
-import shutil
-
 import numpy as np
 import pytest
 import soundfile
 
 from lightsaft_infer.report.build import write_report
 
+chromium_of_debian = pytest.importorskip("chromium")  # needs selenium
 webdriver = pytest.importorskip("selenium.webdriver")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver"),
-]
+pytestmark = chromium_of_debian.marks
 
 SECONDS = 12
 PITCHES = {"vocals": 3000, "drums": 6000, "bass": 750}  # Hz of the stems' sines
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
-
 # Note every start of a buffer, and the sound at the loudspeaker.
 SPY = """
 window.starts = [];
@@ -80,44 +63,13 @@ def pages(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in [*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options, Service(DRIVER))
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SPY})
-    yield driver
-    driver.quit()
+    with chromium_of_debian.opened(tmp_path_factory.mktemp("profile")) as driver:
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SPY})
+        yield driver
 
 
-class Browser:
+class Browser(chromium_of_debian.Browser):
     """The actions of a user on the page, and the state of the page."""
-
-    def __init__(self, driver):
-        self.driver = driver
-        self.run = driver.execute_script
-
-    def find(self, selector):
-        return self.driver.find_elements("css selector", selector)
-
-    def click(self, selector, index=0):
-        self.find(selector)[index].click()
-
-    def press(self, *keys):
-        webdriver.ActionChains(self.driver).send_keys(*keys).perform()
-
-    def press_shift(self, key):
-        from selenium.webdriver import Keys
-
-        webdriver.ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT).perform()
-
-    def wait(self, condition):
-        from selenium.webdriver.support.wait import WebDriverWait
-
-        return WebDriverWait(self.driver, 30, poll_frequency=0.05).until(lambda _: condition())
 
     @property
     def time(self):

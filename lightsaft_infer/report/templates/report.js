@@ -37,7 +37,7 @@ class Player {
 
   async decode() {
     const encoded = [...document.querySelectorAll("script[data-audio]")];
-    this.buffers = await Promise.all(encoded.map((script) => this.context.decodeAudioData(bytes(script.textContent))));
+    this.buffers = await Promise.all(encoded.map(async (script) => this.context.decodeAudioData(await audioOf(script))));
     this.gains = this.buffers.map(() => {
       const gain = this.context.createGain();
       gain.connect(this.context.destination);
@@ -111,13 +111,6 @@ function newContext() {
   } catch {
     return new AudioContext(); // decoding then resamples
   }
-}
-
-function bytes(base64) {
-  const text = atob(base64);
-  const array = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index++) array[index] = text.charCodeAt(index);
-  return array.buffer;
 }
 
 // Time

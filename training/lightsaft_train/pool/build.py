@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lightsaft_infer.batch import follow_parent
+from lightsaft_infer.worker_process import follow_parent
 
 from ..arrays import Rng, SongProgress
 from ..errors import DataError

@@ -1,0 +1,289 @@
+"""The jobs of a studio. Worker processes do them: separations in their order, and reports beside them.
+
+Threads of this process start the worker processes and note what they send: one for each separation at a time, and one
+for the reports. All methods can be called from any thread.
+"""
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..audio import chosen_bitrate, output_format
+from ..bundle import read_model
+from ..errors import ArgumentError, LightSAFTError, OutputError
+from ..manifest import default_manifest_path
+from ..stem_options import choose_stems
+from ..worker_process import WorkerProcess
+from .job import UNFINISHED, AudioFormat, Job, NewJob, now
+from .settings import Settings
+from .work_folder import WorkFolder, new_id, remove_tree
+from .worker import Task, separate, write_page
+
+
+class NotFoundError(LightSAFTError):
+    """There is no such job, upload or file."""
+
+
+class Jobs:
+    """The jobs of a work folder, in the order of their creation.
+
+    Attributes
+    ----------
+    manifest : Manifest or Bundle
+        Of the model.
+    version : int
+        It grows with every change.
+    """
+
+    def __init__(self, folder: WorkFolder, settings: Settings) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.manifest = read_model(settings.model or default_manifest_path())
+        for model in self.manifest.models:
+            model.read_graph()  # a damaged graph would fail for every track
+        self.version = 0
+        self._jobs = {job.id: job for job in folder.load()}
+        self._versions = dict.fromkeys(self._jobs, 0)  # that of each job's last change
+        self._working: dict[str, WorkerProcess | None] = {}
+        self._doomed: set[str] = set()  # jobs whose processes are to end without a result
+        self._wanted: set[str] = set()  # jobs whose reports somebody waits for
+        self._changed = threading.Condition(threading.RLock())
+        self._closed = False
+        for job in self._jobs.values():
+            if job.state == "running":  # when a studio was killed
+                self._change(job, state="queued", done=0, left=None)
+        kinds = [self._next_separation] * settings.workers + [self._next_report]
+        self._threads = [threading.Thread(target=self._run, args=(kind,), daemon=True) for kind in kinds]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End all worker processes. The jobs that they worked on are queued again by the next studio."""
+        with self._changed:
+            self._closed = True
+            for job in self._working:
+                self._doom(job)
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def all(self) -> list[Job]:
+        """Return all jobs."""
+        with self._changed:
+            return list(self._jobs.values())
+
+    def changed_since(self, version: int) -> list[Job]:
+        """Return the jobs that have changed since a version."""
+        with self._changed:
+            return [job for job in self._jobs.values() if self._versions[job.id] > version]
+
+    def get(self, job: str) -> Job:
+        """Return a job. Raises NotFoundError."""
+        with self._changed:
+            if job not in self._jobs:
+                raise NotFoundError(f"there is no job {job}")
+            return self._jobs[job]
+
+    def submit(self, new: NewJob) -> Job:
+        """Queue a job.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such upload.
+        LightSAFTError
+            If an option is wrong, or there are too many jobs.
+        """
+        options = new.options
+        if options.targets and options.two_stems is not None:
+            raise ArgumentError("expected targets or two_stems, got both")
+        output_format(f"stem.{options.format}", options.subtype)
+        chosen_bitrate(f"stem.{options.format}", options.bitrate)
+        stems = choose_stems(
+            self.manifest, targets=options.targets, two_stems=options.two_stems, consistency=options.consistency
+        )
+        source = self.folder.upload(new.upload) if new.upload.isalnum() else Path("missing")
+        if not source.is_file():
+            raise NotFoundError(f"there is no upload {new.upload}")
+        with self._changed:
+            if len(self._jobs) >= self.settings.max_jobs:
+                raise OutputError(f"expected at most {self.settings.max_jobs} jobs (delete some)")
+            job = Job(
+                id=new_id(),
+                upload=new.upload,
+                name=source.name,
+                options=options,
+                stem_names=list(stems.names),
+                consistency=stems.consistency,
+                residual=stems.residual,
+                created=now(),
+            )
+            self._jobs[job.id] = job
+            return self._change(job)
+
+    def cancel(self, job: str) -> Job:
+        """End the work on a job. Nothing happens to one that is finished. Raises NotFoundError."""
+        with self._changed:
+            known = self.get(job)
+            if known.state not in UNFINISHED:
+                return known
+            self._doom(job)
+            return self._change(known, state="cancelled", left=None, finished=now())
+
+    def retry(self, job: str) -> Job:
+        """Queue a job again that has failed or was cancelled. Nothing happens to another one. Raises NotFoundError."""
+        with self._changed:
+            known = self.get(job)
+            if known.state not in ("failed", "cancelled"):
+                return known
+            return self._change(known, state="queued", error=None, done=0, total=None, finished=None)
+
+    def delete(self, job: str) -> None:
+        """Remove a job and its files, and its upload unless another job needs it. Raises NotFoundError."""
+        with self._changed:
+            self.cancel(job)
+            self._doom(job)  # also a process that writes the report
+            self._changed.wait_for(lambda: job not in self._working)
+            known = self._jobs.pop(job, None)
+            if known is None:  # somebody else was faster
+                return
+            del self._versions[job]
+            self.version += 1
+            remove_tree(self.folder.job(job))
+            if all(other.upload != known.upload for other in self._jobs.values()):
+                remove_tree(self.folder.uploads / known.upload)
+
+    def want_report(self, job: str) -> None:
+        """Let the report of a job be written before those of other jobs."""
+        with self._changed:
+            self._wanted.add(job)
+
+    def empty(self, room: int = 0) -> None:
+        """Remove finished jobs that are too old, and the oldest ones until there is room for some bytes.
+
+        Raises OutputError if there is not.
+        """
+        oldest = [job for job in self.all() if job.finished]
+        oldest.sort(key=lambda job: job.finished or job.created)
+        for job in oldest:
+            age = (now() - (job.finished or job.created)).total_seconds() / 86400
+            if age > self.settings.max_days or self.folder.bytes() + room > self.settings.max_bytes:
+                with contextlib.suppress(NotFoundError):
+                    self.delete(job.id)
+        if self.folder.bytes() + room > self.settings.max_bytes:
+            raise OutputError(f"the work folder is full: it may hold {self.settings.max_bytes} bytes (use --max-gb)")
+
+    def _change(self, job: Job, **fields: object) -> Job:
+        """Change fields of a job. Its state is written unless only its progress has changed."""
+        with self._changed:
+            if job.id not in self._jobs:
+                return job
+            job = self._jobs[job.id] = self._jobs[job.id].model_copy(update=fields)
+            self.version += 1
+            self._versions[job.id] = self.version
+            if not fields or not fields.keys() <= {"done", "total", "left", "audio"}:
+                self.folder.save(job)
+            self._changed.notify_all()
+            return job
+
+    def _doom(self, job: str) -> None:
+        """End the process that works on a job, if there is one."""
+        if job in self._working:
+            self._doomed.add(job)
+            if worker := self._working[job]:
+                worker.process.terminate()
+
+    # The threads
+
+    def _run(self, choose: Callable[[], tuple[Job, Callable[[Job], None]] | None]) -> None:
+        """Do the work that `choose` returns, again and again."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or choose())
+                chosen = choose()
+                if self._closed or chosen is None:
+                    return
+                job, work = chosen
+                self._working[job.id] = None
+            try:
+                work(job)
+            except Exception as error:  # such as a full disk, which keeps the state from being written
+                with contextlib.suppress(LightSAFTError):
+                    self._change(job, state="failed", error=str(error), finished=now())
+            finally:
+                with self._changed:
+                    self._working.pop(job.id)
+                    self._wanted.discard(job.id)
+                    self._doomed.discard(job.id)
+                    self._changed.notify_all()
+
+    def _next_separation(self) -> tuple[Job, Callable[[Job], None]] | None:
+        queued = (job for job in self._jobs.values() if job.state == "queued" and job.id not in self._working)
+        job = next(queued, None)
+        return None if job is None else (job, self._separate)
+
+    def _next_report(self) -> tuple[Job, Callable[[Job], None]] | None:
+        done = [job for job in self._jobs.values() if job.state == "done" and job.id not in self._working]
+        missing = [job for job in done if job.report == "none"]
+        job = next((job for job in missing if job.id in self._wanted), next(iter(missing), None))
+        return None if job is None else (job, self._write_page)
+
+    def _separate(self, job: Job) -> None:
+        self.folder.clear(job.id)
+        job = self._change(job, state="running", done=0, total=None, left=None)
+        kind, content = self._do(separate, job)
+        with self._changed:
+            if job.id in self._doomed:
+                self.folder.clear(job.id)
+            elif kind == "done":
+                self._change(job, **content, state="done", left=None, finished=now())
+            else:
+                self.folder.clear(job.id)
+                self._change(job, state="failed", error=content, left=None, finished=now())
+
+    def _write_page(self, job: Job) -> None:
+        kind, _ = self._do(write_page, job)
+        self.folder.clear_unfinished(job.id)
+        if job.id not in self._doomed:
+            self._change(job, report="ready" if kind == "done" else "failed")
+
+    def _do(self, function: Callable[..., None], job: Job) -> tuple[str, Any]:
+        """Call a function in a worker process, and note its progress. Returns its last message."""
+        task = Task(
+            job=job,
+            source=self.folder.upload(job.upload),
+            folder=self.folder.job(job.id),
+            model=self.manifest.path.absolute(),
+            threads=self.settings.threads,
+        )
+        worker = WorkerProcess(functools.partial(function, task=task))
+        with self._changed:
+            self._working[job.id] = worker
+            if job.id in self._doomed:  # since it was chosen
+                worker.process.terminate()
+        start = time.monotonic()
+        try:
+            while True:
+                kind, content = worker.pipe.recv()
+                if kind in ("done", "failed"):
+                    worker.end()
+                    return kind, content
+                if job.id in self._doomed:
+                    continue
+                if kind == "started":
+                    start = time.monotonic()
+                    self._change(job, audio=content, total=_seconds(content))
+                else:
+                    done, total = content
+                    left = None if total is None else (total - done) * (time.monotonic() - start) / done
+                    self._change(job, done=done, left=left)
+        except (EOFError, OSError):
+            return "failed", f"the process that separated it ended ({worker.end()}): {job.name}"
+
+
+def _seconds(audio: AudioFormat) -> float | None:
+    return None if audio.samples is None else audio.samples / audio.sample_rate

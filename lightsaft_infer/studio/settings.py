@@ -1,0 +1,65 @@
+"""The settings of a studio."""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+GB = 10**9
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of a studio.
+
+    Attributes
+    ----------
+    folder : Path
+        The work folder: uploads, stems and the states of all jobs.
+    host : str
+        The address to listen on.
+    port : int
+        0: any free port.
+    token : str or None
+        The secret that every request must have. Needed unless `host` is a loopback address.
+    model : Path or None
+        The manifest. None: the packaged model.
+    threads : int or None
+        Threads of the network for each track. None: all cores.
+    workers : int
+        Tracks that are separated at the same time.
+    max_upload : int
+        Largest upload in bytes.
+    max_bytes : int
+        Bytes that the work folder may hold. The oldest finished tracks are removed first.
+    max_days : float
+        Days after which finished tracks are removed.
+    max_jobs : int
+        Largest number of jobs.
+    patience : float
+        Seconds for which an upload may stand still.
+    """
+
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    token: str | None = None
+    model: Path | None = None
+    threads: int | None = None
+    workers: int = 1
+    max_upload: int = 4 * GB
+    max_bytes: int = 40 * GB
+    max_days: float = 7
+    max_jobs: int = 1000
+    patience: float = 60
+
+
+def default_folder() -> Path:
+    """Return the work folder in the user's folder for caches (the XDG Base Directory Specification on Linux)."""
+    if sys.platform == "win32":
+        caches = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        caches = Path.home() / "Library" / "Caches"
+    else:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "lightsaft" / "studio"

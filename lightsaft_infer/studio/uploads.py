@@ -1,0 +1,102 @@
+"""Uploads: written to the disk as they come, and bounded in size, number and time."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import anyio
+
+from ..audio import part_name
+from ..errors import OutputError, reason
+from .job import Upload
+from .settings import Settings
+from .work_folder import WorkFolder, remove_tree
+
+MAX_AT_ONCE = 100
+
+
+class TooLargeError(OutputError):
+    """An upload has more bytes than are allowed."""
+
+
+class TooManyError(OutputError):
+    """More files come in at the same time than are allowed."""
+
+
+class TooSlowError(OutputError):
+    """Nothing has come for too long."""
+
+
+class Uploads:
+    """The uploads that come in.
+
+    Attributes
+    ----------
+    expected : int
+        Bytes that those on the way still may have.
+    """
+
+    def __init__(self, folder: WorkFolder, settings: Settings) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._on_the_way = 0
+
+    def check(self, size: int) -> None:
+        """Check that an upload of `size` bytes may come. Raises TooLargeError or TooManyError."""
+        if size > self._settings.max_upload:
+            raise TooLargeError(f"expected an upload of at most {self._settings.max_upload} bytes, got {size}")
+        if self._on_the_way >= MAX_AT_ONCE:
+            raise TooManyError(f"expected at most {MAX_AT_ONCE} uploads at the same time")
+
+    async def receive(self, name: str, content: AsyncGenerator[bytes, None]) -> Upload:
+        """Write an upload to the disk. It has its name when it is complete.
+
+        Parameters
+        ----------
+        name : str
+            The name that the client gave to it.
+        content : async generator of bytes
+            Raises an error if the client goes away.
+
+        Returns
+        -------
+        Upload
+
+        Raises
+        ------
+        TooLargeError, TooSlowError
+        OutputError
+            If it cannot be written.
+        """
+        path = self._folder.new_upload(name)
+        part = path.with_name(part_name())
+        self._on_the_way += 1
+        try:
+            size = await self._write(part, content)
+            os.replace(part, path)
+        except BaseException as error:
+            remove_tree(path.parent)
+            if isinstance(error, OSError):
+                raise OutputError(f"cannot write {path.name}: {reason(error)}") from error
+            raise
+        finally:
+            self._on_the_way -= 1
+        return Upload(id=path.parent.name, name=path.name, bytes=size)
+
+    async def _write(self, part: Path, content: AsyncGenerator[bytes, None]) -> int:
+        size = 0
+        async with contextlib.aclosing(content), await anyio.open_file(part, "xb") as file:
+            while True:
+                try:
+                    block = await asyncio.wait_for(anext(content, None), self._settings.patience)
+                except asyncio.TimeoutError as error:
+                    raise TooSlowError(f"nothing came for {self._settings.patience:g} seconds") from error
+                if block is None:
+                    await file.flush()
+                    await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
+                    return size
+                size += len(block)
+                self.check(size)
+                await file.write(block)

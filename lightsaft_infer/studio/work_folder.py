@@ -1,0 +1,178 @@
+"""The work folder: uploads, and a folder for each job with its state, its stems and its report.
+
+    uploads/<id>/<name of the file>
+    jobs/<id>/job.json
+    jobs/<id>/stems/<stem>.<format>
+    jobs/<id>/growing/stems/<stem>.<format>     WAV of what is separated already, to be heard
+    jobs/<id>/players/...                       the same when all of it is there
+    jobs/<id>/report.html
+
+Every name but the last part of an upload's path is made here. Files appear under these names when they are complete.
+"""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ..audio import PARTS, write_text
+from ..errors import OutputError, reason
+from ..text import one_line
+from .job import Job
+
+STATE = "job.json"
+GROWING = "growing"
+GONE = ".gone-"  # prefix of folders that are being removed
+MAX_NAME = 150  # bytes of the name of an upload
+
+
+class WorkFolder:
+    """A work folder. Other studios are kept from it until it is closed or this process ends in any way.
+
+    Parameters
+    ----------
+    path : Path
+        It is made if it is missing, for this user only.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or another studio is at work on it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.uploads, self.jobs = path / "uploads", path / "jobs"
+        try:
+            for folder in (path, self.uploads, self.jobs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = open(path / "lock", "ab")
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {reason(error)}") from error
+        try:
+            _lock(self._lock, path)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def close(self) -> None:
+        """Let other studios use the folder."""
+        self._lock.close()
+
+    def load(self) -> list[Job]:
+        """Remove the leftovers of a killed studio, and return the jobs in the order of their creation.
+
+        Jobs whose state cannot be read, and uploads that belong to no job, are leftovers too.
+        """
+        jobs = []
+        for folder in list(self.jobs.iterdir()):
+            try:
+                job = Job.model_validate_json((folder / STATE).read_bytes())
+                if job.id != folder.name or not self.upload(job.upload).is_file():
+                    raise ValueError
+                jobs.append(job)
+            except (OSError, ValueError):
+                remove_tree(folder)
+        for folder in self.uploads.iterdir():
+            if folder.name not in {job.upload for job in jobs}:
+                remove_tree(folder)
+        for job in jobs:
+            self.clear_unfinished(job.id)
+        return sorted(jobs, key=lambda job: (job.created, job.id))
+
+    def save(self, job: Job) -> None:
+        """Write the state of a job. Raises OutputError."""
+        folder = self.job(job.id)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+        write_text(folder / STATE, [job.model_dump_json(indent=1)])
+
+    def clear_unfinished(self, job: str) -> None:
+        """Remove the incomplete files of a job whose process has ended."""
+        folder = self.job(job)
+        remove_tree(folder / GROWING)
+        for part in folder.rglob(PARTS):
+            part.unlink(missing_ok=True)
+
+    def clear(self, job: str) -> None:
+        """Remove all files of a job but its state."""
+        for path in self.job(job).iterdir():
+            if path.name != STATE:
+                remove_tree(path)
+
+    def job(self, job: str) -> Path:
+        """Return the folder of a job."""
+        return self.jobs / job
+
+    def upload(self, upload: str) -> Path:
+        """Return the file of an upload. Its folder holds no other file."""
+        folder = self.uploads / upload
+        return next((path for path in sorted(folder.glob("*")) if not path.match(PARTS)), folder / "missing")
+
+    def new_upload(self, name: str) -> Path:
+        """Make the folder of an upload, and return the path for its file.
+
+        Raises OutputError.
+        """
+        folder = self.uploads / new_id()
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise OutputError(f"cannot write {folder}: {reason(error)}") from error
+        return folder / safe_name(name)
+
+    def bytes(self) -> int:
+        """Return the size of all files together."""
+        return sum(size for path in (self.uploads, self.jobs) for size in _sizes(path))
+
+
+def new_id() -> str:
+    """Return a new name that cannot be guessed."""
+    return secrets.token_hex(8)
+
+
+def safe_name(name: str) -> str:
+    """Return the last part of a path that somebody sent as the name of a file on any system: without separators and
+    control characters, not hidden, and not too long."""
+    name = one_line(re.split(r"[/\\]", name)[-1])
+    name = re.sub(r'[<>:"|?*\\]', "_", name).strip().lstrip(".").rstrip(". ")
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix) > 10:
+        stem, dot, suffix = name, "", ""
+    short = stem.encode()[: MAX_NAME - len(suffix.encode())].decode(errors="ignore")
+    return f"{short}{dot}{suffix}" if short else "audio"
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder or a file. The folder loses its name first, so that no half of it is ever found."""
+    gone = path if path.name.startswith(GONE) else path.with_name(GONE + new_id())
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.replace(path, gone)
+        if gone.is_dir():
+            shutil.rmtree(gone, ignore_errors=True)
+        else:
+            gone.unlink()
+
+
+def _sizes(path: Path) -> Iterator[int]:
+    for folder, _, files in os.walk(path):
+        for file in files:
+            with contextlib.suppress(OSError):  # removed meanwhile
+                yield os.stat(os.path.join(folder, file)).st_size
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(f"another studio is at work on this folder: {path} (use --folder)") from error
+    except OSError:  # a file system without locks
+        return

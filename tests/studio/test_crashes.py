@@ -1,0 +1,149 @@
+"""Killed workers and servers, restarts, and the work folder's bounds."""
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+from data.make_model import GAINS
+from helpers import is_alive, posix, wait_for
+
+from lightsaft_infer import OutputError
+
+studios = pytest.importorskip("studios")  # needs the extra `studio`, and httpx
+httpx = pytest.importorskip("httpx")
+
+from lightsaft_infer.studio.job import now  # noqa: E402
+
+pytestmark = posix
+MINUTES = 5
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    """A short song and a long one."""
+    folder = tmp_path_factory.mktemp("songs")
+    return studios.song_in(folder).read_bytes(), studios.long_song_in(folder, MINUTES).read_bytes()
+
+
+def check_whole(folder):
+    """No file under a final name is incomplete, and there is no other file."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.parent.name == "stems":
+            assert soundfile.info(path).frames in (88200, MINUTES * 60 * 44100), path
+        assert not path.name.endswith(".part"), path
+
+
+def test_a_killed_worker_costs_one_track(model_path, tmp_path, songs):
+    short, long = songs
+    with studios.running(studios.settings_in(tmp_path, model_path)) as studio:
+        first, second = studio.submit(long, "long.wav"), studio.submit(short)
+        wait_for(lambda: studio.jobs.get(first).done > 1)
+        os.kill(studio.jobs._working[first].process.pid, signal.SIGKILL)
+        job = studio.wait(first)
+        assert job["state"] == "failed"
+        assert job["error"] == "the process that separated it ended (signal 9): long.wav"
+        assert [path.name for path in studio.folder.job(first).rglob("*")] == ["job.json"]
+        assert studio.wait(second)["state"] == "done"
+        assert studio.client.post(f"/api/jobs/{first}/retry").json()["error"] is None
+        wait_for(lambda: studio.jobs.get(first).state == "running")
+
+
+def start(folder, model_path):
+    """A studio in a process of its own, and its address."""
+    command = [sys.executable, "-m", "lightsaft_infer", "studio", "--no-browser", "--port", "0", "--threads", "1"]
+    command += ["--folder", str(folder), "--model", str(model_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with process.stdout:
+        return process, process.stdout.readline().strip()
+
+
+def workers_of(pid):
+    """The processes that a process has started."""
+    return [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+
+
+def test_a_killed_studio_leaves_no_half_file_and_goes_on(model_path, tmp_path, songs):
+    short, long = songs
+    process, url = start(tmp_path, model_path)
+    jobs = []
+    with httpx.Client(base_url=url, timeout=60) as client:
+        for content, name in ((short, "short.wav"), (long, "long.wav")):
+            upload = client.post("/api/uploads", params={"name": name}, content=content).json()
+            jobs.append(client.post("/api/jobs", json={"upload": upload["id"]}).json()["id"])
+        wait_for(lambda: client.get(f"/api/jobs/{jobs[1]}").json()["done"] > 1)
+        workers = workers_of(process.pid)
+        process.kill()
+        process.wait()
+    wait_for(lambda: not any(is_alive(worker) for worker in workers))
+    growing = tmp_path / "jobs" / jobs[1] / "growing"
+    assert not (tmp_path / "jobs" / jobs[1] / "stems").exists()
+    half = tmp_path / "uploads" / "0123456789abcdef"  # of an upload that was on its way
+    half.mkdir()
+    (half / ".lightsaft-0.part").write_bytes(b"x")
+    with studios.running(studios.settings_in(tmp_path, model_path)) as studio:
+        finished, unfinished = studio.client.get("/api/jobs").json()
+        assert (finished["id"], finished["state"], finished["name"]) == (jobs[0], "done", "short.wav")
+        assert len(studio.client.get(f"/api/jobs/{jobs[0]}/stems.zip").content) > 4 * 88200 * 8
+        assert unfinished["state"] in ("queued", "running")
+        assert not half.exists()
+        check_whole(tmp_path)
+        wait_for(lambda: studio.jobs.get(jobs[1]).done > 1)
+        assert growing.exists()
+    check_whole(tmp_path)
+    assert not growing.exists()
+
+
+def test_a_terminated_studio_ends_its_workers(model_path, tmp_path, songs):
+    process, url = start(tmp_path, model_path)
+    with httpx.Client(base_url=url, timeout=60) as client, client.stream("GET", "/api/events") as answer:
+        assert next(answer.iter_lines()).startswith("event")
+        upload = client.post("/api/uploads", params={"name": "long.wav"}, content=songs[1]).json()
+        client.post("/api/jobs", json={"upload": upload["id"]})
+        wait_for(lambda: workers_of(process.pid))
+        workers = workers_of(process.pid)
+        begin = time.monotonic()
+        process.terminate()
+        assert process.wait(20) == 143
+        assert time.monotonic() - begin < 10
+    assert not any(is_alive(worker) for worker in workers)
+
+
+def test_two_studios_cannot_share_a_folder(model_path, tmp_path):
+    settings = studios.settings_in(tmp_path, model_path)
+    with (
+        studios.running(settings),
+        pytest.raises(OutputError, match="another studio is at work on this folder"),
+        studios.running(settings),
+    ):
+        pass
+
+
+def test_old_and_large_tracks_are_removed(model_path, tmp_path, songs):
+    settings = studios.settings_in(tmp_path, model_path, workers=0, max_days=1, max_bytes=3_000_000)
+    with studios.running(settings) as studio:
+        old, large, kept = (studio.submit(songs[0], targets=[target]) for target in list(GAINS)[:3])
+        for job in (old, large, kept):
+            studio.jobs._change(studio.jobs.get(job), state="done", report="failed", finished=now())
+        long_ago = now() - datetime.timedelta(days=2)
+        studio.jobs._change(studio.jobs.get(old), finished=long_ago)
+        studio.jobs.empty()
+        assert [job["id"] for job in studio.client.get("/api/jobs").json()] == [large, kept]
+        studio.jobs.empty(room=3_000_000 - studio.folder.bytes() + 1)
+        assert [job["id"] for job in studio.client.get("/api/jobs").json()] == [kept]
+        answer = studio.client.post("/api/uploads?name=a", content=bytes(3_000_001))
+        assert (answer.status_code, "the work folder is full" in answer.json()["error"]) == (400, True)
+        assert studio.client.get("/api/jobs").json() == []
+
+
+def test_the_number_of_jobs_is_bounded(model_path, tmp_path):
+    with studios.running(studios.settings_in(tmp_path, model_path, workers=0, max_jobs=1)) as studio:
+        studio.submit(b"x")
+        upload = studio.upload(b"x")
+        answer = studio.client.post("/api/jobs", json={"upload": upload["id"]})
+        assert (answer.status_code, answer.json()["error"]) == (400, "expected at most 1 jobs (delete some)")
