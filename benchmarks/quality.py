@@ -101,7 +101,7 @@ def result(separator: Separator, songs: dict[str, Song], passes: int) -> dict[st
     stems = {name: song.stems for name, song in songs.items()}
     about: dict[str, Any] = {
         "model": separator.manifest.name,
-        "sha256": separator.manifest.onnx.sha256,
+        "sha256": separator.manifest.sha256,
         "chunk": separator.chunk,
         "overlap": separator.overlap,
     }
