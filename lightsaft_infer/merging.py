@@ -1,17 +1,68 @@
-"""Streams of stems from several networks, joined.
+"""Several networks on one track: the targets shared out among them, and their stems joined.
 
 The networks of a bundle have STFTs and chunks of different lengths, so their stems come in different blocks.
 """
 
+import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from .arrays import Audio
+from .chain import Chain
+from .chunking import SeveralPasses
 from .consistency import mixture_consistency
 from .stft import istft_stream, stft_stream
 
 N_FFT, HOP_LENGTH = 4096, 1024  # of the spectra in which stems are made to sum to the mixture
+
+
+@dataclasses.dataclass
+class ChainTask:
+    """The part of a chain in a separation.
+
+    Attributes
+    ----------
+    chain : Chain
+    indices : list of int
+        Its targets, as indices in its model.
+    places : list of int
+        Their places among the targets of the separation.
+    several_passes : callable, optional
+        See `lightsaft_infer.chunking.estimate_chunks`.
+    """
+
+    chain: Chain
+    indices: list[int]
+    places: list[int]
+    several_passes: SeveralPasses | None = None
+
+    def stems(self, audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:
+        """Yield the stems of a mixture (see `Chain.stems`)."""
+        return self.chain.stems(audio, self.indices, consistency=consistency, several_passes=self.several_passes)
+
+
+def shared_out(chains: Sequence[Chain], targets: Sequence[str]) -> list[ChainTask]:
+    """Share targets out among chains: the first chain whose model has a target gets it."""
+    tasks, left = [], list(targets)
+    for chain in chains:
+        names = [target for target in left if target in chain.manifest.targets]
+        left = [target for target in left if target not in names]
+        if names:
+            tasks.append(ChainTask(chain, chain.manifest.indices(names), [targets.index(name) for name in names]))
+    return tasks
+
+
+def together(tasks: Sequence[ChainTask], audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:
+    """Yield the stems of several chains, float32 (targets, 2, samples), in the order of the targets."""
+    if len(tasks) == 1:
+        return tasks[0].stems(audio, consistency=consistency)
+    *copies, mixture = itertools.tee(audio, len(tasks) + 1)
+    streams = [task.stems(copy, consistency=False) for task, copy in zip(tasks, copies, strict=True)]
+    order = np.argsort([place for task in tasks for place in task.places])
+    stems = (block[order] for block in merged(streams))
+    return consistent(mixture, stems) if consistency else stems
 
 
 def merged(streams: Sequence[Iterator[Audio]]) -> Iterator[Audio]:

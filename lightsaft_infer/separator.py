@@ -3,8 +3,6 @@
 Audio is float32 (channels, samples), full scale 1.0. A block of stems is a dict {target: float32 (channels, samples)}.
 """
 
-import dataclasses
-import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from .arrays import Audio, Network, Progress, Stems
 from .bundle import Bundle, read_model
 from .chain import Chain
-from .chunking import SeveralPasses
 from .errors import BLOCK_SAMPLES, ArgumentError, AudioError, ModelError, check_format, check_samples, whole_number
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
-from .merging import consistent, merged
+from .merging import ChainTask, shared_out, together
 from .network import OnnxNetwork
 from .resample import resample_stream
 from .time_limit import TimeLimit, Work
@@ -260,14 +257,14 @@ class Separator:
         check_format(sample_rate)
         if samples is not None:
             samples = whole_number(samples, "samples", least=0)
-        tasks = self._tasks(names)
+        tasks = shared_out(self._chains, names)
         if limit is not None:
             length = None if samples is None else math.ceil(samples * self.manifest.sample_rate / sample_rate)
             works = [
                 Work(
                     chunks=None if length is None else task.chain.chunks(length),
                     targets=len(task.indices),
-                    share=1 / len(self.targets),
+                    share=1 / max(2, len(self.targets)),
                     concurrency=task.chain.concurrency,
                 )
                 for task in tasks
@@ -276,22 +273,12 @@ class Separator:
                 task.several_passes = several_passes
         return self._stream(blocks, sample_rate, names, tasks, consistency, residual)
 
-    def _tasks(self, targets: Sequence[str]) -> "list[_Task]":
-        """The chains that separate the targets, each with its part of them."""
-        tasks, left = [], list(targets)
-        for chain in self._chains:
-            names = [target for target in left if target in chain.manifest.targets]
-            left = [target for target in left if target not in names]
-            if names:
-                tasks.append(_Task(chain, chain.manifest.indices(names), [targets.index(name) for name in names]))
-        return tasks
-
     def _stream(
         self,
         blocks: Iterable[ArrayLike],
         sample_rate: float,
         targets: tuple[str, ...],
-        tasks: "list[_Task]",
+        tasks: list[ChainTask],
         consistency: bool,
         residual: str | None,
     ) -> Iterator[Stems]:
@@ -307,36 +294,14 @@ class Separator:
             yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, spread)
 
     def _estimate(
-        self, mixture: Iterable[Audio], sample_rate: float, tasks: "list[_Task]", consistency: bool
+        self, mixture: Iterable[Audio], sample_rate: float, tasks: list[ChainTask], consistency: bool
     ) -> Iterator[Audio]:
         """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
         rate = self.manifest.sample_rate
         stereo = (np.broadcast_to(block, (2, block.shape[1])) for block in mixture)
         audio = resample_stream(stereo, orig_sr=sample_rate, target_sr=rate)
-        stems = tasks[0].stems(audio, consistency) if len(tasks) == 1 else _together(tasks, audio, consistency)
+        stems = together(tasks, audio, consistency=consistency)
         return resample_stream(stems, orig_sr=rate, target_sr=sample_rate)
-
-
-@dataclasses.dataclass
-class _Task:
-    """A chain that separates some targets: their indices in its model, and their places among the stems."""
-
-    chain: Chain
-    indices: list[int]
-    places: list[int]
-    several_passes: SeveralPasses | None = None
-
-    def stems(self, audio: Iterable[Audio], consistency: bool) -> Iterator[Audio]:
-        return self.chain.stems(audio, self.indices, consistency=consistency, several_passes=self.several_passes)
-
-
-def _together(tasks: list[_Task], audio: Iterable[Audio], consistency: bool) -> Iterator[Audio]:
-    """Yield the stems of several chains in the order of the targets."""
-    *copies, mixture = itertools.tee(audio, len(tasks) + 1)
-    streams = [task.stems(copy, False) for task, copy in zip(tasks, copies, strict=True)]
-    order = np.argsort([place for task in tasks for place in task.places])
-    stems = (block[order] for block in merged(streams))
-    return consistent(mixture, stems) if consistency else stems
 
 
 def _network(model: Manifest, threads: int | None) -> Network:
