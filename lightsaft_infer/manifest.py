@@ -266,6 +266,9 @@ def read_content(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
     except OSError as error:
         raise ModelError(f"cannot read the manifest {path}: {reason(error)}") from error
     except ValueError as error:
+        if path.suffix == ".onnx":
+            hint = "lightsaft import-mdx writes one for MDX-Net files"
+            raise ModelError(f"expected a manifest, got an ONNX file ({hint}): {path}") from error
         raise ModelError(f"expected a manifest in JSON ({error}): {path}") from error
     if not isinstance(content, dict) or "format" not in content:
         raise ModelError(f"expected a JSON object with a field format: {path}")

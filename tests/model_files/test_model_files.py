@@ -123,6 +123,11 @@ def test_sizes_that_the_graph_leaves_open_are_asked_for(onnx, tmp_path):
     assert (manifest.mdx_net.bins, manifest.frames) == (100, 16)
 
 
+def test_an_onnx_file_is_no_manifest(onnx, capsys):
+    assert main(["info", "--model", str(onnx)]) == 1
+    assert "got an ONNX file (lightsaft import-mdx writes one for MDX-Net files)" in capsys.readouterr().err
+
+
 def test_existing_files_are_kept(onnx, tmp_path):
     path = import_mdx(onnx, tmp_path / "imported", **VOCALS)
     before = path.read_bytes()
