@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightsaft_infer.errors import LightSAFTError
 
-from . import real_music
+from . import mdx_net, real_music
 from .config import PRESETS, changed, parsed
 from .errors import CheckpointError, DataError, SettingsError
 
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_average(commands)
     _add_plot(commands)
     _add_export(commands)
+    mdx_net.add_command(commands)
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
