@@ -1,12 +1,13 @@
 """One network with its STFT: from a mixture to stems, at the sample rate of the model."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from .arrays import Audio, Network, Planes
-from .chunking import Estimator, chunk_count, estimate_chunks
+from .chunking import Estimator, Waiting, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import ArgumentError, whole_number
 from .manifest import Manifest
@@ -64,6 +65,7 @@ class Chain:
         *,
         consistency: bool = False,
         several_passes: Callable[[Planes, Estimator], Planes] | None = None,
+        waiting: Waiting = contextlib.nullcontext,
     ) -> Iterator[Audio]:
         """Yield the stems of a mixture.
 
@@ -75,7 +77,7 @@ class Chain:
             Indices of the targets.
         consistency : bool, optional
             Make the stems sum to the mixture.
-        several_passes : callable, optional
+        several_passes, waiting : callable, optional
             See `lightsaft_infer.chunking.estimate_chunks`.
 
         Yields
@@ -94,6 +96,7 @@ class Chain:
             unused=self._unused,
             multiple=self.manifest.frames_multiple,
             several_passes=several_passes,
+            waiting=waiting,
             concurrency=self.concurrency,
         )
         estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)

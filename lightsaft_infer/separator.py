@@ -3,6 +3,7 @@
 Audio is float32 (channels, samples), full scale 1.0. A block of stems is a dict {target: float32 (channels, samples)}.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from .arrays import Audio, Network, Progress, Stems
 from .bundle import Bundle, read_model
 from .chain import Chain
+from .chunking import Waiting
 from .errors import BLOCK_SAMPLES, ArgumentError, AudioError, ModelError, check_format, check_samples, whole_number
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
@@ -271,7 +273,7 @@ class Separator:
                 for task in tasks
             ]
             for task, several_passes in zip(tasks, limit.expect(works), strict=True):
-                task.several_passes = several_passes
+                task.several_passes, task.waiting = several_passes, limit.waiting
         return self._stream(blocks, sample_rate, names, tasks, consistency, residual)
 
     def _tasks(self, targets: Sequence[str]) -> "list[_Task]":
@@ -323,9 +325,16 @@ class _Task:
     indices: list[int]
     places: list[int]
     several_passes: SeveralPasses | None = None
+    waiting: Waiting = contextlib.nullcontext
 
     def stems(self, audio: Iterable[Audio], consistency: bool) -> Iterator[Audio]:
-        return self.chain.stems(audio, self.indices, consistency=consistency, several_passes=self.several_passes)
+        return self.chain.stems(
+            audio,
+            self.indices,
+            consistency=consistency,
+            several_passes=self.several_passes,
+            waiting=self.waiting,
+        )
 
 
 def _together(tasks: list[_Task], audio: Iterable[Audio], consistency: bool) -> Iterator[Audio]:
