@@ -1,12 +1,13 @@
 """One network with its STFT: from a mixture to stems, at the sample rate of the model."""
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from .arrays import Audio, Network
-from .chunking import SeveralPasses, chunk_count, estimate_chunks
+from .chunking import SeveralPasses, Waiting, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import ArgumentError, whole_number
 from .manifest import Manifest
@@ -67,6 +68,7 @@ class Chain:
         *,
         consistency: bool = False,
         several_passes: SeveralPasses | None = None,
+        waiting: Waiting = contextlib.nullcontext,
     ) -> Iterator[Audio]:
         """Yield the stems of a mixture.
 
@@ -78,7 +80,7 @@ class Chain:
             Indices of the targets.
         consistency : bool, optional
             Make the stems sum to the mixture.
-        several_passes : callable, optional
+        several_passes, waiting : callable, optional
             See `lightsaft_infer.chunking.estimate_chunks`.
 
         Yields
@@ -97,6 +99,7 @@ class Chain:
             unused=self._unused,
             multiple=self.manifest.frames_multiple,
             several_passes=several_passes,
+            waiting=waiting,
             concurrency=self.concurrency,
         )
         estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)

@@ -3,6 +3,7 @@
 Spectra are complex64 (channels, frames, bins), estimates complex64 (targets, channels, frames, bins).
 """
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,9 @@ Estimator = Callable[[Planes], Planes]
 
 SeveralPasses = Callable[[Planes, Estimator], Planes]
 """A function of a chunk and one pass of the network, which returns the estimates of the chunk."""
+
+Waiting = Callable[[], contextlib.AbstractContextManager[None]]
+"""Returns a context in which the thread of the chain only waits for the estimates of a chunk."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,6 +47,7 @@ def estimate_chunks(
     multiple: int,
     unused: int = 0,
     several_passes: SeveralPasses | None = None,
+    waiting: Waiting = contextlib.nullcontext,
     concurrency: int = 1,
 ) -> Iterator[SpectrumPair]:
     """Estimate the targets of a spectrum, chunk by chunk.
@@ -65,6 +70,8 @@ def estimate_chunks(
     several_passes : callable, optional
         ``several_passes(planes, estimate)`` returns the estimates of a chunk from any number of calls of
         ``estimate(planes)``. Default: one call.
+    waiting : callable, optional
+        Returns a context in which the calling thread waits for the estimates of a chunk.
     concurrency : int, optional
         Number of chunks that are estimated at the same time, each in a thread. Default: 1, without threads.
 
@@ -93,7 +100,7 @@ def estimate_chunks(
         return one_pass(piece.planes) if several_passes is None else several_passes(piece.planes, one_pass)
 
     faded: Spectrum | None = None
-    for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), concurrency):
+    for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), concurrency, waiting):
         done = piece.frames if piece.last else step
         for start in range(0, done, BLOCK_FRAMES):
             frames = slice(start, min(start + BLOCK_FRAMES, done))
@@ -128,20 +135,26 @@ def _pieces(spectra: Iterable[Spectrum], chunk: int, step: int, multiple: int) -
 
 
 def _with_results(
-    function: Callable[[Item], Result], items: Iterable[Item], concurrency: int
+    function: Callable[[Item], Result], items: Iterable[Item], concurrency: int, waiting: Waiting
 ) -> Iterator[tuple[Item, Result]]:
     """Yield (item, function(item)) in the order of the items, from several threads if `concurrency` is above 1."""
     if concurrency == 1:
-        yield from ((item, function(item)) for item in items)
+        for item in items:
+            with waiting():
+                result = function(item)
+            yield item, result
+            del item, result  # frees their memory before the next one is made
         return
     pool = ThreadPoolExecutor(concurrency)
     started = ((item, pool.submit(function, item)) for item in items)
     try:
         running = deque(itertools.islice(started, concurrency))
         while running:
-            item, result = running.popleft()
-            yield item, result.result()
-            del item, result  # frees their memory before the next one is made
+            item, future = running.popleft()
+            with waiting():
+                result = future.result()
+            yield item, result
+            del item, future, result  # frees their memory before the next one is made
             running.extend(itertools.islice(started, 1))
     finally:
         pool.shutdown(cancel_futures=True)

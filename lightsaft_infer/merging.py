@@ -3,6 +3,7 @@
 The networks of a bundle have STFTs and chunks of different lengths, so their stems come in different blocks.
 """
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 
 from .arrays import Audio
 from .chain import Chain
-from .chunking import SeveralPasses
+from .chunking import SeveralPasses, Waiting
 from .consistency import mixture_consistency
 from .stft import istft_stream, stft_stream
 
@@ -29,7 +30,7 @@ class ChainTask:
         Its targets, as indices in its model.
     places : list of int
         Their places among the targets of the separation.
-    several_passes : callable, optional
+    several_passes, waiting : callable, optional
         See `lightsaft_infer.chunking.estimate_chunks`.
     """
 
@@ -37,10 +38,17 @@ class ChainTask:
     indices: list[int]
     places: list[int]
     several_passes: SeveralPasses | None = None
+    waiting: Waiting = contextlib.nullcontext
 
     def stems(self, audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:
         """Yield the stems of a mixture (see `Chain.stems`)."""
-        return self.chain.stems(audio, self.indices, consistency=consistency, several_passes=self.several_passes)
+        return self.chain.stems(
+            audio,
+            self.indices,
+            consistency=consistency,
+            several_passes=self.several_passes,
+            waiting=self.waiting,
+        )
 
 
 def shared_out(chains: Sequence[Chain], targets: Sequence[str]) -> list[ChainTask]:

@@ -270,7 +270,7 @@ class Separator:
                 for task in tasks
             ]
             for task, several_passes in zip(tasks, limit.expect(works), strict=True):
-                task.several_passes = several_passes
+                task.several_passes, task.waiting = several_passes, limit.waiting
         return self._stream(blocks, sample_rate, names, tasks, consistency, residual)
 
     def _stream(

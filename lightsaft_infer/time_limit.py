@@ -5,11 +5,12 @@ Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, 
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -161,6 +162,9 @@ class TimeLimit:
         self._clock = clock
         self._start: float | None = None
         self._progress: list[_Progress] = []
+        self._waits = 0  # for chunks, by the thread that does all but the passes
+        self._waited = 0.0
+        self._waiting_since: float | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -207,6 +211,23 @@ class TimeLimit:
         self._progress = [_Progress(work) for work in works]
         return [functools.partial(self._several_passes, progress) for progress in self._progress]
 
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Return a context in which the thread of the chain waits for the estimates of a chunk.
+
+        Its other time is the work without the network. Part of that work is done while the network runs in other
+        threads. It takes time of its own when later chunks get no pass.
+        """
+        with self._lock:
+            self._waits += 1
+            self._waiting_since = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waited += self._clock() - self._waiting_since
+                self._waiting_since = None
+
     def _several_passes(self, progress: "_Progress", planes: Planes, estimate: Callable[[Planes], Planes]) -> Planes:
         total = np.empty(0, np.float32)
         passes = 0
@@ -222,7 +243,6 @@ class TimeLimit:
             took = self._clock() - before
             with self._lock:
                 progress.recent.append(took)
-                progress.seconds += took
             passes += 1
         if passes > 1:
             total /= np.float32(passes)
@@ -237,8 +257,11 @@ class TimeLimit:
     def _another(self, progress: "_Progress", passes: int) -> bool:
         with self._lock:
             assert self._start is not None, "started() comes first"
-            elapsed, finished = self._clock() - self._start, self.passes.total()
-            in_passes = sum(each.seconds / each.work.concurrency for each in self._progress)
+            now = self._clock()
+            elapsed = now - self._start
+            waited = self._waited + (0.0 if self._waiting_since is None else now - self._waiting_since)
+            other_seconds = (elapsed - waited) / max(self._waits, 1)
+            unwritten = self.passes.total() - max(self._waits - 1, 0)  # finished chunks that are not written yet
             slowest = max(each.pass_seconds for each in self._progress)
             pass_seconds = progress.pass_seconds
             # A network that has not run yet is expected to be as slow as the slowest one.
@@ -247,10 +270,10 @@ class TimeLimit:
             known = all(each.work.chunks is not None for each in self._progress)
             return self._policy.another(
                 passes,
-                elapsed=elapsed,
+                elapsed=elapsed + unwritten * other_seconds,
                 chunks=sum(each.left for each in self._progress) if known else None,
                 pass_seconds=pass_seconds,
-                other_seconds=max(0.0, elapsed - in_passes) / max(finished, 1),
+                other_seconds=other_seconds,
                 later_seconds=sum(left.values()),
                 concurrency=progress.work.concurrency,
             )
@@ -262,7 +285,6 @@ class _Progress:
     def __init__(self, work: Work) -> None:
         self.work = work
         self.finished = 0
-        self.seconds = 0.0  # in passes
         self.recent: collections.deque[float] = collections.deque(maxlen=RECENT)
         self.typical = _Typical(work.targets, work.share)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lightsaft_infer import Separator, TimeLimit
 from lightsaft_infer.chain import Chain
-from lightsaft_infer.time_limit import MAX_PASSES, PHASE_ROTATIONS, Policy
+from lightsaft_infer.time_limit import MAX_PASSES, PHASE_ROTATIONS, Policy, Work
 
 SECONDS = st.floats(1e-3, 10)
 
@@ -196,6 +196,30 @@ def test_with_chunks_at_once_every_chunk_is_counted(manifest, concurrency):
     stems = separator.separate(mixture, sample_rate=44100, time_limit=limit)
     assert limit.passes == {MAX_PASSES: Chain(manifest, Network(), chunk=16, overlap=4).chunks(mixture.shape[1])}
     np.testing.assert_allclose(stems["bass"], mixture / 2, atol=1e-5)
+
+
+def test_work_beside_the_passes_takes_time_of_its_own_without_them():
+    """The rest of the chain works in half of the time of a pass. Chunks without a pass still need this half."""
+    clock = Clock()
+    limit = TimeLimit.started(TimeLimit(10.0, max_passes=1, clock=clock))
+    (several_passes,) = limit.expect([Work(chunks=16, targets=1, share=1.0)])
+    planes = np.ones((1, 4, 2, 3), np.float32)
+
+    def estimate(planes):
+        clock.now += 0.5
+        with limit.waiting():
+            clock.now += 0.5
+        return planes[:, np.newaxis]
+
+    for _ in range(16):
+        before = clock.now
+        several_passes(planes, estimate)
+        if clock.now == before:
+            clock.now += 0.5
+            with limit.waiting():
+                pass
+    assert clock.now - 1000 <= 10 + 1
+    assert set(limit.passes) == {0, 1}
 
 
 def test_passes_are_turned_back(manifest):
