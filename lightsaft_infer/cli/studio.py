@@ -23,6 +23,8 @@ def add_studio(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) 
     add("--host", default="127.0.0.1", help=help_host)
     add("--port", type=_port, default=PORT, help="listen on this port; 0 is any free one (default: %(default)s)")
     add("--token", help=f"refuse requests without this secret (default: the environment variable {TOKEN})")
+    add("--allow-host", action="append", default=[], metavar="NAME", help="accept this name as Host, such as a proxy's")
+    add("--music", type=Path, metavar="DIR", help="let programs name files below DIR instead of uploading them")
     add("--no-browser", dest="browser", action="store_false", help="do not open the page, only print its address")
     add("--folder", type=Path, metavar="DIR", help="keep uploads and stems in DIR (default: in the user's cache)")
     add("--workers", type=positive, default=1, metavar="N", help="separate N tracks at a time (default: 1)")
@@ -57,6 +59,8 @@ def _studio(args: argparse.Namespace) -> int:
         folder=(args.folder or default_folder()).absolute(),
         host=args.host,
         port=args.port,
+        names=tuple(args.allow_host),
+        music=args.music,
         token=args.token or os.environ.get(TOKEN) or None,
         model=args.model,
         threads=args.threads,

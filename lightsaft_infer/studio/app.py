@@ -19,10 +19,11 @@ from ..report import page_style
 from ..version import __version__
 from .downloads import PcmWav, byte_range, zip_stream
 from .job import Job, NewJob, Upload
-from .jobs import Jobs, NotFoundError
+from .jobs import Jobs
 from .security import Guard
 from .settings import Settings
 from .uploads import TooLargeError, TooManyError, TooSlowError, Uploads
+from .work_folder import NotFoundError, file_below
 from .worker import MIXTURE, player_path
 
 TICK = 0.2  # seconds between two looks at the jobs
@@ -41,6 +42,12 @@ class Problem(BaseModel):
     """What was wrong."""
 
     error: str
+
+
+class NamedFile(BaseModel):
+    """A file of this machine."""
+
+    path: str
 
 
 class About(BaseModel):
@@ -63,7 +70,7 @@ def create_app(jobs: Jobs, settings: Settings) -> FastAPI:
         lifespan=_cleaning(jobs),
         responses={code: {"model": Problem} for code in (400, 401, 403, 404)},
     )
-    app.add_middleware(Guard, host=settings.host, token=settings.token)
+    app.add_middleware(Guard, host=settings.host, names=settings.names, token=settings.token)
     _add_errors(app)
     _add_page(app)
     _add_uploads(app, jobs, settings)
@@ -151,8 +158,18 @@ def _add_uploads(app: FastAPI, jobs: Jobs, settings: Settings) -> None:
         job that needs it."""
         size = int(request.headers.get("content-length") or 0)
         uploads.check(size)
-        await asyncio.to_thread(jobs.empty, size)
-        return await uploads.receive(name, _bytes(request))
+        await asyncio.to_thread(jobs.empty, size + uploads.missing)
+        return await uploads.receive(name, _bytes(request), size)
+
+    @app.post("/api/files", status_code=201, tags=["uploads"])
+    def name_a_file(file: NamedFile) -> Upload:
+        """Take a file of the folder `--music` of this machine, instead of an upload. `path` is its path below that
+        folder."""
+        if settings.music is None:
+            raise NotFoundError("this studio has no folder of files to name: start it with --music")
+        path = file_below(settings.music, file.path)
+        jobs.empty(path.stat().st_size + uploads.missing)
+        return jobs.folder.take(path)
 
 
 async def _bytes(request: Request) -> AsyncGenerator[bytes, None]:
@@ -207,10 +224,9 @@ async def _events(jobs: Jobs, state: State) -> AsyncIterator[str]:
     """Look at the jobs again and again until the server ends: a slow client gets fewer events, and no queue grows."""
     version, known, quiet = -1, None, 0.0
     while not state.server.should_exit:
-        now = jobs.version
-        if now != version:
-            changed, ids = jobs.changed_since(version), [job.id for job in jobs.all()]
-            version, quiet = now, 0.0
+        if jobs.version != version:
+            version, changed, ids = await asyncio.to_thread(jobs.changes, version)
+            quiet = 0.0
             for job in changed:
                 yield f"event: job\ndata: {job.model_dump_json()}\n\n"
             if ids != known:

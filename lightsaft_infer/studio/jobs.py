@@ -20,12 +20,8 @@ from ..stem_options import choose_stems
 from ..worker_process import WorkerProcess
 from .job import UNFINISHED, AudioFormat, Job, NewJob, now
 from .settings import Settings
-from .work_folder import WorkFolder, new_id, remove_tree
+from .work_folder import NotFoundError, WorkFolder, new_id, remove_tree
 from .worker import Task, separate, write_page
-
-
-class NotFoundError(LightSAFTError):
-    """There is no such job, upload or file."""
 
 
 class Jobs:
@@ -76,10 +72,11 @@ class Jobs:
         with self._changed:
             return list(self._jobs.values())
 
-    def changed_since(self, version: int) -> list[Job]:
-        """Return the jobs that have changed since a version."""
+    def changes(self, version: int) -> tuple[int, list[Job], list[str]]:
+        """Return the present version, the jobs that have changed since another one, and the ids of all jobs."""
         with self._changed:
-            return [job for job in self._jobs.values() if self._versions[job.id] > version]
+            changed = [job for job in self._jobs.values() if self._versions[job.id] > version]
+            return self.version, changed, list(self._jobs)
 
     def get(self, job: str) -> Job:
         """Return a job. Raises NotFoundError."""
@@ -167,14 +164,16 @@ class Jobs:
 
         Raises OutputError if there is not.
         """
-        oldest = [job for job in self.all() if job.finished]
-        oldest.sort(key=lambda job: job.finished or job.created)
-        for job in oldest:
-            age = (now() - (job.finished or job.created)).total_seconds() / 86400
-            if age > self.settings.max_days or self.folder.bytes() + room > self.settings.max_bytes:
+        self.folder.remove_orphans({job.upload for job in self.all()})
+        size = self.folder.bytes() + room
+        finished = [(job.finished, job.id) for job in self.all() if job.finished]
+        for when, job in sorted(finished):
+            age = (now() - when).total_seconds() / 86400
+            if age > self.settings.max_days or size > self.settings.max_bytes:
                 with contextlib.suppress(NotFoundError):
-                    self.delete(job.id)
-        if self.folder.bytes() + room > self.settings.max_bytes:
+                    self.delete(job)
+                size = self.folder.bytes() + room
+        if size > self.settings.max_bytes:
             raise OutputError(f"the work folder is full: it may hold {self.settings.max_bytes} bytes (use --max-gb)")
 
     def _change(self, job: Job, **fields: object) -> Job:

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -66,13 +66,15 @@ class Guard:
     app : ASGI application
     host : str
         The address that the studio listens on.
+    names : iterable of str
+        Further names that a Host may be.
     token : str or None
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, names: Iterable[str], token: str | None) -> None:
         self._app = app
         self._token = token
-        self._names = {"localhost", host.lower()}
+        self._names = {"localhost", host.lower(), *(name.lower() for name in names)}
         if not is_loopback(host):
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 

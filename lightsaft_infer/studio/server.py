@@ -66,7 +66,8 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise OutputError(f"cannot listen on {host}:{port}: {reason(error)} (use --port or --host)") from error
+        why = reason(error).partition(" (")[0]  # Python repeats the address
+        raise OutputError(f"cannot listen on {host}:{port}: {why} (use --port or --host)") from error
 
 
 def _url(settings: Settings, port: int) -> str:

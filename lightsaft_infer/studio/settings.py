@@ -20,6 +20,10 @@ class Settings:
         The address to listen on.
     port : int
         0: any free port.
+    names : tuple of str
+        Further names of this machine that requests may have as their Host, such as that of a proxy.
+    music : Path or None
+        A folder whose files clients may name instead of uploading them.
     token : str or None
         The secret that every request must have. Needed unless `host` is a loopback address.
     model : Path or None
@@ -43,6 +47,8 @@ class Settings:
     folder: Path
     host: str = "127.0.0.1"
     port: int = 0
+    names: tuple[str, ...] = ()
+    music: Path | None = None
     token: str | None = None
     model: Path | None = None
     threads: int | None = None

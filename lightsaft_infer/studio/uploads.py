@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import anyio
 
@@ -34,14 +33,15 @@ class Uploads:
 
     Attributes
     ----------
-    expected : int
-        Bytes that those on the way still may have.
+    missing : int
+        Bytes that are still to come.
     """
 
     def __init__(self, folder: WorkFolder, settings: Settings) -> None:
         self._folder = folder
         self._settings = settings
         self._on_the_way = 0
+        self.missing = 0
 
     def check(self, size: int) -> None:
         """Check that an upload of `size` bytes may come. Raises TooLargeError or TooManyError."""
@@ -50,7 +50,7 @@ class Uploads:
         if self._on_the_way >= MAX_AT_ONCE:
             raise TooManyError(f"expected at most {MAX_AT_ONCE} uploads at the same time")
 
-    async def receive(self, name: str, content: AsyncGenerator[bytes, None]) -> Upload:
+    async def receive(self, name: str, content: AsyncGenerator[bytes, None], declared: int) -> Upload:
         """Write an upload to the disk. It has its name when it is complete.
 
         Parameters
@@ -59,6 +59,8 @@ class Uploads:
             The name that the client gave to it.
         content : async generator of bytes
             Raises an error if the client goes away.
+        declared : int
+            Bytes that will come, or 0 if the client did not say so.
 
         Returns
         -------
@@ -73,8 +75,18 @@ class Uploads:
         path = self._folder.new_upload(name)
         part = path.with_name(part_name())
         self._on_the_way += 1
+        self.missing += declared
+        size = 0
         try:
-            size = await self._write(part, content)
+            async with contextlib.aclosing(content), await anyio.open_file(part, "xb") as file:
+                while block := await self._next(content):
+                    size += len(block)
+                    self.check(size)
+                    await file.write(block)
+                    self.missing -= min(len(block), declared)
+                    declared -= min(len(block), declared)
+                await file.flush()
+                await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
             os.replace(part, path)
         except BaseException as error:
             remove_tree(path.parent)
@@ -83,20 +95,15 @@ class Uploads:
             raise
         finally:
             self._on_the_way -= 1
+            self.missing -= declared
         return Upload(id=path.parent.name, name=path.name, bytes=size)
 
-    async def _write(self, part: Path, content: AsyncGenerator[bytes, None]) -> int:
-        size = 0
-        async with contextlib.aclosing(content), await anyio.open_file(part, "xb") as file:
+    async def _next(self, content: AsyncGenerator[bytes, None]) -> bytes:
+        """The next block that is not empty. b"" at the end."""
+        try:
             while True:
-                try:
-                    block = await asyncio.wait_for(anext(content, None), self._settings.patience)
-                except asyncio.TimeoutError as error:
-                    raise TooSlowError(f"nothing came for {self._settings.patience:g} seconds") from error
-                if block is None:
-                    await file.flush()
-                    await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
-                    return size
-                size += len(block)
-                self.check(size)
-                await file.write(block)
+                block = await asyncio.wait_for(anext(content, None), self._settings.patience)
+                if block != b"":
+                    return block or b""
+        except asyncio.TimeoutError as error:
+            raise TooSlowError(f"nothing came for {self._settings.patience:g} seconds") from error

@@ -15,19 +15,25 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..audio import PARTS, write_text
-from ..errors import OutputError, reason
+from ..audio import PARTS, part_name, write_text
+from ..errors import LightSAFTError, OutputError, reason
 from ..text import one_line
-from .job import Job
+from .job import Job, Upload
 
 STATE = "job.json"
 GROWING = "growing"
 GONE = ".gone-"  # prefix of folders that are being removed
 MAX_NAME = 150  # bytes of the name of an upload
+ORPHAN_SECONDS = 3600
+
+
+class NotFoundError(LightSAFTError):
+    """There is no such job, upload or file."""
 
 
 class WorkFolder:
@@ -125,9 +131,48 @@ class WorkFolder:
             raise OutputError(f"cannot write {folder}: {reason(error)}") from error
         return folder / safe_name(name)
 
+    def take(self, file: Path) -> Upload:
+        """Make an upload of a file of this machine: a link to it, or a copy from another file system.
+
+        Raises OutputError.
+        """
+        path = self.new_upload(file.name)
+        try:
+            try:
+                os.link(file, path)
+            except OSError:
+                part = path.with_name(part_name())
+                shutil.copyfile(file, part)
+                os.replace(part, path)
+            return Upload(id=path.parent.name, name=path.name, bytes=path.stat().st_size)
+        except BaseException as error:
+            remove_tree(path.parent)
+            if isinstance(error, OSError):
+                raise OutputError(f"cannot copy {file.name}: {reason(error)}") from error
+            raise
+
+    def remove_orphans(self, known: set[str]) -> None:
+        """Remove uploads that no job needs and that nothing was written to for an hour."""
+        for folder in list(self.uploads.iterdir()):
+            with contextlib.suppress(OSError):  # removed meanwhile
+                last = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+                if folder.name not in known and time.time() - last > ORPHAN_SECONDS:
+                    remove_tree(folder)
+
     def bytes(self) -> int:
         """Return the size of all files together."""
         return sum(size for path in (self.uploads, self.jobs) for size in _sizes(path))
+
+
+def file_below(folder: Path, path: str) -> Path:
+    """Return a file by its path below a folder. Raises NotFoundError if there is none, also if it lies elsewhere."""
+    try:
+        found = (folder / path).resolve(strict=True)
+        if found.is_file() and found.is_relative_to(folder.resolve()):
+            return found
+    except (OSError, ValueError):  # there is none, or the path has a null character
+        pass
+    raise NotFoundError(f"there is no file {one_line(path)}")
 
 
 def new_id() -> str:

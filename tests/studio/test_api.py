@@ -240,6 +240,26 @@ def test_fifty_uploads_at_once(studio):
         assert (studio.folder.uploads / upload["id"] / f"{number}.wav").read_bytes() == content
 
 
+def test_a_file_can_be_named_below_the_folder_of_music_only(studio, model_path, tmp_path, song):
+    assert studio.client.post("/api/files", json={"path": "song.wav"}).status_code == 404
+    music = tmp_path / "music"
+    (music / "album").mkdir(parents=True)
+    (music / "album" / "song.wav").write_bytes(song)
+    (tmp_path / "secret.wav").write_bytes(song)
+    (music / "link.wav").symlink_to(tmp_path / "secret.wav")
+    settings = studios.settings_in(tmp_path / "work", model_path, workers=0, music=music)
+    with studios.running(settings) as named:
+        answer = named.client.post("/api/files", json={"path": "album/song.wav"})
+        assert answer.status_code == 201
+        assert answer.json()["name"] == "song.wav"
+        job = named.client.post("/api/jobs", json={"upload": answer.json()["id"]}).json()
+        assert named.folder.upload(job["upload"]).read_bytes() == song
+        named.client.delete(f"/api/jobs/{job['id']}")
+        assert (music / "album" / "song.wav").read_bytes() == song
+        for path in ("../secret.wav", str(tmp_path / "secret.wav"), "link.wav", "album", "", "a\0", "no.wav"):
+            assert named.client.post("/api/files", json={"path": path}).status_code == 404, path
+
+
 def request(studio, *lines):
     """A socket on which the head of an upload was sent."""
     head = ["POST /api/uploads?name=song.wav HTTP/1.1", f"Host: 127.0.0.1:{studio.port}", *lines, "", ""]

@@ -141,6 +141,18 @@ def test_old_and_large_tracks_are_removed(model_path, tmp_path, songs):
         assert studio.client.get("/api/jobs").json() == []
 
 
+def test_an_upload_that_no_job_needs_is_removed(model_path, tmp_path):
+    with studios.running(studios.settings_in(tmp_path, model_path, workers=0)) as studio:
+        old, new, needed = studio.upload(b"x"), studio.upload(b"x"), studio.upload(b"x")
+        studio.client.post("/api/jobs", json={"upload": needed["id"]})
+        for upload in (old, needed):
+            folder = studio.folder.uploads / upload["id"]
+            for path in (folder / "song.wav", folder):
+                os.utime(path, (0, 0))
+        studio.jobs.empty()
+        assert {folder.name for folder in studio.folder.uploads.iterdir()} == {new["id"], needed["id"]}
+
+
 def test_the_number_of_jobs_is_bounded(model_path, tmp_path):
     with studios.running(studios.settings_in(tmp_path, model_path, workers=0, max_jobs=1)) as studio:
         studio.submit(b"x")

@@ -56,6 +56,14 @@ def test_other_origins(studio, origin):
     assert list(studio.folder.uploads.iterdir()) == []
 
 
+def test_the_name_of_a_proxy(model_path, tmp_path):
+    settings = studios.settings_in(tmp_path, model_path, workers=0, names=("Studio.example",))
+    with studios.running(settings) as studio:
+        headers = {"host": "studio.example", "origin": "https://studio.example"}
+        assert studio.client.get("/api/jobs", headers=headers).status_code == 200
+        assert studio.client.get("/api/jobs", headers={"host": "evil.example"}).status_code == 403
+
+
 def test_the_own_origin_and_other_sites(studio):
     assert studio.client.get("/api/jobs", headers={"origin": studio.url}).status_code == 200
     for site, status in {"same-origin": 200, "none": 200, "cross-site": 403, "same-site": 403}.items():

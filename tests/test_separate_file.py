@@ -1,0 +1,32 @@
+"""What `separate_file` offers beside the files: a tap, and notes."""
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import joined, noise
+
+from lightsaft_infer import SeparationResult, separate_file
+
+
+def test_the_tap_gets_what_is_written(echo, tmp_path):
+    soundfile.write(tmp_path / "song.wav", noise(2, 200_000).T, 44100, subtype="FLOAT")
+    outputs = {target: tmp_path / f"{target}.wav" for target in ("bass", "vocals")}
+    blocks = []
+    separate_file(echo, tmp_path / "song.wav", outputs, tap=blocks.append)
+    assert len(blocks) > 1
+    for target, audio in joined(blocks).items():
+        np.testing.assert_array_equal(soundfile.read(outputs[target], dtype="float32")[0].T, audio)
+
+
+@pytest.mark.parametrize(
+    ("gain", "passes", "notes"),
+    [
+        (1.0, None, []),
+        (0.8, None, ["a peak of 1.250 would clip, all stems scaled by 0.8000"]),
+        (1.0, {2: 3, 1: 4}, ["of 7 chunks, 4 with 1 pass, 3 with 2 passes"]),
+        (1.0, {1: 4, 0: 2}, ["of 6 chunks, 2 without the network, as time ran out, 4 with 1 pass"]),
+    ],
+)
+def test_notes(gain, passes, notes):
+    result = SeparationResult({}, 1, 44100, 2, gain, {}, passes)
+    assert result.notes == notes
