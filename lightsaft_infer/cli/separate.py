@@ -72,6 +72,8 @@ def _template(text: str) -> str:
         raise argparse.ArgumentTypeError(f"expected the fields {{track}}, {{target}} and {{ext}}: {error!r}") from error
     if len(filled) < 2 or not all(name.endswith(".wav") for name in filled):
         raise argparse.ArgumentTypeError(f"expected {{target}} in it and .{{ext}} at its end, got {text!r}")
+    if Path(text).is_absolute():
+        raise argparse.ArgumentTypeError(f"expected names below the output folder, got {text!r}")
     return text
 
 
