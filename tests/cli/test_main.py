@@ -124,7 +124,9 @@ def test_template(run, song, tmp_path):
     assert files(tmp_path / "out") == ["bass/l'été 1 (bass).wav"]
 
 
-@pytest.mark.parametrize("template", ["{track}.{ext}", "{target}", "{artist}/{target}.{ext}", "{target}.{ext", "{}", "/tmp/{target}.{ext}"])
+@pytest.mark.parametrize(
+    "template", ["{track}.{ext}", "{target}", "{artist}/{target}.{ext}", "{target}.{ext", "{}", "/tmp/{target}.{ext}"]
+)
 def test_bad_templates(run, song, capsys, template):
     with pytest.raises(SystemExit) as caught:
         run(song, "--template", template)
