@@ -22,11 +22,15 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--overlap", type=float, default=0.25, help="of the chunks of an estimate")
     args = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):  # it takes a thread for each core
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
     _without_torchvision()
-    (separate if args.action == "separate" else estimate)(args.mixture, args.model, args.out)
+    if args.action == "separate":
+        separate(args.mixture, args.model, args.out)
+    else:
+        estimate(args.mixture, args.model, args.out, args.overlap)
 
 
 def separate(mixture: Path, model: Path, out: Path) -> None:
@@ -39,13 +43,15 @@ def separate(mixture: Path, model: Path, out: Path) -> None:
     main()
 
 
-def estimate(mixture: Path, model: Path, out: Path) -> None:
+def estimate(mixture: Path, model: Path, out: Path, overlap: float) -> None:
     """Write its estimate, float32 (2, samples)."""
     import numpy
     import soundfile
     from audio_separator.separator import Separator
 
-    separator = Separator(logging.WARNING, model_file_dir=str(model.parent), output_dir=str(out))
+    settings = {"hop_length": 1024, "segment_size": 256, "overlap": overlap, "batch_size": 1, "enable_denoise": False}
+    folders = {"model_file_dir": str(model.parent), "output_dir": str(out)}
+    separator = Separator(logging.WARNING, **folders, mdx_params=settings)
     separator.load_model(model.name)
     audio = soundfile.read(mixture, dtype="float32", always_2d=True)[0].T
     numpy.save(out / "estimate.npy", separator.model_instance.demix(audio))
