@@ -142,14 +142,11 @@ class Jobs:
     def delete(self, job: str) -> None:
         """Remove a job and its files, and its upload unless another job needs it. Raises NotFoundError."""
         with self._changed:
-            self.cancel(job)
-            self._doom(job)  # also a process that writes the report
-            self._changed.wait_for(lambda: job not in self._working)
-            known = self._jobs.pop(job, None)
-            if known is None:  # somebody else was faster
-                return
-            del self._versions[job]
+            known = self.get(job)
+            del self._jobs[job], self._versions[job]
             self.version += 1
+            self._doom(job)
+            self._changed.wait_for(lambda: job not in self._working)
             remove_tree(self.folder.job(job))
             if all(other.upload != known.upload for other in self._jobs.values()):
                 remove_tree(self.folder.uploads / known.upload)

@@ -126,6 +126,20 @@ def test_events_report_progress_and_the_end(studio, song):
     assert not studio.folder.job(job).exists()
 
 
+def test_a_job_can_be_removed_while_its_report_is_written(studio, song, monkeypatch):
+    from lightsaft_infer.studio import jobs
+
+    started = []
+    original = jobs.WorkerProcess
+    monkeypatch.setattr(jobs, "WorkerProcess", lambda function: started.append(function) or original(function))
+    job = studio.submit(song)
+    studio.wait(job)
+    wait_for(lambda: len(started) == 2)
+    studio.client.delete(f"/api/jobs/{job}")
+    assert not studio.folder.job(job).exists()
+    assert len(started) == 2  # the report was not begun again
+
+
 def test_what_is_done_can_be_heard_and_a_job_can_be_cancelled(studio, tmp_path):
     long_song = studios.long_song_in(tmp_path)
     job = studio.submit(long_song.read_bytes(), "long.wav", consistency=False)

@@ -17,6 +17,11 @@ pytestmark = chromium.marks
 GIVEN = "A song, 50% öffentlich & <b>.wav"
 NAME = "A song, 50% öffentlich & _b_.wav"  # in the work folder
 
+CARD = """
+const cards = [...document.querySelectorAll(".card")];
+const card = cards.find((card) => card.querySelector("h3").textContent === arguments[0]);
+"""
+
 
 @pytest.fixture(scope="module")
 def studio(model_path, tmp_path_factory):
@@ -57,14 +62,13 @@ class Page(chromium.Browser):
             self.driver.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 200, "data": data})
 
     def card(self, name):
-        return next((card for card in self.find(".card") if card.find_element("css selector", "h3").text == name), None)
+        return self.run(f"{CARD} return card;", name)
 
     def part(self, name, selector):
-        return self.card(name).find_element("css selector", selector)
+        return self.run(f"{CARD} return card.querySelector(arguments[1]);", name, selector)
 
     def state(self, name):
-        states = "return [...document.querySelectorAll('.card')].map((card) => ['h3', '.state'].map((part) => "
-        return dict(self.run(f"{states}card.querySelector(part).textContent))")).get(name, "")
+        return self.run(f"{CARD} return card ? card.querySelector('.state').textContent : '';", name)
 
     def wait_for_state(self, name, text):
         self.wait(lambda: self.state(name).startswith(text))
@@ -123,7 +127,7 @@ def test_a_folder_with_an_error_in_it(page, music):
     page.wait_for_state("inner.wav", "done")
     page.wait_for_state("text.wav", "failed")
     assert page.part("text.wav", ".error").text.startswith("not audio in a known format")
-    assert {card.find_element("css selector", "h3").text for card in page.find(".card")} == {"inner.wav", "text.wav"}
+    assert {heading.text for heading in page.find(".card h3")} == {"inner.wav", "text.wav"}
     page.part("text.wav", ".retry").click()
     page.wait(lambda: page.state("text.wav") != "failed")
     page.wait_for_state("text.wav", "failed")
