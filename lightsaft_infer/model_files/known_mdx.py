@@ -1,18 +1,20 @@
 """Facts about public MDX-Net files, so that nothing has to be typed to import them.
 
 The facts are those that Ultimate Vocal Remover uses, from `mdx_model_data/model_data_new.json` in
-https://github.com/TRvlvr/application_data. A file is known by the MD5 of its last 10,000 KiB.
+https://github.com/TRvlvr/application_data and `models/MDX_Net_Models/model_data/model_data.json` in
+https://github.com/Anjok07/ultimatevocalremovergui. A file is known by the MD5 of its last 10,000 KiB.
 """
 
 import dataclasses
 import hashlib
 
 TAIL_BYTES = 10_000 * 1024
-ZEROED_BINS = 3  # of all these models, in Ultimate Vocal Remover
+ZEROED_BINS = 3  # with all these models, as audio-separator 0.47 does
 
 # MD5, n_fft, target, compensate
 TABLE = """
 0ddfc0eb5792638ad5dc27850236c246  6144 vocals       1.035
+0f2a6bc5b49d87d64728ee40e23bceb1  5120 instrumental 1.019
 1c56ec0224f1d559c42fd6fd2a67b154  5120 instrumental 1.025
 1d64a6d2c30f709b8c9b4ce1366d96ee  5120 instrumental 1.065
 203f2a3955221b64df85a41af87cf8f0  6144 instrumental 1.035
@@ -37,11 +39,13 @@ TABLE = """
 94ff780b977d3ca07c7a343dab2e25dd  6144 instrumental 1.039
 970b3f9492014d18fefeedfe4773cb42  7680 vocals       1.009
 a3cd63058945e777505c01d2507daf37  6144 vocals       1.03
+b02be2d198d4968a121030cf8950b492  5120 no_crowd     1.02
 b06327a00d5e5fbc7d96e1781bbdb596  6144 instrumental 1.035
 b33d9b3950b6cbf5fe90a32608924700  7680 vocals       1.03
 b6bccda408a436db8500083ef3491e8b  7680 instrumental 1.02
 b78da4afc6512f98e4756f5977f5c6b9  7680 instrumental 1.021
 c3b29bdce8c4fa17ec609e16220330ab 16384 bass         1.035
+cb790d0c913647ced70fc6b38f5bea1a  5120 instrumental 1.01
 cc63408db3d80b4d85b0287d1d7c9632  6144 instrumental 1.033
 cd5b2989ad863f116c855db1dfe24e39  6144 reverb       1.035
 ceed671467c1f64ebdfac8a2490d0d52  7680 instrumental 1.035
