@@ -208,8 +208,9 @@ class Jobs:
             try:
                 work(job)
             except Exception as error:  # such as a full disk, which keeps the state from being written
+                failed: dict[str, object] = {"state": "failed", "error": str(error), "finished": now()}
                 with contextlib.suppress(LightSAFTError):
-                    self._change(job, state="failed", error=str(error), finished=now())
+                    self._change(job, **(failed if work == self._separate else {"report": "failed"}))
             finally:
                 with self._changed:
                     self._working.pop(job.id)
