@@ -169,6 +169,8 @@ def separate_file(
             bitrate=bitrate,
             tags=reader.tags() if tags else None,
         ) as writer:
+            if limit is not None and reader.samples is not None:
+                limit.keep(writer.conversion_seconds(reader.samples))
             done = _write(_tapped(stems, tap), writer, reader, progress)
             gain = writer.commit()
     return SeparationResult(

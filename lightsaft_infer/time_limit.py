@@ -25,6 +25,7 @@ RECENT = 3  # the next pass is expected to take as long as the slowest of this n
 # (benchmarks/extras.py).
 PHASE_ROTATIONS = (0, 90, 45, 135)
 MAX_PASSES = len(PHASE_ROTATIONS)
+CAUTION = 1.25  # factor on expected times
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Policy:
     limit: float
     max_passes: int = MAX_PASSES
     reserve: float = 0.02
-    caution: float = 1.25
+    caution: float = CAUTION
 
     def another(
         self,
@@ -162,6 +163,7 @@ class TimeLimit:
         self._clock = clock
         self._start: float | None = None
         self._progress: list[_Progress] = []
+        self._kept = 0.0
         self._waits = 0  # for chunks, by the thread that does all but the passes
         self._waited = 0.0
         self._waiting_since: float | None = None
@@ -210,6 +212,10 @@ class TimeLimit:
             raise ArgumentError("expected a time limit that has not served another track")
         self._progress = [_Progress(work) for work in works]
         return [functools.partial(self._several_passes, progress) for progress in self._progress]
+
+    def keep(self, seconds: float) -> None:
+        """Keep time for work after the last chunk, such as the conversion of stems."""
+        self._kept = CAUTION * seconds
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -270,7 +276,7 @@ class TimeLimit:
             known = all(each.work.chunks is not None for each in self._progress)
             return self._policy.another(
                 passes,
-                elapsed=elapsed + unwritten * other_seconds,
+                elapsed=elapsed + unwritten * other_seconds + self._kept,
                 chunks=sum(each.left for each in self._progress) if known else None,
                 pass_seconds=pass_seconds,
                 other_seconds=other_seconds,

@@ -181,6 +181,15 @@ def test_a_network_that_becomes_ten_times_slower(manifest, limit, after):
         assert {0, 1, 2} <= set(time_limit.passes)
 
 
+def test_time_is_kept_for_the_work_after_the_last_chunk(manifest):
+    clock = Clock()
+    separator = Separator(manifest, slowing(clock, 0.2, 0, 1), chunk=16, overlap=4)
+    limit = TimeLimit(20.0, clock=clock)
+    limit.keep(8.0)
+    separator.separate(noise(2, 100 * 12 * manifest.hop_length), sample_rate=44100, time_limit=limit)
+    assert 9 < clock.now - 1000 <= 10.2  # a quarter more than expected is kept
+
+
 @pytest.mark.parametrize("concurrency", [2, 3])
 def test_with_chunks_at_once_every_chunk_is_counted(manifest, concurrency):
     """With a clock that stands still, all passes are made, in any order of the threads."""

@@ -4,6 +4,7 @@ Audio is float32 (channels, samples), full scale 1.0.
 """
 
 import contextlib
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from .tags import Tags
 from .wav_format import WAV_BYTES
 
 CLIP_POLICIES = ("scale", "clamp", "error")
+PROBE = 4  # seconds of noise whose conversion is measured
 
 
 class OutputFormat(NamedTuple):
@@ -147,11 +149,13 @@ class StemWriter:
         FLOAT, which is converted when the peak is known."""
         _make_folders(self._outputs[target].parent, self._discarding)
         if self._formats[target].subtype == "FLOAT":
-            return self._part_file(target, self._formats[target], self._stem_tags(target))
-        return self._part_file(target, OutputFormat("W64", "FLOAT"), None)
+            part = self._part_file(target, self._formats[target], self._stem_tags(target))
+        else:
+            part = self._part_file(target, OutputFormat("W64", "FLOAT"), None)
+        return self._discarding.enter_context(part)
 
     def _part_file(self, target: str, form: OutputFormat, tags: Tags | None) -> PartFile:
-        part = PartFile(
+        return PartFile(
             self._outputs[target],
             container=form.container,
             subtype=form.subtype,
@@ -159,20 +163,18 @@ class StemWriter:
             channels=self._channels,
             tags=tags,
         )
-        return self._discarding.enter_context(part)
 
     def _final_file(self, target: str) -> UnfinishedFile:
         bitrate, tags = self._bitrates[target], self._stem_tags(target)
         if bitrate is None:
             return self._part_file(target, self._formats[target], tags)
-        part = EncodedFile(
+        return EncodedFile(
             self._outputs[target],
             sample_rate=self._sample_rate,
             channels=self._channels,
             bitrate=bitrate,
             tags=tags,
         )
-        return self._discarding.enter_context(part)
 
     def _stem_tags(self, target: str) -> Tags | None:
         return None if self._tags is None else self._tags.of_stem(target)
@@ -202,6 +204,31 @@ class StemWriter:
             self.peaks[target] = max(self.peaks[target], float(np.abs(block).max(initial=0)))
         self._samples += lengths.pop()
 
+    def conversion_seconds(self, samples: int) -> float:
+        """Return the time that `commit` is expected to take to convert stems of a number of samples per channel.
+
+        Some seconds of noise are converted to each format, and removed.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written.
+        """
+        probe = 0.5 * np.random.default_rng(0).uniform(-1, 1, (self._channels, PROBE * self._sample_rate))
+        per_sample: dict[tuple[OutputFormat, int | None], float] = {}
+        total = 0.0
+        for target, form in self._formats.items():
+            if form.subtype == "FLOAT":
+                continue
+            kind = (form, self._bitrates[target])
+            if kind not in per_sample:
+                start = time.perf_counter()
+                with self._final_file(target) as part:
+                    self._write_converted([probe.astype(np.float32)], part)
+                per_sample[kind] = (time.perf_counter() - start) / probe.shape[1]
+            total += samples * per_sample[kind]
+        return total
+
     def commit(self) -> float:
         """Complete the files and rename them. This can be done once.
 
@@ -223,7 +250,7 @@ class StemWriter:
         parts: dict[str, UnfinishedFile] = dict(self._staged)
         samples = dict.fromkeys(parts, self._samples)
         for target in converted:
-            parts[target] = self._final_file(target)
+            parts[target] = self._discarding.enter_context(self._final_file(target))
             samples[target] = self._convert(target, parts[target], gain)
         for target, part in parts.items():
             part.finish(samples[target])
@@ -236,7 +263,10 @@ class StemWriter:
         """Write the samples of a target into its final file. Returns their number."""
         limit = np.inf if self._formats[target].subtype == "FLOAT" else 1
         staged = self._staged[target].read_back()
-        blocks = (np.clip(block * np.float32(gain), -limit, limit) for block in staged)
+        return self._write_converted((np.clip(block * np.float32(gain), -limit, limit) for block in staged), part)
+
+    def _write_converted(self, blocks: Iterable[Audio], part: UnfinishedFile) -> int:
+        """Write blocks into a file of another sample rate. Returns the number of its samples per channel."""
         done = 0
         for block in resample_stream(blocks, orig_sr=self._sample_rate, target_sr=part.sample_rate):
             part.write(block)

@@ -213,3 +213,14 @@ def test_a_disk_that_is_full_during_the_encoding_leaves_nothing(tmp_path, suffix
     assert run.stdout == f"cannot write {path}: file too large\n"
     assert run.stderr == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_the_time_of_the_conversion_is_foretold(tmp_path):
+    files = {"a": tmp_path / "a.mp3", "b": tmp_path / "b.mp3", "c": tmp_path / "c.wav"}
+    with StemWriter(files, **FORM) as writer:
+        before = sorted(tmp_path.iterdir())
+        minute = writer.conversion_seconds(60 * 44100)
+        assert sorted(tmp_path.iterdir()) == before
+        assert 0 < minute < 60
+    with StemWriter({"c": tmp_path / "c.wav"}, **FORM) as writer:
+        assert writer.conversion_seconds(60 * 44100) == 0
