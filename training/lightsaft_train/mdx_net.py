@@ -31,8 +31,8 @@ def add_command(commands: "Commands") -> None:
 
 
 def _mdx_net(args: argparse.Namespace) -> int:
-    from .export.mdx_graph import export_mdx
-    from .networks.mdx_net import MdxConfig, random_network
+    from .export import export_mdx
+    from .networks import MdxConfig, random_network
 
     config = MdxConfig(**{name: getattr(args, name) for name in SIZES})
     graph = export_mdx(random_network(config, seed=args.seed))

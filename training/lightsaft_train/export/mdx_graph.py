@@ -3,7 +3,7 @@
 import onnx
 import torch
 
-from ..networks.mdx_net import PLANES, ConvTDFNet
+from ..networks import PLANES, ConvTDFNet
 from .tracing import traced
 
 
