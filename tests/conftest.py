@@ -1,5 +1,6 @@
 """Fixtures: a small manifest with networks whose output can be computed by hand, and the packaged model."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from data.make_model import write_model
 from lightsaft_infer import Manifest, Separator
 
 pytest.register_assert_rewrite("helpers")
+if hasattr(signal, "SIGHUP"):  # ignored under nohup, also by the commands that tests start
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "lithium.flac"
 

@@ -111,7 +111,7 @@ def test_a_terminated_studio_ends_its_workers(model_path, tmp_path, songs):
         process.terminate()
         assert process.wait(20) == 143
         assert time.monotonic() - begin < 10
-    assert not any(is_alive(worker) for worker in workers)
+    wait_for(lambda: not any(is_alive(worker) for worker in workers))  # one that had just started ends a moment later
 
 
 def test_two_studios_cannot_share_a_folder(model_path, tmp_path):
