@@ -15,7 +15,7 @@ REST = frozenset({"other", "instrumental", "accompaniment"})  # targets that are
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """The facts about several models that separate a track together. `Bundle.from_file` reads them.
+    """The facts about several models that separate a track together. `read_model` reads them.
 
     Attributes
     ----------
@@ -35,29 +35,6 @@ class Bundle:
     path: Path
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> "Bundle":
-        """Read and check a bundle.
-
-        Parameters
-        ----------
-        path : path
-
-        Returns
-        -------
-        Bundle
-
-        Raises
-        ------
-        ModelError
-            If the file is missing, is not JSON or has an unknown format, or a field is missing or out of range. The
-            message names the file and the field.
-        ArgumentError
-            If `path` is not a path.
-        """
-        path, content = read_content(path)
-        return cls.from_content(content, path)
-
-    @classmethod
     def from_content(cls, content: Mapping[str, Any], path: Path) -> "Bundle":
         """Check the content of a bundle.
 
@@ -75,7 +52,7 @@ class Bundle:
         Raises
         ------
         ModelError
-            See `from_file`.
+            If a field is missing or out of range. The message names the file and the field.
         """
         for field, kind in (("name", str), ("version", str), ("targets", list), ("models", list)):
             if not isinstance(content.get(field), kind):
@@ -110,16 +87,6 @@ class Bundle:
         return len(self.targets) > 1 and not REST.isdisjoint(self.targets)
 
     @property
-    def licence(self) -> str:
-        """The licences of all models."""
-        return "; ".join(dict.fromkeys(model.licence for model in self.models))
-
-    @property
-    def scores(self) -> Mapping[str, Any]:
-        """Empty: the scores of the models need not be of the same songs."""
-        return {}
-
-    @property
     def sha256(self) -> str:
         """A digest that identifies the models and their targets."""
         text = " ".join([*self.targets, *(model.sha256 for model in self.models)])
@@ -150,3 +117,12 @@ def read_model(path: str | os.PathLike[str]) -> Manifest | Bundle:
     if "models" in content:
         return Bundle.from_content(content, path)
     return Manifest.from_content(content, path)
+
+
+def shared_out(models: Sequence[Manifest], targets: Sequence[str]) -> list[list[str]]:
+    """Share targets out among models: the first one that has a target gets it. Returns the targets of each model."""
+    left, shares = list(targets), []
+    for model in models:
+        shares.append([target for target in left if target in model.targets])
+        left = [target for target in left if target not in shares[-1]]
+    return shares

@@ -4,7 +4,6 @@ Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, 
 the lowest bins as float32 (1, 4, bins, frames): left real, left imaginary, right real, right imaginary.
 """
 
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,15 +20,10 @@ class MdxNetwork:
 
     Parameters
     ----------
-    graph : bytes
-        Content of the ONNX file.
+    session : Session
     layout : MdxNet
     frames : int
         The fixed number of frames of a chunk ("dim_t").
-    path : path
-        The ONNX file, which error messages name.
-    threads : int, optional
-        Number of threads. Default: one for each core that this process may use.
 
     Attributes
     ----------
@@ -40,25 +34,15 @@ class MdxNetwork:
     Raises
     ------
     ModelError
-        If ONNX Runtime cannot load the graph, or its input and output have other shapes than the layout says.
-    ArgumentError
-        If `threads` is less than 1 or more than 1024.
+        If the input and output of the graph have other shapes than the layout says.
 
     References
     ----------
     .. [1] M. Kim, W. Choi et al., "KUIELab-MDX-Net: a two-stream neural network for music demixing", 2021.
     """
 
-    def __init__(
-        self,
-        graph: bytes,
-        *,
-        layout: MdxNet,
-        frames: int,
-        path: str | os.PathLike[str],
-        threads: int | None = None,
-    ) -> None:
-        self._session = Session(graph, path=path, threads=threads)
+    def __init__(self, session: Session, *, layout: MdxNet, frames: int) -> None:
+        self._session = session
         self.threads, self.concurrency = self._session.threads, self._session.concurrency
         self._layout = layout
         shape = mdx_shape(self._session)

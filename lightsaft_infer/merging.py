@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from .arrays import Audio
+from .bundle import shared_out
 from .chain import Chain
 from .chunking import SeveralPasses, Waiting
 from .consistency import mixture_consistency
@@ -51,15 +52,14 @@ class ChainTask:
         )
 
 
-def shared_out(chains: Sequence[Chain], targets: Sequence[str]) -> list[ChainTask]:
-    """Share targets out among chains: the first chain whose model has a target gets it."""
-    tasks, left = [], list(targets)
-    for chain in chains:
-        names = [target for target in left if target in chain.manifest.targets]
-        left = [target for target in left if target not in names]
-        if names:
-            tasks.append(ChainTask(chain, chain.manifest.indices(names), [targets.index(name) for name in names]))
-    return tasks
+def tasks_of(chains: Sequence[Chain], targets: Sequence[str]) -> list[ChainTask]:
+    """Share targets out among chains (see `lightsaft_infer.bundle.shared_out`). Chains without any have no task."""
+    shares = shared_out([chain.manifest for chain in chains], targets)
+    return [
+        ChainTask(chain, chain.manifest.indices(names), [targets.index(name) for name in names])
+        for chain, names in zip(chains, shares, strict=True)
+        if names
+    ]
 
 
 def together(tasks: Sequence[ChainTask], audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:

@@ -16,9 +16,10 @@ from .chain import Chain
 from .errors import BLOCK_SAMPLES, ArgumentError, AudioError, ModelError, check_format, check_samples, whole_number
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
-from .merging import ChainTask, shared_out, together
+from .merging import ChainTask, tasks_of, together
 from .network import OnnxNetwork
 from .resample import resample_stream
+from .session import Session
 from .time_limit import TimeLimit, Work
 
 
@@ -257,7 +258,7 @@ class Separator:
         check_format(sample_rate)
         if samples is not None:
             samples = whole_number(samples, "samples", least=0)
-        tasks = shared_out(self._chains, names)
+        tasks = tasks_of(self._chains, names)
         if limit is not None:
             length = None if samples is None else math.ceil(samples * self.manifest.sample_rate / sample_rate)
             works = [
@@ -309,7 +310,7 @@ def _network(model: Manifest, threads: int | None) -> Network:
     graph, path = model.read_graph(), model.graph_path
     if model.mdx_net is None:
         return OnnxNetwork(graph, bins=model.bins, path=path, threads=threads)
-    return MdxNetwork(graph, layout=model.mdx_net, frames=model.frames, path=path, threads=threads)
+    return MdxNetwork(Session(graph, path=path, threads=threads), layout=model.mdx_net, frames=model.frames)
 
 
 class _Delay:

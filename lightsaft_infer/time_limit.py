@@ -268,11 +268,10 @@ class TimeLimit:
             waited = self._waited + (0.0 if self._waiting_since is None else now - self._waiting_since)
             other_seconds = (elapsed - waited) / max(self._waits, 1)
             unwritten = self.passes.total() - max(self._waits - 1, 0)  # finished chunks that are not written yet
-            slowest = max(each.pass_seconds for each in self._progress)
             pass_seconds = progress.pass_seconds
             # A network that has not run yet is expected to be as slow as the slowest one.
-            left = {id(each): each.left * (each.pass_seconds or slowest) for each in self._progress}
-            left[id(progress)] = (progress.left - 1) * pass_seconds
+            slowest = max(each.pass_seconds for each in self._progress)
+            every = sum(each.left * (each.pass_seconds or slowest) for each in self._progress)
             known = all(each.work.chunks is not None for each in self._progress)
             return self._policy.another(
                 passes,
@@ -280,7 +279,7 @@ class TimeLimit:
                 chunks=sum(each.left for each in self._progress) if known else None,
                 pass_seconds=pass_seconds,
                 other_seconds=other_seconds,
-                later_seconds=sum(left.values()),
+                later_seconds=every - (pass_seconds or slowest),
                 concurrency=progress.work.concurrency,
             )
 

@@ -10,7 +10,7 @@ from data.make_model import write_model
 from test_time_limit import Clock
 
 from lightsaft_infer import ArgumentError, Manifest, ModelError, Separator, TimeLimit
-from lightsaft_infer.bundle import Bundle, read_model
+from lightsaft_infer.bundle import read_model
 from lightsaft_infer.model_files import import_mdx, write_bundle
 from lightsaft_infer.verify import selftest
 
@@ -161,7 +161,7 @@ def test_models_of_several_sample_rates(four, tmp_path):
     path = tmp_path / "rates.json"
     path.write_text(json.dumps(content))
     with pytest.raises(ModelError, match=r"one sample rate, got 44100 and 48000 Hz: .*rates\.json"):
-        Bundle.from_file(path)
+        read_model(path)
 
 
 def test_a_manifest_of_one_network_is_no_bundle(four):

@@ -4,12 +4,14 @@ import numpy as np
 import onnxruntime
 import pytest
 from conftest import noise
-from data.make_mdx import mdx_graph, whole_estimate
+from data.make_mdx import mdx_graph
+from mdx_oracle import chunk_estimate, published_inference
 
 from lightsaft_infer import ArgumentError, ModelError, Separator, TimeLimit
 from lightsaft_infer.manifest import MdxNet
 from lightsaft_infer.mdx_network import MdxNetwork
 from lightsaft_infer.model_files import import_mdx
+from lightsaft_infer.session import Session
 
 FRAMES = 64
 
@@ -21,6 +23,13 @@ def snr(reference, estimate):
 def whole_network(bins):
     session = onnxruntime.InferenceSession(mdx_graph(bins=bins, frames="frames"))
     return lambda planes: session.run(None, {"input": planes})[0]
+
+
+def whole_estimate(mixture, network, *, n_fft, bins, **steps):
+    """The published inference with one chunk for the whole mixture."""
+    pad, samples = n_fft // 2, mixture.shape[1]
+    padded = np.pad(mixture.astype(np.float64), ((0, 0), (pad, pad + -samples % 1024)))
+    return chunk_estimate(padded, network, n_fft=n_fft, dim_f=bins, **steps)[:, pad : pad + samples]
 
 
 @pytest.fixture
@@ -52,20 +61,18 @@ def test_a_mixture_of_one_chunk_is_padded_with_silence(imported):
     mixture = noise(2, 20_000)
     network = whole_network(200)
     stem = imported().separate(mixture, sample_rate=44100)["vocals"]
-    np.testing.assert_allclose(stem, whole_estimate(mixture, network, n_fft=4096, bins=200, frames=FRAMES), atol=1e-5)
+    np.testing.assert_allclose(
+        stem, published_inference(mixture, network, n_fft=4096, dim_f=200, dim_t=FRAMES), atol=1e-5
+    )
 
 
 def test_steps_of_the_published_inference(imported):
     mixture = noise(2, 50_000)
     network = whole_network(200)
 
-    def steps(planes):
-        planes = planes.copy()
-        planes[:, :, :3] = 0
-        return 1.5 * (network(planes) - network(-planes)) / 2
-
+    expected = whole_estimate(mixture, network, n_fft=4096, bins=200, zeroed_bins=3, denoise=True)
     stem = imported(compensate=1.5, zeroed_bins=3, denoise=True).separate(mixture, sample_rate=44100)["vocals"]
-    assert snr(whole_estimate(mixture, steps, n_fft=4096, bins=200), stem) > 100
+    assert snr(1.5 * expected, stem) > 100
 
 
 def test_mono_other_rates_and_passes(imported):
@@ -107,4 +114,4 @@ def test_the_chunk_is_fixed(imported):
 def test_another_graph_than_the_manifest_says(graph, message):
     layout = MdxNet(bins=200, zeroed_bins=0, compensate=1.0, denoise=False)
     with pytest.raises(ModelError, match=rf"{message}.*x\.onnx"):
-        MdxNetwork(mdx_graph(**graph), layout=layout, frames=64, path="x.onnx", threads=1)
+        MdxNetwork(Session(mdx_graph(**graph), path="x.onnx", threads=1), layout=layout, frames=64)

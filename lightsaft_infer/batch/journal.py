@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard
+from typing import Any, TypeGuard
 
 from ..errors import AnyPath, OutputError, reason, to_path
+from ..file_lock import lock
 from .storage import is_url
 
 NAME = "journal.jsonl"
@@ -131,7 +132,8 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b", buffering=0)
             try:
-                _lock(self._file, self.path)
+                if not lock(self._file):
+                    raise OutputError(f"another run is at work on this folder: {self.path.parent}")
                 self._end_torn_line()
             except BaseException:
                 self._file.close()
@@ -175,17 +177,3 @@ class Journal:
 
     def __exit__(self, *exception: object) -> None:
         self._file.close()
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Keep other runs from the file until it is closed or this process ends in any way."""
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OutputError(f"another run is at work on this folder: {path.parent}") from error
-    except OSError:  # a file system without locks
-        return

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from ..bundle import read_model
+from ..bundle import read_model, shared_out
 from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
 from .options import AddCommand
@@ -30,13 +30,10 @@ def _info(args: argparse.Namespace) -> int:
             "audio": f"{manifest.sample_rate} Hz, {manifest.channels} channels (other rates and mono are converted)",
         }
     )
-    left = list(manifest.targets)
-    for model in manifest.models:
+    for model, targets in zip(manifest.models, shared_out(manifest.models, manifest.targets), strict=True):
         if model is not manifest:
             show("")
-            used = [target for target in left if target in model.targets]
-            left = [target for target in left if target not in used]
-            _show({"part": f"{model.name} {model.version}", "estimates": ", ".join(used)})
+            _show({"part": f"{model.name} {model.version}", "estimates": ", ".join(targets)})
         _show(_facts(model))
     return 0
 

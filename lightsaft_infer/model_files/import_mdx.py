@@ -89,7 +89,8 @@ def import_mdx(
         raise ModelError(f"cannot read {path}: {reason(error)}") from error
     known = known_model(graph)
     given = {"n_fft": n_fft, "dim_f": dim_f, "dim_t": dim_t}
-    sizes = _sizes(given, mdx_shape(Session(graph, path=path)), known, path)
+    session = Session(graph, path=path)
+    sizes = _sizes(given, mdx_shape(session), known, path)
     layout = MdxNet(
         bins=sizes["dim_f"],
         zeroed_bins=known.zeroed_bins if zeroed_bins is None else whole_number(zeroed_bins, "zeroed_bins", least=0),
@@ -131,7 +132,7 @@ def import_mdx(
     }
     manifest_path = folder / f"{path.stem}.json"
     manifest = Manifest.from_content(content, manifest_path)
-    network = MdxNetwork(graph, layout=layout, frames=manifest.frames, path=path)
+    network = MdxNetwork(session, layout=layout, frames=manifest.frames)
     rms = noise_rms(network, [target], bins=manifest.bins, seed=SEED, frames=manifest.frames, scale=SCALE)
     if not all(math.isfinite(level) for level in rms.values()):
         raise ModelError(f"expected finite estimates of noise, got NaN or infinity: {path}")

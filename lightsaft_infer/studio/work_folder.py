@@ -18,10 +18,10 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from ..audio import PARTS, part_name, write_text
 from ..errors import LightSAFTError, OutputError, reason
+from ..file_lock import lock
 from ..text import one_line
 from .job import Job, Upload
 
@@ -59,11 +59,9 @@ class WorkFolder:
             self._lock = open(path / "lock", "ab")
         except OSError as error:
             raise OutputError(f"cannot write {path}: {reason(error)}") from error
-        try:
-            _lock(self._lock, path)
-        except BaseException:
+        if not lock(self._lock):
             self._lock.close()
-            raise
+            raise OutputError(f"another studio is at work on this folder: {path} (use --folder)")
 
     def close(self) -> None:
         """Let other studios use the folder."""
@@ -208,16 +206,3 @@ def _sizes(path: Path) -> Iterator[int]:
         for file in files:
             with contextlib.suppress(OSError):  # removed meanwhile
                 yield os.stat(os.path.join(folder, file)).st_size
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OutputError(f"another studio is at work on this folder: {path} (use --folder)") from error
-    except OSError:  # a file system without locks
-        return
