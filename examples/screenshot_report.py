@@ -4,9 +4,11 @@ python examples/screenshot_report.py stems/lithium/report.html examples/report.p
 """
 
 import argparse
+import contextlib
 import io
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +38,16 @@ def main() -> None:
     parser.add_argument("--scheme", choices=["light", "dark"], default="light", help="default: %(default)s")
     parser.add_argument("--seek", type=float, default=6.0, help="position in seconds (default: %(default)s)")
     args = parser.parse_args()
-    image = Image.open(io.BytesIO(screenshot(args.page, args.width, args.height, args.scheme, args.seek)))
-    image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE).save(args.picture, optimize=True)
+    with opened(args.scheme) as driver:
+        driver.get(args.page.resolve().as_uri())
+        height = args.height or resized(driver, args.width, 800, "return document.documentElement.scrollHeight")
+        resized(driver, args.width, height, f"player.seek({float(args.seek)})")
+        save(driver.get_screenshot_as_png(), args.picture)
 
 
-def screenshot(page: Path, width: int, height: int | None, scheme: str, seek: float) -> bytes:
-    """Return a PNG of the page in a window of this size, with the cursor at `seek` seconds."""
+@contextlib.contextmanager
+def opened(scheme: str) -> Iterator[webdriver.Chrome]:
+    """Open headless Chromium, with a profile of its own, for a light or dark scheme."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     with tempfile.TemporaryDirectory() as profile:
@@ -51,12 +57,15 @@ def screenshot(page: Path, width: int, height: int | None, scheme: str, seek: fl
         try:
             features = [{"name": "prefers-color-scheme", "value": scheme}]
             driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-            driver.get(page.resolve().as_uri())
-            height = height or resized(driver, width, 800, "return document.documentElement.scrollHeight")
-            resized(driver, width, height, f"player.seek({float(seek)})")
-            return driver.get_screenshot_as_png()
+            yield driver
         finally:
             driver.quit()
+
+
+def save(content: bytes, picture: Path) -> None:
+    """Write a screenshot as a PNG of 256 colours."""
+    image = Image.open(io.BytesIO(content))
+    image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE).save(picture, optimize=True)
 
 
 def resized(driver: webdriver.Chrome, width: int, height: int, script: str) -> Any:

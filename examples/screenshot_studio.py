@@ -6,15 +6,10 @@ python examples/screenshot_studio.py http://127.0.0.1:8760/ examples/lithium.fla
 """
 
 import argparse
-import io
-import shutil
-import tempfile
 from pathlib import Path
 
-from PIL import Image
-from screenshot_report import ARGUMENTS, resized
+from screenshot_report import opened, resized, save
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
 WAIT = 300  # seconds
@@ -30,22 +25,10 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=1320, help="pixels (default: %(default)s)")
     parser.add_argument("--scheme", choices=["light", "dark"], default="light", help="default: %(default)s")
     args = parser.parse_args()
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    with tempfile.TemporaryDirectory() as profile:
-        for argument in [*ARGUMENTS, f"--user-data-dir={profile}"]:
-            options.add_argument(argument)
-        driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
-        try:
-            features = [{"name": "prefers-color-scheme", "value": args.scheme}]
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-            resized(driver, args.width, args.height, "")
-            driver.get(args.url)
-            content = screenshot(driver, args.song, args.other)
-        finally:
-            driver.quit()
-    image = Image.open(io.BytesIO(content))
-    image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE).save(args.picture, optimize=True)
+    with opened(args.scheme) as driver:
+        resized(driver, args.width, args.height, "")
+        driver.get(args.url)
+        save(screenshot(driver, args.song, args.other), args.picture)
 
 
 def screenshot(driver: webdriver.Chrome, song: Path, other: Path) -> bytes:
