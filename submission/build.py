@@ -1,6 +1,7 @@
 """Assemble a submission that can be pushed to the challenge's grader.
 
     python submission/build.py OUT
+    python submission/build.py OUT --model MANIFEST.json
     cd OUT && pip install -r requirements.txt && bash run.sh
 
 OUT has predict.py, the package lightsaft_infer, the model, and the files that the grader needs: aicrowd.json, run.sh,
@@ -12,6 +13,9 @@ import configparser
 import shutil
 from pathlib import Path
 
+from lightsaft_infer.errors import LightSAFTError
+from lightsaft_infer.manifest import Manifest
+
 ROOT = Path(__file__).resolve().parent.parent
 # Packages that predict.py never imports: it reads WAV of 44.1 kHz and shows no progress.
 NOT_NEEDED = ("av", "librosa", "tqdm")
@@ -22,16 +26,28 @@ def main() -> None:
     """Run this file as a command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="create this folder")
-    out = parser.parse_args().out
-    if out.exists():
-        parser.error(f"already exists: {out}")
-    build(out)
+    text = "separate with this model (default: the packaged one)"
+    parser.add_argument("--model", type=Path, metavar="MANIFEST.json", help=text)
+    args = parser.parse_args()
+    if args.out.exists():
+        parser.error(f"already exists: {args.out}")
+    try:
+        model = Manifest.from_file(args.model) if args.model else None
+        build(args.out, model)
+    except (LightSAFTError, OSError) as error:
+        parser.error(str(error))
 
 
-def build(out: Path) -> None:
-    """Assemble the submission in the new folder `out`."""
-    for folder in ("lightsaft_infer", "models"):
-        shutil.copytree(ROOT / folder, out / folder, ignore=NO_CACHE)
+def build(out: Path, model: Manifest | None = None) -> None:
+    """Assemble the submission in the new folder `out`, with a model or, if it is None, with the packaged one."""
+    if model is None:
+        shutil.copytree(ROOT / "models", out / "models")
+    else:
+        graph = model.read_graph()  # and check it
+        (out / "models").mkdir(parents=True)
+        shutil.copy(model.path, out / "models" / "lightsaft.json")  # where the package looks for its model
+        (out / "models" / model.onnx.file).write_bytes(graph)
+    shutil.copytree(ROOT / "lightsaft_infer", out / "lightsaft_infer", ignore=NO_CACHE)
     shutil.copytree(ROOT / "submission" / "evaluator", out / "evaluator", ignore=NO_CACHE)
     for name in ("aicrowd.json", "run.sh", "submission/predict.py"):
         shutil.copy(ROOT / name, out)

@@ -119,6 +119,23 @@ def test_a_built_submission_has_the_files_of_the_grader(tmp_path):
     assert json.loads((out / "aicrowd.json").read_text())["grader_id"] == "evaluations-api-music-demixing"
 
 
+def test_a_submission_of_another_model(tmp_path, model_path):
+    """The package in the submission takes it for its own model."""
+    out = tmp_path / "pushed"
+    build = [sys.executable, SUBMISSION / "build.py", out, "--model"]
+    subprocess.run([*build, model_path], check=True)
+    load = "from lightsaft_infer import Separator; print(Separator.from_file().manifest.path.resolve())"
+    run = subprocess.run([sys.executable, "-c", load], cwd=out, capture_output=True, text=True, check=True)
+    assert Path(run.stdout.strip()) == (out / "models" / "lightsaft.json").resolve()
+    assert len(list((out / "models").iterdir())) == 2
+    build[2] = tmp_path / "other"
+    for wrong, message in ((tmp_path / "no.json", "no.json"), (SUBMISSION / "build.py", "build.py")):
+        run = subprocess.run([*build, wrong], capture_output=True, text=True)
+        assert run.returncode == 2
+        assert message in run.stderr.splitlines()[-1]
+        assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.network
 @pytest.mark.skipif(sys.platform == "win32", reason="the grader's run.sh is a shell script")
 def test_a_built_submission_runs_in_a_fresh_environment(tmp_path, data, packaged):

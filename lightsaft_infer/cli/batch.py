@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..audio import chosen_bitrate, output_format
@@ -31,6 +31,8 @@ def add_batch(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -
     add("in_dir", type=_place, metavar="IN_DIR", help="folder of tracks, at any depth: a path or URL")
     help_out = "write stems to OUT_DIR/<track>/<target>.<format>: a path or URL"
     add("out_dir", type=_place, metavar="OUT_DIR", help=help_out)
+    help_only = "separate only tracks whose path ends like GLOB, such as mixture.wav or 'live/*.flac'"
+    add("--only", type=_pattern, metavar="GLOB", help=help_only)
     add_stem_options(parser)
     help_workers = (
         "separate N tracks at the same time, each in its own process (default: the cores divided by --threads)"
@@ -52,6 +54,12 @@ def _place(text: str) -> str | Path:
     return text if is_url(text) else Path(text)
 
 
+def _pattern(text: str) -> str:
+    if not text.strip("/"):
+        raise argparse.ArgumentTypeError(f"expected a pattern such as mixture.wav, got: {text!r}")
+    return text
+
+
 def _batch(args: argparse.Namespace) -> int:
     from ..batch import Journal, find_tracks, journal_path, plan_batch, run_batch
 
@@ -61,9 +69,11 @@ def _batch(args: argparse.Namespace) -> int:
     for model in manifest.models:
         model.read_graph()  # a damaged graph would fail for every track
     unreadable: list[AudioError] = []
-    tracks = find_tracks(args.in_dir, leave_out=args.out_dir, on_error=unreadable.append)
+    found = find_tracks(args.in_dir, leave_out=args.out_dir, on_error=unreadable.append)
+    tracks = [track for track in found if args.only is None or PurePosixPath(track).match(args.only)]
     if not tracks:
-        raise AudioError(f"expected audio files, got none: {args.in_dir}")
+        like = f" like {args.only}" if found else ""
+        raise AudioError(f"expected audio files{like}, got none: {args.in_dir}")
     for error in unreadable:
         complain(f"error: {error}")
     plan = functools.partial(

@@ -17,6 +17,8 @@ from conftest import noise
 from data.make_model import GAINS
 from helpers import FRAMES, check_whole, is_alive, journal, posix, wait_for
 
+from lightsaft_infer.cli import main
+
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes by Linux's /proc")
 TRACKS = 24
 
@@ -159,9 +161,24 @@ def test_what_is_told(catalogue, start, tmp_path):
     assert stems == {"vocals.flac", "instrumental.flac"}
 
 
-def test_usage(tmp_path, capsys):
-    from lightsaft_infer.cli import main
+@pytest.mark.parametrize(
+    ("pattern", "tracks"),
+    [("mixture.wav", ["a/mixture", "b/mixture"]), ("a/*.wav", ["a/mixture", "a/vocals"]), ("*.flac", [])],
+)
+def test_only_tracks_that_match(tmp_path, model_path, capsys, pattern, tracks):
+    for name in ("a/mixture", "a/vocals", "b/mixture", "mixture/drums"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "in" / f"{name}.wav", noise(2, 100).T, 44100)
+    command = ["batch", str(tmp_path / "in"), str(tmp_path / "out"), "--model", str(model_path), "--only", pattern]
+    assert main([*command, "--dry-run"]) == (0 if tracks else 1)
+    printed = capsys.readouterr()
+    assert [line for line in printed.out.splitlines() if line.endswith("new")] == [
+        f"{name}.wav: new" for name in tracks
+    ]
+    assert tracks or f"expected audio files like {pattern}, got none" in printed.err
 
+
+def test_usage(tmp_path, capsys):
     assert main(["batch", str(tmp_path), str(tmp_path / "out")]) == 1
     assert "expected audio files, got none" in capsys.readouterr().err
     assert main(["batch", str(tmp_path), "out", "--workers", "3", "--threads", "2", "--cores", "4"]) == 1
