@@ -6,39 +6,19 @@ Audio is float32 (channels, samples), full scale 1.0.
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ..arrays import Audio
 from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
 from ..resample import resample_stream
-from .encoded_file import ENCODINGS, EncodedFile, chosen_bitrate
-from .part_file import PartFile, UnfinishedFile, naming
+from .encoded_file import EncodedFile, chosen_bitrate
+from .outputs import OutputFormat, check_outputs, make_folders, output_format
+from .part_file import PartFile, UnfinishedFile
 from .tags import Tags
-from .wav_format import WAV_BYTES
 
 CLIP_POLICIES = ("scale", "clamp", "error")
 PROBE = 4  # seconds of noise whose conversion is measured
-
-
-class OutputFormat(NamedTuple):
-    """The format of a sound file: the container and the subtype of its samples, in libsndfile's names if it has any."""
-
-    container: str
-    subtype: str
-
-
-# The default format by the suffix of a file.
-FORMATS = {
-    ".wav": OutputFormat("WAV", "FLOAT"),
-    ".flac": OutputFormat("FLAC", "PCM_24"),
-    ".ogg": OutputFormat("OGG", "VORBIS"),
-    ".mp3": OutputFormat("MP3", "MPEG_LAYER_III"),
-    ".m4a": OutputFormat("MP4", "AAC"),
-    ".opus": OutputFormat("OGG", "OPUS"),
-}
 
 
 class StemWriter:
@@ -147,7 +127,7 @@ class StemWriter:
     def _stage(self, target: str) -> PartFile:
         """Open the file that takes the samples of a target: the final one if its subtype is FLOAT. Otherwise one in
         FLOAT, which is converted when the peak is known."""
-        _make_folders(self._outputs[target].parent, self._discarding)
+        make_folders(self._outputs[target].parent, self._discarding)
         if self._formats[target].subtype == "FLOAT":
             part = self._part_file(target, self._formats[target], self._stem_tags(target))
         else:
@@ -295,82 +275,6 @@ class StemWriter:
         self._discarding.close()
 
 
-def output_format(
-    path: AnyPath, subtype: str | None = None, samples: int | None = None, channels: int = 2
-) -> OutputFormat:
-    """Return the format of a file that is to be written.
-
-    Parameters
-    ----------
-    path : path
-        Its suffix decides the container.
-    subtype : str, optional
-        In lower or upper case. Default: that of the suffix.
-    samples : int, optional
-        Samples per channel, if known. A WAV file of more than 4 GiB becomes RF64.
-    channels : int, optional
-
-    Returns
-    -------
-    OutputFormat
-        (container, subtype)
-
-    Raises
-    ------
-    OutputError
-        If the suffix is not known, or the container does not have the subtype.
-    ArgumentError
-        If an argument has the wrong type.
-    """
-    import soundfile
-
-    suffix = to_path(path, "the path of an output").suffix.lower()
-    if suffix not in FORMATS:
-        raise OutputError(f"expected a file name that ends in {', '.join(FORMATS)}: {path}")
-    if not isinstance(subtype, (str, type(None))):
-        raise ArgumentError(f"expected the name of a subtype, such as PCM_16, got {subtype!r}")
-    container, default = FORMATS[suffix]
-    subtype = default if subtype is None else subtype.upper()
-    if suffix in ENCODINGS:
-        if subtype != default:
-            raise OutputError(f"expected the subtype {default} for {suffix}, got {subtype}: {path}")
-        return OutputFormat(container, subtype)
-    if not soundfile.check_format(container, subtype):
-        choices = ", ".join(soundfile.available_subtypes(container))
-        raise OutputError(f"expected one of the subtypes {choices} of {container}, got {subtype}: {path}")
-    length = 0 if samples is None else whole_number(samples, "samples", least=0)
-    if container == "WAV" and length * channels * 4 > WAV_BYTES:
-        container = "RF64"
-    return OutputFormat(container, subtype)
-
-
-def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
-    """Check that files can be written to their paths.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-    overwrite : bool
-        Accept existing files.
-
-    Raises
-    ------
-    OutputError
-        If two paths are the same, a file already exists, or a path is a folder or cannot be looked up.
-    """
-    seen = set()
-    for path in paths:
-        if path in seen:
-            raise OutputError(f"expected a file for each stem, got one name for two: {path}")
-        seen.add(path)
-        with naming(path):
-            folder, exists = path.is_dir(), path.exists()
-        if folder:
-            raise OutputError(f"cannot write {path}: it is a folder")
-        if exists and not overwrite:
-            raise OutputError(f"already exists: {path} (use overwrite=True or --force to replace it)")
-
-
 def check_clip(clip: str) -> None:
     """Raise ArgumentError unless a clip policy is known."""
     if clip not in CLIP_POLICIES:
@@ -388,21 +292,3 @@ def check_stem(stems: Mapping[str, Audio], target: str, channels: int) -> Audio:
         expected = f"expected floating-point samples ({channels}, samples) of {target}"
         raise ArgumentError(f"{expected}, got {block.dtype} {block.shape}")
     return block if block.itemsize in (4, 8) else block.astype(np.float32)  # soundfile takes no other size
-
-
-def _make_folders(folder: Path, discarding: contextlib.ExitStack) -> None:
-    """Make missing folders. When `discarding` ends, those that are empty are removed."""
-    missing = []
-    with naming(folder):
-        while not folder.exists():
-            missing.append(folder)
-            folder = folder.parent
-    for folder in reversed(missing):
-        with naming(folder):
-            folder.mkdir(exist_ok=True)
-        discarding.callback(_remove_if_empty, folder)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()

@@ -1,0 +1,123 @@
+"""The files of stems before they are written: their formats, their paths and their folders."""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
+from .encoded_file import ENCODINGS
+from .part_file import naming
+from .wav_format import WAV_BYTES
+
+
+class OutputFormat(NamedTuple):
+    """The format of a sound file: the container and the subtype of its samples, in libsndfile's names if it has any."""
+
+    container: str
+    subtype: str
+
+
+# The default format by the suffix of a file.
+FORMATS = {
+    ".wav": OutputFormat("WAV", "FLOAT"),
+    ".flac": OutputFormat("FLAC", "PCM_24"),
+    ".ogg": OutputFormat("OGG", "VORBIS"),
+    ".mp3": OutputFormat("MP3", "MPEG_LAYER_III"),
+    ".m4a": OutputFormat("MP4", "AAC"),
+    ".opus": OutputFormat("OGG", "OPUS"),
+}
+
+
+def output_format(
+    path: AnyPath, subtype: str | None = None, samples: int | None = None, channels: int = 2
+) -> OutputFormat:
+    """Return the format of a file that is to be written.
+
+    Parameters
+    ----------
+    path : path
+        Its suffix decides the container.
+    subtype : str, optional
+        In lower or upper case. Default: that of the suffix.
+    samples : int, optional
+        Samples per channel, if known. A WAV file of more than 4 GiB becomes RF64.
+    channels : int, optional
+
+    Returns
+    -------
+    OutputFormat
+        (container, subtype)
+
+    Raises
+    ------
+    OutputError
+        If the suffix is not known, or the container does not have the subtype.
+    ArgumentError
+        If an argument has the wrong type.
+    """
+    import soundfile
+
+    suffix = to_path(path, "the path of an output").suffix.lower()
+    if suffix not in FORMATS:
+        raise OutputError(f"expected a file name that ends in {', '.join(FORMATS)}: {path}")
+    if not isinstance(subtype, (str, type(None))):
+        raise ArgumentError(f"expected the name of a subtype, such as PCM_16, got {subtype!r}")
+    container, default = FORMATS[suffix]
+    subtype = default if subtype is None else subtype.upper()
+    if suffix in ENCODINGS:
+        if subtype != default:
+            raise OutputError(f"expected the subtype {default} for {suffix}, got {subtype}: {path}")
+        return OutputFormat(container, subtype)
+    if not soundfile.check_format(container, subtype):
+        choices = ", ".join(soundfile.available_subtypes(container))
+        raise OutputError(f"expected one of the subtypes {choices} of {container}, got {subtype}: {path}")
+    length = 0 if samples is None else whole_number(samples, "samples", least=0)
+    if container == "WAV" and length * channels * 4 > WAV_BYTES:
+        container = "RF64"
+    return OutputFormat(container, subtype)
+
+
+def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Check that files can be written to their paths.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    overwrite : bool
+        Accept existing files.
+
+    Raises
+    ------
+    OutputError
+        If two paths are the same, a file already exists, or a path is a folder or cannot be looked up.
+    """
+    seen = set()
+    for path in paths:
+        if path in seen:
+            raise OutputError(f"expected a file for each stem, got one name for two: {path}")
+        seen.add(path)
+        with naming(path):
+            folder, exists = path.is_dir(), path.exists()
+        if folder:
+            raise OutputError(f"cannot write {path}: it is a folder")
+        if exists and not overwrite:
+            raise OutputError(f"already exists: {path} (use overwrite=True or --force to replace it)")
+
+
+def make_folders(folder: Path, discarding: contextlib.ExitStack) -> None:
+    """Make missing folders. When `discarding` ends, those that are empty are removed."""
+    missing = []
+    with naming(folder):
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
+    for folder in reversed(missing):
+        with naming(folder):
+            folder.mkdir(exist_ok=True)
+        discarding.callback(_remove_if_empty, folder)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
