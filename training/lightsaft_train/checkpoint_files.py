@@ -39,7 +39,7 @@ def load(path: str | os.PathLike[str], needed: Iterable[str] = ()) -> dict[str, 
         If the file cannot be read, is not a checkpoint, or lacks one of the parts.
     """
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     except Exception as error:  # torch raises many kinds of errors for a damaged file

@@ -65,7 +65,7 @@ def sdr(estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None 
 
 def _mean(losses: Tensor, known: Tensor | None) -> Tensor:
     """Return the mean of the losses (batch, stems) of the known stems."""
-    return losses.mean() if known is None else losses[known].mean()
+    return losses.mean() if known is None else torch.where(known, losses, 0).sum() / known.sum()
 
 
 def _energies(estimates: Tensor, stems: Tensor, mixture: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,11 +6,8 @@ temporary name and renamed when they are whole.
 """
 
 import csv
-import ctypes
 import dataclasses
-import multiprocessing
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from math import inf, nan
@@ -20,19 +17,19 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from lightsaft_infer.errors import LightSAFTError
 
 from .checkpoint_files import load, save
 from .config import Config
 from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer, Track
-from .errors import CheckpointError, TrainingError
+from .devices import CPU
+from .errors import CheckpointError
 from .evaluation import score, separator_of, summary
 from .trainer import Trainer, TrainingConfig, learning_rate_at, samples
 
 LOG = ("step", "minutes", "loss", "gradient", "learning_rate", "target_seconds_per_second")
-STATE = ("config", "plan", "network", "ema", "optimisers", "random", "step", "seconds")
+STATE = ("config", "plan", "network", "ema", "optimisers", "step", "seconds")
 SCORES = ("step", "minutes", "validation", "judge_vocals", "judge_accompaniment", *TARGETS, "mean")
 VALIDATION = 48  # mixtures
 
@@ -48,6 +45,8 @@ class Intervals:
     ----------
     minutes
         Length of the session.
+    steps
+        The session also ends when the run has made so many steps; None: it ends after its minutes.
     save, log, evaluate
         Minutes between two checkpoints, two rows of the log, two scores.
     processor
@@ -55,7 +54,8 @@ class Intervals:
         is not idle.
     """
 
-    minutes: float
+    minutes: float = inf
+    steps: int | None = None
     save: float = 4.0
     log: float = 0.5
     evaluate: float = 20.0
@@ -89,86 +89,9 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def train(
-    run: tuple[Path, Config, dict[str, Any]],
-    data: Data,
-    intervals: Intervals,
-    *,
-    processes: int = 1,
-    threads: int = 1,
-    report: Report | None = None,
-) -> None:
-    """Train a run in several processes.
-
-    Two processes with one thread each are faster than one process with two threads.
-
-    Parameters
-    ----------
-    run
-        The arguments of `Run`: folder, network, and changes of the training.
-    data, intervals, report
-        As `Run.train` takes them. With several processes, `report` must be a function that other processes can import.
-    processes
-        Number of processes. Each of them draws batches of its own, and their gradients are averaged.
-    threads
-        Threads of each process.
-
-    Raises
-    ------
-    TrainingError
-        If the data, the settings or the checkpoint of the run cannot be used.
-    """
-    if processes == 1:
-        keep_memory()
-        torch.set_num_threads(threads)
-        Run(*run).train(data, intervals, report=report)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = (folder, processes, threads, run, (data, intervals), report)
-        try:
-            torch.multiprocessing.spawn(_train_process, arguments, processes)
-        except (ProcessRaisedException, ProcessExitedException) as error:
-            messages = [path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("error *"))]
-            if not messages:
-                raise
-            raise TrainingError(messages[0]) from error
-
-
-def _train_process(
-    rank: int,
-    folder: str,
-    processes: int,
-    threads: int,
-    run: tuple[Path, Config, dict[str, Any]],
-    arguments: tuple[Data, Intervals],
-    report: Report | None,
-) -> None:
-    """Train in a process of its own. The message of an error that a user can cause is left in `folder`."""
-    keep_memory()
-    torch.set_num_threads(threads)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=processes)
-    try:
-        Run(*run, process=rank).train(*arguments, report=report)
-    except LightSAFTError as error:
-        Path(folder, f"error {rank}").write_text(str(error), encoding="utf-8")
-        raise
-    finally:
-        dist.destroy_process_group()
-
-
-def _has_parent() -> bool:
-    """Return whether the process that started this one still runs. Processes of a run must not outlive the command."""
-    parent = multiprocessing.parent_process()
-    return parent is None or parent.is_alive()
-
-
-def keep_memory() -> None:
-    """Have the C library keep freed memory. A step that must ask the system for memory takes half as long again."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
-    if mallopt is not None:
-        mallopt(-4, 0)  # M_MMAP_MAX: no memory by mmap
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
-        mallopt(-2, 2**28)  # M_TOP_PAD
+def process_count() -> int:
+    """Return the number of processes that train the run together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
 
 
 class Run:
@@ -184,6 +107,8 @@ class Run:
         Changes of the training, {field of TrainingConfig: value}: of the checkpoint's training, or of the default one.
     process
         Number of this process among those of the run. Only process 0 writes files.
+    device
+        Where the network is trained. A checkpoint that was made on one device goes on on another.
 
     Raises
     ------
@@ -200,6 +125,7 @@ class Run:
         changes: dict[str, Any],
         *,
         process: int = 0,
+        device: torch.device = CPU,
     ) -> None:
         self.process = process
         self.folder = Path(folder)
@@ -208,14 +134,22 @@ class Run:
         if checkpoint.exists():
             state = load(checkpoint, STATE)
             training = dataclasses.replace(TrainingConfig(**state["plan"]), **changes)
-            self.trainer = Trainer.of(state, training)
+            self.trainer = Trainer.of(state, training, device)
         elif config is None:
             raise CheckpointError(f"no checkpoint in {self.folder}")
         else:
-            self.trainer = Trainer(config, dataclasses.replace(TrainingConfig(), **changes))
+            self.trainer = Trainer(config, dataclasses.replace(TrainingConfig(), **changes), device)
 
-    def train(self, data: Data, intervals: Intervals, *, report: Report | None = None) -> None:
-        """Train for some minutes, and score now and then and at the end.
+    def train(
+        self,
+        data: Data,
+        intervals: Intervals,
+        *,
+        loaders: int = 1,
+        report: Report | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train for some minutes or up to a step, and score now and then and at the end.
 
         Parameters
         ----------
@@ -223,8 +157,13 @@ class Run:
             The songs to train and score on.
         intervals
             The length of the session, and how often it saves, logs and scores.
+        loaders
+            Number of processes that draw the mixtures. The mixtures do not depend on it.
         report
             A function that is called with a line of text at each logging and scoring.
+        stop
+            A function that is called after each step. If it returns true, the session ends, and is not scored. With
+            several processes, that of process 0 decides.
 
         Raises
         ------
@@ -236,25 +175,27 @@ class Run:
         length = samples(trainer.config, training.frames)
         mixer = Mixer(tuple(data.tracks), length, training.seed, self.process)
         validation = Mixer(tuple(data.held_out), length, VALIDATION)
-        end = trainer.seconds + 60 * intervals.minutes
+        end, last = trainer.seconds + 60 * intervals.minutes, inf if intervals.steps is None else intervals.steps
         due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}
-        losses, logged, scored = [], (trainer.step, trainer.seconds), None
+        losses, logged, scored, stopped = [], (trainer.step, trainer.seconds), None, False
         clock = time.process_time if intervals.processor else time.monotonic
-        batches = iter(_loader(mixer, trainer.step, training.batch))
+        batches = iter(_loader(mixer, trainer.step, training.batch, loaders, trainer.device))
         try:
-            while trainer.seconds < end and _has_parent():
+            while trainer.seconds < end and trainer.step < last and not stopped:
                 started = clock()
                 batch = next(batches)
                 if isinstance(batch, LightSAFTError):
                     raise batch
                 loss, norm = trainer.update(*batch)
-                trainer.seconds = self._agreed(trainer.seconds + clock() - started)
+                trainer.seconds, stopped = self._agreed(trainer.seconds + clock() - started, stop())
                 losses.append(loss)
                 if self.process:
                     continue
                 if trainer.seconds >= due["log"]:
                     due["log"] += 60 * intervals.log
-                    report(self._log(losses, norm, logged))
+                    each = (trainer.seconds - logged[1]) / (trainer.step - logged[0])
+                    left = min(end - trainer.seconds, (last - trainer.step) * each)
+                    report(f"{self._log(losses, norm, logged)}  minutes_left {max(0.0, left) / 60:.1f}")
                     losses, logged = [], (trainer.step, trainer.seconds)
                 if trainer.seconds >= due["save"]:
                     due["save"] += 60 * intervals.save
@@ -266,22 +207,21 @@ class Run:
         finally:
             if not self.process:
                 self.save()
-        if not self.process and scored != trainer.step:
+        if not self.process and scored != trainer.step and not stopped:
             report(self.score(validation, data))
 
-    def _agreed(self, seconds: float) -> float:
-        """Return the seconds that process 0 has counted, so that all processes stop at the same step."""
-        if not dist.is_initialized():
-            return seconds
-        agreed = torch.tensor(seconds, dtype=torch.float64)
-        dist.broadcast(agreed, 0)
-        return agreed.item()
+    def _agreed(self, seconds: float, stopped: bool) -> tuple[float, bool]:
+        """Return the seconds that process 0 has counted, and whether it stops, so that all stop at the same step."""
+        if dist.is_initialized():
+            agreed = torch.tensor([seconds, stopped], dtype=torch.float64, device=self.trainer.device)
+            dist.broadcast(agreed, 0)
+            seconds, stopped = agreed[0].item(), bool(agreed[1])
+        return seconds, stopped
 
     def _log(self, losses: list[float], norm: float, since: tuple[int, float]) -> str:
         """Write a row of the log, and return it as text."""
         trainer, training = self.trainer, self.trainer.training
-        processes = dist.get_world_size() if dist.is_initialized() else 1
-        audio = processes * training.batch * len(TARGETS) * samples(trainer.config, training.frames) / SAMPLE_RATE
+        audio = process_count() * training.batch * len(TARGETS) * samples(trainer.config, training.frames) / SAMPLE_RATE
         speed = (trainer.step - since[0]) * audio / (trainer.seconds - since[1])
         row = (
             trainer.step,
@@ -307,7 +247,7 @@ class Run:
         trainer = self.trainer
         scores = {"validation": -trainer.validate(validation, VALIDATION)}
         if data.judge or data.songs:
-            separator = separator_of(trainer.ema)
+            separator = separator_of(trainer.ema_on_processor())
             if data.judge:
                 judged = summary(score(separator, data.judge))
                 scores |= {"judge_vocals": judged["vocals"], "judge_accompaniment": judged[ACCOMPANIMENT]}
@@ -341,11 +281,17 @@ class _Steps(torch.utils.data.Dataset[Batch]):
             return error
 
 
-def _loader(mixer: Mixer, step: int, size: int) -> torch.utils.data.DataLoader[Batch]:
-    """Return the batches from a step on. Another process draws them ahead."""
-    steps = range(step, step + 10**7)
+def _loader(
+    mixer: Mixer, step: int, size: int, processes: int, device: torch.device
+) -> torch.utils.data.DataLoader[Batch]:
+    """Return the batches from a step on. Other processes draw them ahead."""
     return torch.utils.data.DataLoader(
-        _Steps(mixer, size), sampler=steps, batch_size=None, num_workers=1, prefetch_factor=4
+        _Steps(mixer, size),
+        sampler=range(step, step + 10**7),
+        batch_size=None,
+        num_workers=processes,
+        prefetch_factor=4,
+        pin_memory=device.type == "cuda",
     )
 
 

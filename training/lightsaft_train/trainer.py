@@ -1,10 +1,9 @@
 """The training of a network: its configuration, its state, its steps.
 
 `Trainer.state` holds everything that decides how a training goes on: weights, averaged weights, optimisers, and the
-step. Schedule and data follow from the step: step n draws its data from a generator seeded with (seed, n).
+step. Schedule, data and dropout follow from the step: step n draws from generators seeded with (seed, n).
 """
 
-import copy
 import dataclasses
 import math
 from typing import Any, ClassVar, Literal
@@ -14,6 +13,7 @@ from torch import nn
 
 from .config import Config
 from .data import Mixer
+from .devices import CPU, has_bfloat16, on_processor
 from .errors import SettingsError
 from .losses import FLOOR, LOSSES, summed
 from .muon import Muon
@@ -51,8 +51,8 @@ class TrainingConfig:
     clip
         Largest norm of the gradient.
     bfloat16
-        Whether convolutions and matrix products compute in bfloat16; the weights stay float32. None: if the processor
-        has instructions for it.
+        Whether convolutions and matrix products compute in bfloat16; the weights stay float32. None: if the device has
+        instructions for it.
     seed
         Of the first weights and of the data.
     """
@@ -91,11 +91,14 @@ class Trainer:
         The network. It is kept in the state.
     training
         How it is trained. It is kept in the state too, under the name "plan".
+    device
+        Where the network is trained. It is not part of the state, so a training can go on on another device. The first
+        weights of a seed do not depend on it.
 
     Attributes
     ----------
     network, ema : Network
-        The network, and the same network with averaged weights.
+        The network, and the same network with averaged weights, on the device.
     step : int
         Number of finished steps.
     seconds : float
@@ -107,16 +110,16 @@ class Trainer:
         If there is no such network, or the mixtures have a number of frames that it cannot take.
     """
 
-    def __init__(self, config: Config, training: TrainingConfig) -> None:
+    def __init__(self, config: Config, training: TrainingConfig, device: torch.device = CPU) -> None:
         if training.frames % config.frames_multiple:
             multiple = f"a multiple of {config.frames_multiple}, as the network has {config.levels} levels"
             raise SettingsError(f"expected frames of a mixture to be {multiple}, got frames={training.frames}")
-        self.config, self.training = config, training
+        self.config, self.training, self.device = config, training, device
         torch.manual_seed(training.seed)
-        self.network = build(config)
-        self.ema = copy.deepcopy(self.network).requires_grad_(False)
-        has_bfloat16 = torch.cpu._is_avx512_bf16_supported()
-        self._bfloat16 = has_bfloat16 if training.bfloat16 is None else training.bfloat16
+        self.network = build(config).to(device)
+        self.ema = build(config).to(device).requires_grad_(False)
+        self.ema.load_state_dict(self.network.state_dict())
+        self._bfloat16 = has_bfloat16(device) if training.bfloat16 is None else training.bfloat16
         self.optimisers = _optimisers(self.network, training, self._bfloat16)
         self.step = 0
         self.seconds = 0.0
@@ -127,7 +130,7 @@ class Trainer:
         Parameters
         ----------
         mixture, stems, sums
-            A batch of `data.Mixer.batch`, as tensors.
+            A batch of `data.Mixer.batch`, as tensors in the memory of the processor.
 
         Returns
         -------
@@ -139,11 +142,12 @@ class Trainer:
         training = self.training
         mixture, stems = self._planes(mixture), self._planes(stems)
         self.network.train()
+        torch.manual_seed((training.seed << 32) + self.step)  # for dropout, on all devices
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate_at(training, self.step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            estimates = self.network(mixture, torch.arange(sums.shape[2]))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16):
+            estimates = self.network(mixture, self._targets(sums))
         loss = _loss(training.loss, estimates.float(), stems, mixture, sums, floor_at(training, self.step))
         self.network.zero_grad()
         loss.backward()
@@ -168,18 +172,22 @@ class Trainer:
         for step in range(mixtures // 4):
             mixture, stems, sums = (torch.from_numpy(part) for part in mixer.batch(step, 4))
             mixture, stems = self._planes(mixture), self._planes(stems)
-            estimates = network(mixture, torch.arange(sums.shape[2]))
+            estimates = network(mixture, self._targets(sums))
             losses.append(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR))
         return float(torch.stack(losses).mean())
 
+    def _targets(self, sums: torch.Tensor) -> torch.Tensor:
+        """Return the numbers of all targets, on the device."""
+        return torch.arange(sums.shape[2], device=self.device)
+
     def _planes(self, audio: torch.Tensor) -> torch.Tensor:
-        """Return spectra (..., 4, frames, bins) of audio (..., 2, samples), as in the model contract."""
+        """Return spectra (..., 4, frames, bins) of audio (..., 2, samples), as in the model contract, on the device."""
         n_fft = self.config.n_fft
         spectra = torch.stft(
-            torch.as_tensor(audio).flatten(0, -2),
+            torch.as_tensor(audio).to(self.device, non_blocking=True).flatten(0, -2),
             n_fft,
             self.config.hop_length,
-            window=torch.hann_window(n_fft),
+            window=torch.hann_window(n_fft, device=self.device),
             center=False,
             return_complex=True,
         )
@@ -197,24 +205,29 @@ class Trainer:
             else:
                 averaged.copy_(weights[name])
 
-    def state(self) -> dict[str, Any]:
-        """Return the whole state, as tensors, numbers, strings and containers.
+    def ema_on_processor(self) -> Network:
+        """Return a copy of the network with averaged weights, in the memory of the processor, ready to be exported."""
+        network = build(self.config)
+        network.load_state_dict(self.ema.state_dict())
+        return network.eval()
 
-        `torch.load` reads it with `weights_only`.
+    def state(self) -> dict[str, Any]:
+        """Return the whole state, as tensors in the memory of the processor, numbers, strings and containers.
+
+        `torch.load` reads it with `weights_only`, on any machine.
         """
         return {
             "config": dataclasses.asdict(self.config),
             "plan": dataclasses.asdict(self.training),
-            "network": self.network.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-            "random": torch.get_rng_state(),
+            "network": on_processor(self.network.state_dict()),
+            "ema": on_processor(self.ema.state_dict()),
+            "optimisers": [on_processor(optimiser.state_dict()) for optimiser in self.optimisers],
             "step": self.step,
             "seconds": self.seconds,
         }
 
     @classmethod
-    def of(cls, state: dict[str, Any], training: TrainingConfig | None = None) -> "Trainer":
+    def of(cls, state: dict[str, Any], training: TrainingConfig | None = None, device: torch.device = CPU) -> "Trainer":
         """Return the trainer that had a state.
 
         Parameters
@@ -223,14 +236,15 @@ class Trainer:
             What `Trainer.state` returned, of any version.
         training
             How it is trained from here on; None: as before.
+        device
+            Where it is trained from here on.
         """
         state = upgraded(state)
-        trainer = cls(Config(**state["config"]), training or TrainingConfig(**state["plan"]))
+        trainer = cls(Config(**state["config"]), training or TrainingConfig(**state["plan"]), device)
         trainer.network.load_state_dict(state["network"])
         trainer.ema.load_state_dict(state["ema"])
         for optimiser, kept in zip(trainer.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
-        torch.set_rng_state(state["random"])
         trainer.step, trainer.seconds = state["step"], state["seconds"]
         return trainer
 
@@ -263,6 +277,7 @@ def _loss(
     known = sums.any(dim=-1)
     if known.all():  # all stems are targets
         return LOSSES[name](estimates, stems, mixture, floor=floor)
+    sums, known = (tensor.to(estimates.device, non_blocking=True) for tensor in (sums, known))
     return LOSSES[name](summed(estimates, sums), stems, mixture, known, floor)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from .arrays import SongProgress
+from ..arrays import SongProgress
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -42,7 +42,7 @@ def add_commands(commands: "Commands") -> None:
 
 
 def _instrumentals(args: argparse.Namespace) -> int:
-    from .pool.real import build_tree
+    from ..pool.real import build_tree
 
     manifest = _with_bar(build_tree, args)
     for stem, minutes in manifest["minutes"].items():
@@ -51,14 +51,14 @@ def _instrumentals(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace) -> int:
-    from .pool.real import render_judge
+    from ..pool.real import render_judge
 
     _with_bar(render_judge, args)
     return 0
 
 
 def _stretches(args: argparse.Namespace) -> int:
-    from .pool.real import render_stretches
+    from ..pool.real import render_stretches
 
     render_stretches(args.pool, args.output)
     return 0
@@ -67,7 +67,7 @@ def _stretches(args: argparse.Namespace) -> int:
 def _pseudo_stems(args: argparse.Namespace) -> int:
     from lightsaft_infer import Separator
 
-    from .pool.real import split_tree
+    from ..pool.real import split_tree
 
     with _bar() as progress:
         split_tree(args.tree, args.output, Separator.from_file(args.model), progress=progress)

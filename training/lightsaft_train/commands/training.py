@@ -1,0 +1,102 @@
+"""The commands of a training: `train`, and `plot`."""
+
+import argparse
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import PRESETS, changed, parsed
+from ..errors import DataError, SettingsError
+from .arguments import count
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_commands(commands: "Commands") -> None:
+    """Add the commands to the parsers of commands."""
+    _add_train(commands)
+    _add_plot(commands)
+
+
+def _add_train(commands: "Commands") -> None:
+    text = "Train a network, or go on training it."
+    parser = commands.add_parser("train", help=text, description=text)
+    parser.set_defaults(run=_train)
+    text = "folder of the run; if it has a checkpoint, the training goes on from there"
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help=text)
+    text = "folder of songs to train on, such as MUSDB18-HQ/train (may be repeated)"
+    parser.add_argument("--data", type=Path, required=True, action="append", metavar="TREE", help=text)
+    text = "folder of real songs to score on; they are not trained on"
+    parser.add_argument("--songs", type=Path, metavar="TREE", help=text)
+    text = "folder of songs of a voice and an accompaniment to score on; they are not trained on"
+    parser.add_argument("--judge", type=Path, metavar="TREE", help=text)
+    text = "minutes of training in this session"
+    parser.add_argument("--minutes", type=float, default=math.inf, help=text)
+    text = "train until the run has made N steps in all"
+    parser.add_argument("--steps", type=count, metavar="N", help=text)
+    text = "folder of songs to mix for validation; they are not trained on"
+    parser.add_argument("--validation", type=Path, metavar="TREE", help=text)
+    text = "without --validation: keep the last N songs of the data for validation (default: %(default)s)"
+    parser.add_argument("--hold-out", type=count, default=20, metavar="N", help=text)
+    text = "where to train: auto (a GPU if there is one), cpu, cuda or cuda:N (default: %(default)s)"
+    parser.add_argument("--device", default="auto", help=text)
+    text = "number of processes (default: one for each core, or one on a GPU; torchrun starts one for each GPU)"
+    parser.add_argument("--processes", type=count, metavar="N", help=text)
+    text = "threads of each process (default: %(default)s)"
+    parser.add_argument("--threads", type=count, default=1, metavar="N", help=text)
+    text = "processes that draw the mixtures of each process (default: one, or on a GPU one for each core)"
+    parser.add_argument("--loaders", type=count, metavar="N", help=text)
+    text = "network of a new run (default: %(default)s)"
+    parser.add_argument("--preset", choices=PRESETS, default="lightsaft", help=text)
+    text = "change settings of the preset (fields of Config in config.py)"
+    parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help=text)
+    text = "change settings of the training, also of a run that goes on (fields of TrainingConfig in trainer.py)"
+    parser.add_argument("--training", nargs="*", default=[], metavar="NAME=VALUE", help=text)
+    text = "change the minutes between two checkpoints (save), rows of the log (log) and scores (evaluate)"
+    parser.add_argument("--intervals", nargs="*", default=[], metavar="NAME=VALUE", help=text)
+
+
+def _train(args: argparse.Namespace) -> int:
+    from ..data import find_tracks
+    from ..devices import device_of
+    from ..processes import Machine, Session, train
+    from ..run import Data, Intervals, say
+    from ..trainer import TrainingConfig
+
+    if args.steps is None and args.minutes == math.inf:
+        raise SettingsError("expected --minutes or --steps")
+    processes = args.processes or (1 if device_of(args.device).type == "cuda" else os.cpu_count() or 1)
+    tracks = [track for tree in args.data for track in find_tracks(tree)]
+    songs, judge = (find_tracks(tree) if tree else [] for tree in (args.songs, args.judge))
+    if args.validation:
+        data = Data(tracks, find_tracks(args.validation), songs, judge)
+    else:
+        if len(tracks) <= args.hold_out:
+            raise DataError(
+                f"expected more than {args.hold_out} songs, as these are held out for validation, got {len(tracks)} "
+                "(use --validation, or a smaller --hold-out)"
+            )
+        data = Data(tracks[: -args.hold_out], tracks[-args.hold_out :], songs, judge)
+    run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(TrainingConfig(), args.training))
+    intervals = changed(Intervals(args.minutes, args.steps), args.intervals)
+    train(Session(run, data, intervals, Machine(args.device, processes, args.threads, args.loaders), report=say))
+    return 0
+
+
+def _add_plot(commands: "Commands") -> None:
+    text = "Draw the loss and the scores of a run."
+    parser = commands.add_parser("plot", help=text, description=text)
+    parser.set_defaults(run=_plot)
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.png", help="write the picture to FILE"
+    )
+
+
+def _plot(args: argparse.Namespace) -> int:
+    from ..pictures import draw_curves
+
+    draw_curves(args.output, args.run_folder)
+    return 0
