@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import quality_table
 from quality_measures import (
     energy_of_bands,
@@ -71,11 +72,12 @@ def main() -> None:
         default=1,
         help="passes of the network to average, 1 to 4 (default: %(default)s)",
     )
+    parser.add_argument("--gain", type=float, default=0, metavar="DB", help="change the level of the mixtures by DB")
     parser.add_argument("--table", action="store_true", help="print Markdown")
     args = parser.parse_args()
     options = {"threads": args.threads, "chunk": args.chunk, "overlap": args.overlap}
     separators = [Separator.from_file(path, **options) for path in args.model or [None]]
-    songs = load_songs(args.songs)
+    songs = load_songs(args.songs, 10 ** (args.gain / 20))
     if not songs:
         parser.error(f"no songs in: {args.songs}")
     print(table(separators, songs, args.passes) if args.table else as_json(separators, songs, args.passes))
@@ -127,19 +129,19 @@ def table(separators: Sequence[Separator], songs: dict[str, Song], passes: int) 
     return quality_table.table(ideal, list(zip(names, models, strict=True)))
 
 
-def load_songs(folder: Path) -> dict[str, Song]:
-    """Return the songs of a tree by name. Folders without stems are left out."""
-    songs = {path.name: load_song(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+def load_songs(folder: Path, gain: float = 1.0) -> dict[str, Song]:
+    """Return the songs of a tree by name, their stems multiplied by a gain. Folders without stems are left out."""
+    songs = {path.name: load_song(path, gain) for path in sorted(folder.iterdir()) if path.is_dir()}
     return {name: song for name, song in songs.items() if song is not None}
 
 
-def load_song(folder: Path) -> Song | None:
+def load_song(folder: Path, gain: float) -> Song | None:
     """Return the song of a folder, None if it has no stems. A mixture beside the stems is not read."""
     stems: Stems = {}
     for path in sorted(folder.iterdir()):
         if path.suffix in SUFFIXES and path.stem != "mixture":
             with AudioReader(path) as reader:
-                stems[path.stem] = reader.read()
+                stems[path.stem] = reader.read() * np.float32(gain)
                 sample_rate = reader.sample_rate
     return Song(stems, sample_rate) if stems else None
 

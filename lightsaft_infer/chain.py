@@ -10,6 +10,7 @@ from .arrays import Audio, Network
 from .chunking import SeveralPasses, Waiting, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import ArgumentError, whole_number
+from .level import LevelledNetwork
 from .manifest import Manifest
 from .stft import istft_stream, stft_stream
 
@@ -47,6 +48,9 @@ class Chain:
         if overlap > chunk // 2:
             raise ArgumentError(f"expected an overlap of 0 to {chunk // 2} frames, got {overlap}")
         self.manifest = manifest
+        if manifest.level_range is not None:
+            lowest, highest = manifest.level_range
+            network = LevelledNetwork(network, n_fft=manifest.n_fft, lowest=lowest, highest=highest)
         self.network = network
         self.chunk = chunk
         self.overlap = overlap

@@ -95,6 +95,9 @@ class Manifest:
         The manifest file.
     mdx_net : MdxNet or None
         None if the graph follows the model contract.
+    level_range : tuple of float or None
+        The lowest and the highest root mean square of a chunk, in dB of full scale, with which the network works well.
+        Other chunks are scaled to the nearest of them, and their estimates are scaled back. None: no chunk is scaled.
 
     Examples
     --------
@@ -122,6 +125,7 @@ class Manifest:
     selftest: SelfTest
     path: Path
     mdx_net: MdxNet | None = None
+    level_range: tuple[float, float] | None = None
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> "Manifest":
@@ -308,15 +312,21 @@ def _convert(value: Any, field: "dataclasses.Field[Any]") -> Any:
         return _build(MdxNet, value)
     if field.type == int | None and (value is None or type(value) is int):
         return value
-    if field.type is float and type(value) in (int, float):
+    if field.type is float and _is_number(value):
         return float(value)
     if field.type in (int, str, bool) and type(value) is field.type:
         return value
+    if field.name == "level_range" and isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)):
+        return float(value[0]), float(value[1])
     if field.name == "targets" and isinstance(value, list) and all(isinstance(name, str) for name in value):
         return tuple(value)
     if field.type in (Mapping[str, Any], Mapping[str, float]) and isinstance(value, dict):
         return value
     raise ModelError(f"field {field.name} has an unexpected value {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)  # a bool is none
 
 
 def _check(manifest: Manifest) -> None:
@@ -335,11 +345,15 @@ def _check(manifest: Manifest) -> None:
     expect(all(re.fullmatch(r"\w[\w-]*", target) for target in manifest.targets), "targets of letters and digits")
     expect(Path(manifest.onnx.file).name == manifest.onnx.file, f"a plain file name, got {manifest.onnx.file!r}")
     expect(set(manifest.selftest.rms) == set(manifest.targets), "selftest.rms for every target")
-    expect(all(type(rms) in (int, float) for rms in manifest.selftest.rms.values()), "numbers in selftest.rms")
+    expect(all(map(_is_number, manifest.selftest.rms.values())), "numbers in selftest.rms")
     expect(
         manifest.selftest.frames > 0 and manifest.selftest.frames % manifest.frames_multiple == 0,
         f"selftest.frames in multiples of {manifest.frames_multiple}",
     )
+    if manifest.level_range is not None:
+        lowest, highest = manifest.level_range
+        expect(-100 <= lowest < highest <= 20, f"a level_range of -100 to 20 dB, rising, got {[lowest, highest]}")
+        expect(manifest.mdx_net is None, "no level_range beside mdx_net")
     if mdx := manifest.mdx_net:
         expect(len(manifest.targets) == 1, f"one target of an MDX-Net graph, got {len(manifest.targets)}")
         expect(

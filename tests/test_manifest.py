@@ -46,6 +46,10 @@ def test_a_missing_field_is_named(tmp_path, field):
         ({"targets": "vocals"}, "field targets"),
         ({"onnx": {"file": "gains.onnx"}}, "missing field sha256"),
         ({"onnx": {"file": "../x.onnx", "sha256": "", "bytes": 1, "opset": 17}}, "a plain file name"),
+        ({"level_range": [-6, -36]}, r"a level_range of -100 to 20 dB, rising, got \[-6.0, -36.0\]"),
+        ({"level_range": [-36]}, r"field level_range has an unexpected value \[-36\]"),
+        ({"level_range": [-36, True]}, "field level_range has an unexpected value"),
+        ({"level_range": "quiet"}, "field level_range has an unexpected value 'quiet'"),
         ({"selftest": {"seed": 0, "frames": 8, "scale": 1, "rms": {"vocals": 1}}}, "selftest.rms for every target"),
         ({"selftest": {"seed": 0, "frames": 7, "scale": 1, "rms": {}}}, "selftest"),
     ],
@@ -53,6 +57,12 @@ def test_a_missing_field_is_named(tmp_path, field):
 def test_a_wrong_field_is_told(tmp_path, changes, message):
     with pytest.raises(ModelError, match=message):
         Manifest.from_file(write_model(tmp_path, **changes))
+
+
+def test_the_range_of_levels_may_be_missing(tmp_path):
+    assert Manifest.from_file(write_model(tmp_path)).level_range is None
+    assert Manifest.from_file(write_model(tmp_path, level_range=[-36, -6])).level_range == (-36.0, -6.0)
+    assert Manifest.from_file(default_manifest_path()).level_range is not None
 
 
 def test_fields_that_are_not_known_are_no_trouble(tmp_path):
@@ -125,4 +135,4 @@ def test_selftest(tmp_path, packaged):
 
 def test_the_packaged_manifest_has_no_field_that_the_class_lacks():
     content = json.loads(default_manifest_path().read_text())
-    assert sorted(content) == sorted(FIELDS)
+    assert sorted(content) == sorted([*FIELDS, "level_range"])

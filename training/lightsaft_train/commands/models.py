@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
+LEVEL_RANGE = (-32.0, -6.0)  # of the root mean square of a chunk, in dB of full scale; see benchmarks/README.md
 MDX_SIZES = {
     "dim_f": (2048, "frequencies, the lowest bins of the STFT"),
     "dim_t": (256, "frames of a chunk"),
@@ -126,6 +127,7 @@ def _export(args: argparse.Namespace) -> int:
         licence=args.licence,
         training=training,
         float16=True,
+        level_range=LEVEL_RANGE,
         scores={"data": args.scored_on, **{target: round(value, 2) for target, value in scores.items()}},
     )
     print(path)

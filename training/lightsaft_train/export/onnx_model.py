@@ -116,6 +116,7 @@ def write_model(
     training: Mapping[str, Any],
     scores: Mapping[str, Any],
     float16: bool = False,
+    level_range: tuple[float, float] | None = None,
 ) -> Path:
     """Write a model: `folder`/<name>.onnx, and its manifest `folder`/<name>.json.
 
@@ -127,7 +128,7 @@ def write_model(
         The network, in evaluation mode.
     folder
         The folder. It is created if it is missing.
-    name, version, licence, training, scores
+    name, version, licence, training, scores, level_range
         Parts of the manifest.
     float16
         Whether the larger weights are stored in float16.
@@ -141,7 +142,7 @@ def write_model(
     folder.mkdir(parents=True, exist_ok=True)
     graph = export_graph(network, float16=float16)
     config = network.config
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": 1,
         "name": name,
         "version": version,
@@ -164,6 +165,8 @@ def write_model(
         "scores": scores,
         "selftest": {"seed": SEED, "frames": FRAMES, "scale": SCALE, "rms": _selftest_rms(graph, config)},
     }
+    if level_range is not None:
+        manifest["level_range"] = list(level_range)
     _replace(folder / f"{name}.onnx", graph)
     path = folder / f"{name}.json"
     _replace(path, (json.dumps(manifest, indent=2) + "\n").encode())
