@@ -78,6 +78,12 @@ def test_the_first_model_of_a_target_separates_it(parts, tmp_path):
     assert files == {"gains.onnx", "two.json", "vocals.onnx"}
 
 
+def test_a_model_keeps_its_range_of_levels(parts, tmp_path):
+    levelled = write_model(tmp_path, level_range=[-32, -6])
+    path = write_bundle([parts["vocals"], levelled], tmp_path / "bundle" / "two.json")
+    assert [model.level_range for model in read_model(path).models] == [None, (-32.0, -6.0)]
+
+
 def test_the_memory_of_a_long_mixture_is_bounded(four):
     """The models are asked in turn, so that none is far ahead of another."""
     separator = Separator.from_file(four, threads=1)

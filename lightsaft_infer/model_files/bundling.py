@@ -91,11 +91,12 @@ def _content(model: Manifest, file: str) -> dict[str, Any]:
     """The manifest of a model as JSON, with another name of the graph."""
     content = dataclasses.asdict(model)
     del content["path"]
-    if model.mdx_net is None:
-        del content["mdx_net"]
+    for name in ("mdx_net", "level_range"):
+        if content[name] is None:
+            del content[name]
     content["onnx"]["file"] = file
-    content["targets"] = list(model.targets)
-    return content
+    as_json: dict[str, Any] = json.loads(json.dumps(content))  # tuples become lists
+    return as_json
 
 
 def _is_there(path: Path, graph: bytes) -> bool:
