@@ -358,7 +358,7 @@ def test_the_mean_of_two_runs(tmp_path, mixer, capsys):
     assert "already exists" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["long-run", "long-run-4"])
+@pytest.mark.parametrize("name", ["long-run", "long-run-4", "trial-control"])
 def test_the_long_runs_can_go_on(tmp_path, name):
     """The checkpoints in the repository are of this code's networks, and have the steps and minutes of their scores."""
     packed = Path(__file__).parent.parent / "checkpoints" / f"{name}.pt"
