@@ -41,4 +41,5 @@ class Network(Protocol):
         Returns
         -------
         float32 array, shape (1, targets, 4, frames, bins)
+            The caller may change it.
         """

@@ -45,7 +45,10 @@ class LevelledNetwork:
         if wanted == level or level < SILENCE or not math.isfinite(level):
             return self._network(planes, targets)
         gain = np.float32(10 ** ((wanted - level) / 20))
-        return self._network(planes * gain, targets) / gain
+        estimates = self._network(planes * gain, targets)
+        # In place, if possible: the estimates of a chunk take some 10 MB.
+        scaled: Planes = np.divide(estimates, gain, out=estimates if estimates.flags.writeable else None)
+        return scaled
 
 
 def chunk_level(planes: Planes, n_fft: int) -> float:
