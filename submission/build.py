@@ -12,9 +12,10 @@ import argparse
 import configparser
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lightsaft_infer.errors import LightSAFTError
-from lightsaft_infer.manifest import Manifest
+if TYPE_CHECKING:
+    from lightsaft_infer import Manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 # Packages that predict.py never imports: it reads WAV of 44.1 kHz and shows no progress.
@@ -32,21 +33,33 @@ def main() -> None:
     if args.out.exists():
         parser.error(f"already exists: {args.out}")
     try:
-        model = Manifest.from_file(args.model) if args.model else None
-        build(args.out, model)
-    except (LightSAFTError, OSError) as error:
+        build(args.out, None if args.model is None else read_model(args.model, parser))
+    except OSError as error:
         parser.error(str(error))
 
 
-def build(out: Path, model: Manifest | None = None) -> None:
+def read_model(path: Path, parser: argparse.ArgumentParser) -> "tuple[Manifest, bytes]":
+    """Read and check a model: its manifest and its graph. Only this needs the package installed."""
+    try:
+        from lightsaft_infer import LightSAFTError, Manifest
+    except ModuleNotFoundError as error:
+        parser.error(f"--model needs this package (pip install .): {error}")
+    try:
+        manifest = Manifest.from_file(path)
+        return manifest, manifest.read_graph()
+    except LightSAFTError as error:
+        parser.error(str(error))
+
+
+def build(out: Path, model: "tuple[Manifest, bytes] | None" = None) -> None:
     """Assemble the submission in the new folder `out`, with a model or, if it is None, with the packaged one."""
     if model is None:
         shutil.copytree(ROOT / "models", out / "models")
     else:
-        graph = model.read_graph()  # and check it
+        manifest, graph = model
         (out / "models").mkdir(parents=True)
-        shutil.copy(model.path, out / "models" / "lightsaft.json")  # where the package looks for its model
-        (out / "models" / model.onnx.file).write_bytes(graph)
+        shutil.copy(manifest.path, out / "models" / "lightsaft.json")  # where the package looks for its model
+        (out / "models" / manifest.onnx.file).write_bytes(graph)
     shutil.copytree(ROOT / "lightsaft_infer", out / "lightsaft_infer", ignore=NO_CACHE)
     shutil.copytree(ROOT / "submission" / "evaluator", out / "evaluator", ignore=NO_CACHE)
     for name in ("aicrowd.json", "run.sh", "submission/predict.py"):

@@ -119,6 +119,16 @@ def test_a_built_submission_has_the_files_of_the_grader(tmp_path):
     assert json.loads((out / "aicrowd.json").read_text())["grader_id"] == "evaluations-api-music-demixing"
 
 
+def test_a_submission_is_built_without_the_package_installed(tmp_path, model_path):
+    """By a Python that has nothing installed; only another model needs the package, to check it."""
+    bare = [sys.executable, "-I", "-S", SUBMISSION / "build.py"]
+    subprocess.run([*bare, tmp_path / "pushed"], check=True)
+    assert (tmp_path / "pushed" / "models" / "lightsaft.onnx").exists()
+    run = subprocess.run([*bare, tmp_path / "other", "--model", model_path], capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "--model needs this package (pip install .)" in run.stderr.splitlines()[-1]
+
+
 def test_a_submission_of_another_model(tmp_path, model_path):
     """The package in the submission takes it for its own model."""
     out = tmp_path / "pushed"
