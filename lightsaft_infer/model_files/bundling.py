@@ -89,11 +89,10 @@ def _file_name(model: Manifest, taken: dict[str, bytes]) -> str:
 
 def _content(model: Manifest, file: str) -> dict[str, Any]:
     """The manifest of a model as JSON, with another name of the graph."""
-    content = dataclasses.asdict(model)
+    optional = {field.name for field in dataclasses.fields(model) if field.default is None}
+    fields = dataclasses.asdict(model).items()
+    content = {name: value for name, value in fields if not (name in optional and value is None)}
     del content["path"]
-    for name in ("mdx_net", "level_range"):
-        if content[name] is None:
-            del content[name]
     content["onnx"]["file"] = file
     as_json: dict[str, Any] = json.loads(json.dumps(content))  # tuples become lists
     return as_json
