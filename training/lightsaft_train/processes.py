@@ -33,9 +33,9 @@ class Machine:
     device
         "auto", "cpu", "cuda" or "cuda:N" (`devices.device_of`).
     processes
-        Number of processes. Each of them draws batches of its own, and their gradients are averaged. Two processes with
-        one thread each are faster than one process with two threads. A process that torch's launcher (`torchrun`)
-        started starts no others: the launcher decides how many there are.
+        Number of processes; None: one on a GPU, or one for each core. Each of them draws batches of its own, and their
+        gradients are averaged. Two processes with one thread each are faster than one process with two threads. A
+        process that torch's launcher (`torchrun`) started starts no others: the launcher decides how many there are.
     threads
         Threads of each process.
     loaders
@@ -44,7 +44,7 @@ class Machine:
     """
 
     device: str = "cpu"
-    processes: int = 1
+    processes: int | None = None
     threads: int = 1
     loaders: int | None = None
 
@@ -101,13 +101,15 @@ def train(session: Session) -> None:
     TrainingError
         If the data, the settings or the checkpoint of the run cannot be used, or there is no such device.
     """
-    count = session.machine.processes
     if dist.is_torchelastic_launched():
         process, local, count = (int(os.environ[name]) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"))
         session.train_together(process, local, "env://", count=count)
-    elif count == 1:
+        return
+    on_gpu = device_of(session.machine.device).type == "cuda"
+    count = session.machine.processes or (1 if on_gpu else os.cpu_count() or 1)
+    if count == 1:
         session.train()
-    elif device_of(session.machine.device).type == "cuda":
+    elif on_gpu:
         raise SettingsError("expected one process on a GPU (torchrun starts several, one for each GPU)")
     else:
         _train_in_processes(session, count)

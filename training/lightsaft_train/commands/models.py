@@ -5,17 +5,13 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightsaft_infer.audio import make_parent, write_bytes
 
 from ..config import PRESETS
 from ..errors import CheckpointError, DataError, SettingsError
-from .arguments import count
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
+from .arguments import Commands, add_command, count
 
 LEVEL_RANGE = (-32.0, -6.0)  # of the root mean square of a chunk, in dB of full scale; see benchmarks/README.md
 MDX_SIZES = {
@@ -27,17 +23,16 @@ MDX_SIZES = {
 }
 
 
-def add_commands(commands: "Commands") -> None:
+def add_commands(commands: Commands) -> None:
     """Add the commands to the parsers of commands."""
     _add_convert(commands)
     _add_export(commands)
     _add_mdx_net(commands)
 
 
-def _add_convert(commands: "Commands") -> None:
+def _add_convert(commands: Commands) -> None:
     text = "Convert a published checkpoint to an ONNX file and its manifest."
-    parser = commands.add_parser("convert", help=text, description=text)
-    parser.set_defaults(run=_convert)
+    parser = add_command(commands, "convert", text, _convert)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint of PyTorch Lightning")
     known = parser.add_mutually_exclusive_group()
     known.add_argument("--preset", choices=PRESETS, help="take the network's sizes from a preset, do not infer them")
@@ -80,10 +75,9 @@ def _convert(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_export(commands: "Commands") -> None:
+def _add_export(commands: Commands) -> None:
     text = "Export the averaged weights of a run as a model: an ONNX file and its manifest."
-    parser = commands.add_parser("export", help=text, description=text)
-    parser.set_defaults(run=_export)
+    parser = add_command(commands, "export", text, _export)
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="write the model to DIR")
     parser.add_argument("--name", required=True, help="name of the model")
@@ -152,10 +146,9 @@ def _data_of(pools: list[dict[str, Any]]) -> dict[str, Any]:
     return {"data_minutes": minutes, "data_licences": sorted(licences)}
 
 
-def _add_mdx_net(commands: "Commands") -> None:
+def _add_mdx_net(commands: Commands) -> None:
     text = "Write an ONNX file of the MDX-Net architecture with random weights, to test and to measure."
-    parser = commands.add_parser("mdx-net", help=text, description=text)
-    parser.set_defaults(run=_mdx_net)
+    parser = add_command(commands, "mdx-net", text, _mdx_net)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx", help="write the graph to FILE")
     for name, (default, meaning) in MDX_SIZES.items():
         option = f"--{name.replace('_', '-')}"

@@ -1,40 +1,33 @@
 """Commands about real music: `instrumentals` and `pseudo-stems` to train on, `judge` and `stretches` to score on."""
 
 import argparse
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from ..arrays import SongProgress
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+from .arguments import Commands, add_command, song_bar
 
 Result = TypeVar("Result")
 
 
-def add_commands(commands: "Commands") -> None:
+def add_commands(commands: Commands) -> None:
     """Add the commands to the parsers of commands."""
     texts = {
         "instrumentals": "Download real instrumentals from Debian packages, as songs to train on.",
         "judge": "Render songs to score on, from voices and instrumentals that are never trained on.",
     }
     for name, run in (("instrumentals", _instrumentals), ("judge", _judge)):
-        parser = commands.add_parser(name, help=texts[name], description=texts[name])
-        parser.set_defaults(run=run)
+        parser = add_command(commands, name, texts[name], run)
         parser.add_argument("recordings", type=Path, help="folder that has vocals/ and accompaniment/instrumentals.tsv")
         parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="write the songs to TREE")
         text = "keep the downloaded .deb files in DIR, and use those that are there"
         parser.add_argument("--packages", type=Path, metavar="DIR", help=text)
     text = "Cut stretches with much voice from pool songs, at the levels of real songs, to score on."
-    parser = commands.add_parser("stretches", help=text, description=text)
-    parser.set_defaults(run=_stretches)
+    parser = add_command(commands, "stretches", text, _stretches)
     parser.add_argument("pool", type=Path, metavar="POOL", help="pool whose seed is not trained on")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="write the songs to TREE")
     text = "Split the accompaniments of songs with a model, as more songs to train on."
-    parser = commands.add_parser("pseudo-stems", help=text, description=text)
-    parser.set_defaults(run=_pseudo_stems)
+    parser = add_command(commands, "pseudo-stems", text, _pseudo_stems)
     parser.add_argument("tree", type=Path, metavar="TREE", help="songs that have stems that are sums of targets")
     text = "manifest of the model (default: the packaged model)"
     parser.add_argument("--model", type=Path, metavar="FILE.json", help=text)
@@ -69,25 +62,11 @@ def _pseudo_stems(args: argparse.Namespace) -> int:
 
     from ..pool.real import split_tree
 
-    with _bar() as progress:
+    with song_bar() as progress:
         split_tree(args.tree, args.output, Separator.from_file(args.model), progress=progress)
     return 0
 
 
 def _with_bar(function: Callable[..., Result], args: argparse.Namespace) -> Result:
-    with _bar() as progress:
+    with song_bar() as progress:
         return function(args.recordings, args.output, packages=args.packages, progress=progress)
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[SongProgress]:
-    """Show a progress bar; yield its function of (finished songs, songs)."""
-    from tqdm import tqdm
-
-    with tqdm(unit="song") as bar:
-
-        def progress(done: int, songs: int) -> None:
-            bar.total = songs
-            bar.update(done - bar.n)
-
-        yield progress

@@ -3,25 +3,20 @@
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .arguments import count, seed
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+from .arguments import Commands, add_command, count, seed, song_bar
 
 
-def add_commands(commands: "Commands") -> None:
+def add_commands(commands: Commands) -> None:
     """Add the commands to the parsers of commands."""
     _add_data(commands)
     _add_modules(commands)
     _add_preview(commands)
 
 
-def _add_data(commands: "Commands") -> None:
+def _add_data(commands: Commands) -> None:
     text = "Render the songs of the training pool that are missing."
-    parser = commands.add_parser("data", help=text, description=text)
-    parser.set_defaults(run=_data)
+    parser = add_command(commands, "data", text, _data)
     text = "folder that has vocals/, drums/, bass/, other/ and midi/"
     parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help=text)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="POOL", help="write the songs to POOL")
@@ -34,28 +29,20 @@ def _add_data(commands: "Commands") -> None:
 
 
 def _data(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from ..pool.build import build
 
-    with tqdm(total=args.songs, unit="song") as bar:
+    with song_bar(args.songs) as progress:
         manifest = build(
-            args.recordings,
-            args.output,
-            songs=args.songs,
-            seed=args.seed,
-            workers=args.workers,
-            progress=lambda done, _: bar.update(done - bar.n),
+            args.recordings, args.output, songs=args.songs, seed=args.seed, workers=args.workers, progress=progress
         )
     for target, minutes in manifest["minutes"].items():
         print(f"{target} {minutes / 60:.1f} h")
     return 0
 
 
-def _add_modules(commands: "Commands") -> None:
+def _add_modules(commands: Commands) -> None:
     text = "Render tracker modules and LMMS projects, one instrument at a time, as songs to train on."
-    parser = commands.add_parser("modules", help=text, description=text)
-    parser.set_defaults(run=_modules)
+    parser = add_command(commands, "modules", text, _modules)
     text = "folder of Debian's packages, each extracted into a folder of its name"
     parser.add_argument("packages", type=Path, metavar="PACKAGES", help=text)
     parser.add_argument(
@@ -72,10 +59,9 @@ def _modules(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_preview(commands: "Commands") -> None:
+def _add_preview(commands: Commands) -> None:
     text = "Draw spectrograms of training mixtures and of real songs, to compare them."
-    parser = commands.add_parser("preview", help=text, description=text)
-    parser.set_defaults(run=_preview)
+    parser = add_command(commands, "preview", text, _preview)
     text = "folder of songs to mix (may be repeated)"
     parser.add_argument("--data", type=Path, required=True, action="append", metavar="TREE", help=text)
     parser.add_argument("--songs", type=Path, required=True, metavar="TREE", help="folder of real songs")

@@ -2,28 +2,22 @@
 
 import argparse
 import math
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config import PRESETS, changed, parsed
 from ..errors import DataError, SettingsError
-from .arguments import count
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+from .arguments import Commands, add_command, count
 
 
-def add_commands(commands: "Commands") -> None:
+def add_commands(commands: Commands) -> None:
     """Add the commands to the parsers of commands."""
     _add_train(commands)
     _add_plot(commands)
 
 
-def _add_train(commands: "Commands") -> None:
+def _add_train(commands: Commands) -> None:
     text = "Train a network, or go on training it."
-    parser = commands.add_parser("train", help=text, description=text)
-    parser.set_defaults(run=_train)
+    parser = add_command(commands, "train", text, _train)
     text = "folder of the run; if it has a checkpoint, the training goes on from there"
     parser.add_argument("run_folder", type=Path, metavar="RUN", help=text)
     text = "folder of songs to train on, such as MUSDB18-HQ/train (may be repeated)"
@@ -60,14 +54,12 @@ def _add_train(commands: "Commands") -> None:
 
 def _train(args: argparse.Namespace) -> int:
     from ..data import find_tracks
-    from ..devices import device_of
     from ..processes import Machine, Session, train
     from ..run import Data, Intervals, say
     from ..trainer import TrainingConfig
 
     if args.steps is None and args.minutes == math.inf:
         raise SettingsError("expected --minutes or --steps")
-    processes = args.processes or (1 if device_of(args.device).type == "cuda" else os.cpu_count() or 1)
     tracks = [track for tree in args.data for track in find_tracks(tree)]
     songs, judge = (find_tracks(tree) if tree else [] for tree in (args.songs, args.judge))
     if args.validation:
@@ -81,14 +73,13 @@ def _train(args: argparse.Namespace) -> int:
         data = Data(tracks[: -args.hold_out], tracks[-args.hold_out :], songs, judge)
     run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(TrainingConfig(), args.training))
     intervals = changed(Intervals(args.minutes, args.steps), args.intervals)
-    train(Session(run, data, intervals, Machine(args.device, processes, args.threads, args.loaders), report=say))
+    train(Session(run, data, intervals, Machine(args.device, args.processes, args.threads, args.loaders), report=say))
     return 0
 
 
-def _add_plot(commands: "Commands") -> None:
+def _add_plot(commands: Commands) -> None:
     text = "Draw the loss and the scores of a run."
-    parser = commands.add_parser("plot", help=text, description=text)
-    parser.set_defaults(run=_plot)
+    parser = add_command(commands, "plot", text, _plot)
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE.png", help="write the picture to FILE"
