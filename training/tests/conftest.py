@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 torch = pytest.importorskip("torch")
 
@@ -61,3 +62,19 @@ def golden_model(golden, golden_network, tmp_path_factory):
     folder = tmp_path_factory.mktemp(golden.name)
     about = {"version": "1", "licence": "CC0 1.0", "training": {}, "scores": {}}
     return write_model(golden_network, folder, name=golden.name, **about)
+
+
+@pytest.fixture(scope="session")
+def songs(tmp_path_factory):
+    """Songs of four stems: tones that are always in the same place, and some noise."""
+    from lightsaft_train.data import TARGETS
+
+    root = tmp_path_factory.mktemp("songs")
+    rng = np.random.default_rng(0)
+    for song in range(4):
+        (root / str(song)).mkdir()
+        for index, target in enumerate(TARGETS):
+            noise = 0.1 * rng.standard_normal((9000, 2))
+            tone = np.sin(2 * np.pi * 300 * 4**index * np.arange(9000) / 44100)
+            sf.write(root / str(song) / f"{target}.wav", noise * 0.05 + 0.2 * tone[:, None], 44100)
+    return root

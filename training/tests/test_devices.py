@@ -2,54 +2,27 @@
 
 import contextlib
 import dataclasses
-import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile as sf
 
 torch = pytest.importorskip("torch")
 
 from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.config import PRESETS  # noqa: E402
-from lightsaft_train.data import TARGETS, Mixer, find_tracks  # noqa: E402
+from lightsaft_train.data import Mixer, find_tracks  # noqa: E402
 from lightsaft_train.devices import device_of, loader_processes, on_processor  # noqa: E402
 from lightsaft_train.errors import SettingsError  # noqa: E402
 from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
 from lightsaft_train.trainer import Trainer, TrainingConfig, samples  # noqa: E402
+from tiny import TINY, TRAINER, TRAINING, train_command  # noqa: E402
 
 NETWORKS = PRESETS | {
     "recurrent paths": dataclasses.replace(PRESETS["lightsaft"], channels=96, head_units=96, paths=(0, 0, 1, 2))
 }
-TINY = dataclasses.replace(
-    PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4
-)
-TRAINING = TrainingConfig(batch=2, frames=16, warmup=2, bfloat16=False)
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory):
-    root = tmp_path_factory.mktemp("songs")
-    rng = np.random.default_rng(0)
-    for song in range(3):
-        (root / str(song)).mkdir()
-        for target in TARGETS:
-            sf.write(root / str(song) / f"{target}.wav", 0.1 * rng.standard_normal((9000, 2)), 44100)
-    return root
-
-
-def command(run, songs, *options, training=TRAINING):
-    """Return the arguments of a training of a tiny network."""
-    plan = dataclasses.asdict(training)
-    return [
-        *("train", str(run), "--data", str(songs), "--hold-out", "1", "--intervals", "log=1e-9", *options),
-        *("--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(TINY).items())),
-        *("--training", *(f"{name}={json.dumps(value)}" for name, value in plan.items())),
-    ]
 
 
 def weights(run):
@@ -102,12 +75,11 @@ def test_a_state_is_in_the_memory_of_the_processor():
 def test_the_launcher_of_torch_trains_as_our_own_processes(songs, tmp_path):
     """Two processes of `torchrun` make the same step as `--processes 2`."""
     ours, launched = tmp_path / "ours", tmp_path / "launched"
-    trainer = ["-m", "lightsaft_train"]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
-    cpu = ("--steps", "2", "--device", "cpu")
+    cpu = ("--steps", "2", "--device", "cpu", "--intervals", "log=1e-9")
     for start in (
-        [sys.executable, *trainer, *command(ours, songs, *cpu, "--processes", "2")],
-        [sys.executable, *launcher, *trainer, *command(launched, songs, *cpu)],
+        [*TRAINER, *train_command(ours, songs, *cpu, "--processes", "2")],
+        [sys.executable, *launcher, *TRAINER[1:], *train_command(launched, songs, *cpu)],
     ):
         done = subprocess.run(start, cwd=Path(__file__).parents[1], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -118,7 +90,8 @@ def test_the_launcher_of_torch_trains_as_our_own_processes(songs, tmp_path):
 
 def test_an_interrupt_of_the_command_alone_saves_and_ends(songs, tmp_path):
     """Without a terminal only the command gets the signal, not the processes that it started."""
-    start = [sys.executable, "-m", "lightsaft_train", *command(tmp_path, songs, "--minutes", "60", "--processes", "2")]
+    options = ("--minutes", "60", "--processes", "2", "--intervals", "log=1e-9")
+    start = [*TRAINER, *train_command(tmp_path, songs, *options)]
     with subprocess.Popen(
         start,
         cwd=Path(__file__).parents[1],
@@ -148,12 +121,13 @@ def test_the_mixtures_do_not_depend_on_their_loaders(songs, tmp_path):
 
 
 def test_a_run_ends_at_its_step_and_tells_the_time_left(songs, tmp_path, capsys):
-    assert main(command(tmp_path / "run", songs, "--steps", "4", "--processes", "1")) == 0
+    command = train_command(tmp_path / "run", songs, *("--steps", "4", "--processes", "1", "--intervals", "log=1e-9"))
+    assert main(command) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if "minutes_left" in line]
     assert [row.split()[1] for row in rows] == ["1", "2", "3", "4"]
     left = [float(row.split()[-1]) for row in rows]
     assert left[-1] == 0
-    assert main(command(tmp_path / "run", songs, "--steps", "4", "--processes", "1")) == 0
+    assert main(command) == 0
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 4
 
 
@@ -182,7 +156,7 @@ def test_wrong_devices_and_lengths_end_with_one_line(songs, tmp_path, capsys):
         (["--steps", "1", "--device", "cuda:0"], "expected GPU 0 for the device cuda:0"),
         ([], "expected --minutes or --steps"),
     ):
-        assert main(command(tmp_path / "run", songs, *options)) == 1
+        assert main(train_command(tmp_path / "run", songs, *options)) == 1
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1

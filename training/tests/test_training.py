@@ -2,10 +2,8 @@
 
 import csv
 import dataclasses
-import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -17,7 +15,6 @@ torch = pytest.importorskip("torch")
 
 from lightsaft_train import pictures  # noqa: E402
 from lightsaft_train.__main__ import main  # noqa: E402
-from lightsaft_train.config import PRESETS  # noqa: E402
 from lightsaft_train.data.mixing import Mixer  # noqa: E402
 from lightsaft_train.data.tracks import TARGETS, find_tracks  # noqa: E402
 from lightsaft_train.errors import DataError  # noqa: E402
@@ -28,26 +25,9 @@ from lightsaft_train.packing import ema_network  # noqa: E402
 from lightsaft_train.pool.song_files import write_manifest  # noqa: E402
 from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
 from lightsaft_train.trainer import Trainer, TrainingConfig, floor_at, learning_rate_at, samples  # noqa: E402
+from tiny import TINY, TRAINER, TRAINING, settings, train_command  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
-
-TINY = dataclasses.replace(
-    PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4
-)
-TRAINING = TrainingConfig(batch=2, frames=16, warmup=2, bfloat16=False)
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory):
-    root = tmp_path_factory.mktemp("songs")
-    rng = np.random.default_rng(0)
-    for song in range(4):
-        (root / str(song)).mkdir()
-        for index, target in enumerate(TARGETS):
-            noise = 0.1 * rng.standard_normal((9000, 2))
-            tone = np.sin(2 * np.pi * 300 * 4**index * np.arange(9000) / 44100)
-            sf.write(root / str(song) / f"{target}.wav", noise * 0.05 + 0.2 * tone[:, None], 44100)
-    return root
 
 
 @pytest.fixture
@@ -235,24 +215,17 @@ def test_a_run_on_disk(songs, tmp_path):
     assert not list((tmp_path / "run").glob(".*"))
 
 
-def two_processes(run, songs, config, changes, minutes):
-    """The command that trains in two processes."""
-    command = [sys.executable, "-m", "lightsaft_train", "train", run, "--data", songs, "--hold-out", "1"]
-    command += ["--processes", "2", "--minutes", minutes]
-    command += ["--network", *(f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(config).items())]
-    return [*command, "--training", *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
-
-
 def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
     """Started as a user does. Their gradients are averaged: both take the step of the mean of their losses."""
     config = dataclasses.replace(TINY, output="mapping")
-    changes = dataclasses.asdict(dataclasses.replace(TRAINING, batch=1, clip=1e9))
-    command = two_processes(tmp_path / "run", songs, config, changes, minutes="1e-9")
+    training = dataclasses.replace(TRAINING, batch=1, clip=1e9)
+    two = ("--processes", "2", "--minutes", "1e-9")
+    command = [*TRAINER, *train_command(tmp_path / "run", songs, *two, config=config, training=training)]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("step 1  minutes")
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    alone = [Trainer(config, TrainingConfig(**changes)) for _ in range(2)]
+    alone = [Trainer(config, training) for _ in range(2)]
     for process, trainer in enumerate(alone):
         mixer = Mixer(tuple(find_tracks(songs))[:-1], samples(config, TRAINING.frames), TRAINING.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
@@ -263,8 +236,8 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
 
 
 def test_two_processes_end_with_their_command(songs, tmp_path):
-    command = two_processes(tmp_path / "run", songs, TINY, dataclasses.asdict(TRAINING), minutes="60")
-    command += ["--intervals", "log=1e-9"]
+    options = ("--processes", "2", "--minutes", "60", "--intervals", "log=1e-9")
+    command = [*TRAINER, *train_command(tmp_path / "run", songs, *options)]
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -390,7 +363,6 @@ def test_a_checkpoint_of_an_older_version_goes_on(mixer, tmp_path):
 def test_pictures_and_export(songs, tmp_path):
     run = tmp_path / "run"
     command = ["train", str(run), "--data", str(songs), "--songs", str(songs), "--processes", "1", "--hold-out", "1"]
-    sizes = [f"{name}={json.dumps(value)}" for name, value in dataclasses.asdict(TINY).items()]
     command += [
         "--intervals",
         "log=0.0001",
@@ -400,7 +372,7 @@ def test_pictures_and_export(songs, tmp_path):
         "--minutes",
         "0.001",
         "--network",
-        *sizes,
+        *settings(TINY),
     ]
     assert main(command) == 0
     assert main(["plot", str(run), "-o", str(tmp_path / "curves.png")]) == 0
@@ -507,7 +479,7 @@ def test_wrong_arguments_end_with_one_line(songs, tmp_path, capsys, name):
 
 def test_errors_of_several_processes_end_with_one_line(songs, tmp_path):
     """No song is long enough, and each of the processes finds this error."""
-    command = [sys.executable, "-m", "lightsaft_train", "train", tmp_path / "run", "--data", songs, "--minutes", "1"]
+    command = [*TRAINER, "train", tmp_path / "run", "--data", songs, "--minutes", "1"]
     command += ["--hold-out", "1", "--processes", "2"]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 1
