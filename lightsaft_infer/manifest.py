@@ -192,9 +192,10 @@ class Manifest:
     @property
     def sha256(self) -> str:
         """The digest that identifies the model: of its graph, and of the steps around it, if there are any."""
-        if self.mdx_net is None:
+        steps = self.mdx_net or self.level_range  # never both
+        if steps is None:
             return self.onnx.sha256
-        return hashlib.sha256(f"{self.onnx.sha256} {self.targets} {self.n_fft} {self.mdx_net}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.onnx.sha256} {self.targets} {self.n_fft} {steps}".encode()).hexdigest()
 
     @property
     def sums_to_mixture(self) -> bool:

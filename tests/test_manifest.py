@@ -65,6 +65,14 @@ def test_the_range_of_levels_may_be_missing(tmp_path):
     assert Manifest.from_file(default_manifest_path()).level_range is not None
 
 
+def test_models_of_one_graph_with_other_levels_are_told_apart(tmp_path):
+    plain, *levelled = [
+        Manifest.from_file(write_model(tmp_path, level_range=levels)) for levels in (None, [-36, -6], [-32, -6])
+    ]
+    assert plain.sha256 == plain.onnx.sha256
+    assert len({plain.sha256, *(model.sha256 for model in levelled)}) == 3
+
+
 def test_fields_that_are_not_known_are_no_trouble(tmp_path):
     assert Manifest.from_file(write_model(tmp_path, added_later=1)).name == "gains"
 
