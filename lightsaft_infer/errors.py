@@ -1,20 +1,13 @@
-"""The errors of lightsaft_infer, and the checks of arguments and audio that raise them.
+"""The errors of lightsaft_infer, and the checks of arguments that raise them.
 
-There is one root, and a class for each thing that can be wrong. Numpy is imported when audio is checked, as the command
-`lightsaft` imports this module before it handles signals.
+There is one root, and a class for each thing that can be wrong. The command `lightsaft` imports this module before it
+handles signals, so it imports only what starts at once.
 """
 
 import numbers
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-BLOCK_SAMPLES = 65536  # samples per channel that are read, separated and written at a time
-SAMPLE_RATES = (8000, 192000)
+from typing import TypeGuard
 
 AnyPath = str | os.PathLike[str]
 """A path as callers may give it."""
@@ -70,36 +63,6 @@ def reason(error: Exception) -> str:
     text: str = getattr(error, "strerror", None) or str(error)
     # "I/O error" and "RuntimeError: ..." stay as they are.
     return text[:1].lower() + text[1:] if text[1:].partition(" ")[0].islower() else text
-
-
-def check_format(sample_rate: float, channels: int = 2) -> None:
-    """Raise AudioError unless the rate is a whole number of Hz in range and there are 1 or 2 channels."""
-    low, high = SAMPLE_RATES
-    if not is_number(sample_rate) or not (low <= sample_rate <= high and sample_rate == int(sample_rate)):
-        raise AudioError(f"expected a sample rate of {low} to {high} Hz, got {sample_rate!r}")
-    if channels not in (1, 2):
-        raise AudioError(f"expected 1 or 2 channels, got {channels}")
-
-
-def check_samples(block: "NDArray[np.generic]", *, channels: int | None, start: int) -> "NDArray[np.float32]":
-    """Return a block of floating-point samples (channels, samples) as float32.
-
-    `channels` is None if the number is not known yet; `start` is the position of the block's first sample in the track.
-
-    Raises AudioError for an array of another type or shape, and for NaN or infinity.
-    """
-    import numpy as np
-
-    if block.ndim != 2 or block.dtype.kind != "f":
-        raise AudioError(f"expected floating-point audio (channels, samples), got {block.dtype} {block.shape}")
-    if block.shape[0] not in ((1, 2) if channels is None else (channels,)):
-        raise AudioError(f"expected {channels or '1 or 2'} channels, got an array of shape {block.shape}")
-    with np.errstate(over="ignore"):  # such values become infinite and are reported below
-        audio = block.astype(np.float32, copy=False)
-    finite = np.isfinite(audio).all(axis=0)
-    if not finite.all():
-        raise AudioError(f"expected finite samples, got NaN or infinity at sample {start + finite.argmin()}")
-    return audio
 
 
 def to_path(value: object, what: str) -> Path:

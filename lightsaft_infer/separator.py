@@ -8,12 +8,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .arrays import Audio, Network, Progress, Stems
+from .blocks import Delay, check_format, checked, reblocked, to_array
 from .bundle import Bundle, read_model
 from .chain import Chain
-from .errors import BLOCK_SAMPLES, ArgumentError, AudioError, ModelError, check_format, check_samples, whole_number
+from .errors import ArgumentError, ModelError, whole_number
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
 from .merging import ChainTask, tasks_of, together
@@ -179,7 +180,7 @@ class Separator:
             If the residual has the name of a target, `consistency` is combined with a residual or without all targets,
             or another argument is wrong.
         """
-        mixture = _array(mixture)
+        mixture = to_array(mixture)
         stems: Stems = {}
         done = 0
         for block in self.stream(
@@ -283,8 +284,8 @@ class Separator:
         consistency: bool,
         residual: str | None,
     ) -> Iterator[Stems]:
-        delay = _Delay()
-        mixture = delay.through(_reblocked(_checked(blocks)))
+        delay = Delay()
+        mixture = delay.through(reblocked(checked(blocks)))
         names = targets if residual is None else (*targets, residual)
         spread = consistency and sample_rate != self.manifest.sample_rate
         for stems in self._estimate(mixture, sample_rate, tasks, consistency):
@@ -313,66 +314,10 @@ def _network(model: Manifest, threads: int | None) -> Network:
     return MdxNetwork(Session(graph, path=path, threads=threads), layout=model.mdx_net, frames=model.frames)
 
 
-class _Delay:
-    """Keeps the mixture's samples until their stems are complete."""
-
-    def __init__(self) -> None:
-        self._held: Audio = np.empty((0, 0), np.float32)
-
-    def through(self, blocks: Iterable[Audio]) -> Iterator[Audio]:
-        for block in blocks:
-            self._held = np.concatenate([self._held, block], axis=1) if self._held.size else block
-            yield block
-
-    def take(self, count: int | None) -> Audio:
-        """The next `count` samples, fewer if the mixture has ended; None: all that are left."""
-        taken = self._held[:, :count]
-        self._held = self._held[:, taken.shape[1] :]
-        return taken
-
-
-def _array(audio: ArrayLike) -> NDArray[np.generic]:
-    """Audio as an array. Raises AudioError if it is none, for example for rows of different lengths."""
-    try:
-        return np.asarray(audio)
-    except ValueError as error:
-        raise AudioError(f"expected floating-point audio (channels, samples), got {type(audio).__name__}") from error
-
-
 def _names(targets: Sequence[str]) -> tuple[str, ...]:
     if isinstance(targets, str):
         raise ArgumentError(f"expected a sequence of targets, got the text {targets!r}: write ({targets!r},)")
     return tuple(targets)
-
-
-def _checked(blocks: Iterable[ArrayLike]) -> Iterator[Audio]:
-    """Yield the blocks as float32. Raises AudioError if they are not audio, or if there is none."""
-    done, channels = 0, None
-    for block in blocks:
-        audio = check_samples(_array(block), channels=channels, start=done)
-        channels = audio.shape[0]
-        done += audio.shape[1]
-        yield audio
-    if not done:
-        raise AudioError("expected audio, got 0 samples")
-
-
-def _reblocked(blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """Yield the same samples in blocks of BLOCK_SAMPLES samples; the last one is shorter. Results then do not depend on
-    the caller's blocks."""
-    parts: list[Audio] = []
-    count = 0
-    for block in blocks:
-        while count + block.shape[1] >= BLOCK_SAMPLES:
-            head, block = np.split(block, [BLOCK_SAMPLES - count], axis=1)
-            yield np.concatenate([*parts, head], axis=1)
-            parts, count = [], 0
-        if block.shape[1]:
-            # A copy: the caller may fill the same buffer again.
-            parts.append(block.copy())
-            count += block.shape[1]
-    if parts:
-        yield np.concatenate(parts, axis=1)
 
 
 def _finish(stems: Audio, mixture: Audio, names: tuple[str, ...], spread: bool) -> Stems:

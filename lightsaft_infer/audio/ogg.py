@@ -6,7 +6,8 @@ from typing import BinaryIO, NamedTuple
 import soundfile
 
 from ..arrays import Audio
-from ..errors import BLOCK_SAMPLES, AudioError
+from ..blocks import BLOCK_SAMPLES
+from ..errors import AudioError
 from .downmix import default_speakers
 from .libsndfile import damaged
 from .part import Part

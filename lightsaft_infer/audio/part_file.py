@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..errors import BLOCK_SAMPLES, OutputError, reason
+from ..blocks import BLOCK_SAMPLES
+from ..errors import OutputError, reason
 from .files import part_name
 from .tags import Tags, insert_picture
 

@@ -13,18 +13,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ..arrays import Audio
-from ..errors import (
-    BLOCK_SAMPLES,
-    AnyPath,
-    ArgumentError,
-    AudioError,
-    check_format,
-    check_samples,
-    is_number,
-    reason,
-    to_path,
-    whole_number,
-)
+from ..blocks import BLOCK_SAMPLES, check_format, check_samples
+from ..errors import AnyPath, ArgumentError, AudioError, is_number, reason, to_path, whole_number
 from .downmix import downmix_matrix, downmixed
 from .opening import open_source
 from .tags import Tags, read_tags

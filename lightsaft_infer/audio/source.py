@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from ..arrays import Audio
-from ..errors import BLOCK_SAMPLES
+from ..blocks import BLOCK_SAMPLES
 
 
 class Source(Protocol):

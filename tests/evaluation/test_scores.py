@@ -15,8 +15,8 @@ import soundfile
 from conftest import noise
 
 from lightsaft_infer import AudioError, EvaluationError, sdr
+from lightsaft_infer.blocks import BLOCK_SAMPLES as BLOCK
 from lightsaft_infer.cli import main
-from lightsaft_infer.errors import BLOCK_SAMPLES as BLOCK
 from lightsaft_infer.evaluation.scores import evaluate
 from lightsaft_infer.evaluation.table import table
 
