@@ -245,7 +245,7 @@ class Run:
             The row as text.
         """
         trainer = self.trainer
-        scores = {"validation": -trainer.validate(validation, VALIDATION)}
+        scores = {"validation": mean(trainer.validate(validation, VALIDATION))}
         if data.judge or data.songs:
             separator = separator_of(trainer.ema_on_processor())
             if data.judge:

@@ -162,19 +162,19 @@ class Trainer:
         return float(loss.detach()), float(norm)
 
     @torch.no_grad()
-    def validate(self, mixer: Mixer, mixtures: int) -> float:
-        """Return the mean loss `sdr` of the averaged weights on the first mixtures of a mixer, in dB.
+    def validate(self, mixer: Mixer, mixtures: int) -> list[float]:
+        """Return the SDR of the averaged weights on the first mixtures of a mixer, in dB, for each four of them.
 
-        Less is better. The loss is `sdr` whatever loss the network is trained with.
+        It is the negative loss `sdr`, with a floor, whatever loss the network is trained with.
         """
         network = self.ema.eval()
-        losses = []
-        for step in range(mixtures // 4):
+        scores = []
+        for step in range(-(-mixtures // 4)):
             mixture, stems, sums = (torch.from_numpy(part) for part in mixer.batch(step, 4))
             mixture, stems = self._planes(mixture), self._planes(stems)
             estimates = network(mixture, self._targets(sums))
-            losses.append(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR))
-        return float(torch.stack(losses).mean())
+            scores.append(-float(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR)))
+        return scores
 
     def _targets(self, sums: torch.Tensor) -> torch.Tensor:
         """Return the numbers of all targets, on the device."""

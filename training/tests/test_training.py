@@ -23,7 +23,7 @@ from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
 from lightsaft_train.packing import ema_network  # noqa: E402
 from lightsaft_train.pool.song_files import write_manifest  # noqa: E402
-from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
+from lightsaft_train.run import VALIDATION, Data, Intervals, Run  # noqa: E402
 from lightsaft_train.trainer import Trainer, TrainingConfig, floor_at, learning_rate_at, samples  # noqa: E402
 from tiny import TINY, TRAINER, TRAINING, settings, train_command  # noqa: E402
 
@@ -126,10 +126,41 @@ def test_spectra_are_those_of_the_runtime(mixer):
 def test_learning(mixer):
     """A tiny network learns tones that are always in the same place."""
     trainer = Trainer(TINY, dataclasses.replace(TRAINING, learning_rate=3e-2, ema=0.9))
-    before = trainer.validate(mixer, 8)
+    before = np.mean(trainer.validate(mixer, 8))
     for step in range(100):
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
-    assert trainer.validate(mixer, 8) < before - 1.5
+    assert np.mean(trainer.validate(mixer, 8)) > before + 1.5
+
+
+def test_runs_are_compared_on_the_same_mixtures(songs, tmp_path, capsys):
+    length = samples(TINY, TRAINING.frames)
+    for name, steps in (("begun", 0), ("trained", 30)):
+        run = Run(tmp_path / name, TINY, {**dataclasses.asdict(TRAINING), "learning_rate": 3e-2, "ema": 0.9})
+        for step in range(steps):
+            mixtures = Mixer(tuple(find_tracks(songs)), length).batch(step, 2)
+            run.trainer.update(*(torch.from_numpy(audio) for audio in mixtures))
+        run.save()
+    runs = [str(tmp_path / name) for name in ("begun", "trained")]
+    assert main(["validate", *runs, "--data", str(songs), "--mixtures", "7"]) == 0
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [[songs.name, "begun"], [songs.name, "trained"]]
+    scores = []
+    for run in runs:
+        trainer = Run(run, None, {}).trainer
+        mixtures = [Mixer(tuple(find_tracks(songs)), length, VALIDATION).batch(step, 4) for step in range(2)]
+        losses = []
+        for mixture, stems, _ in mixtures:
+            mixture, stems = (trainer._planes(torch.from_numpy(audio)) for audio in (mixture, stems))
+            estimates = trainer.ema.eval()(mixture, torch.arange(4))
+            losses.append(-float(LOSSES["sdr"](estimates, stems, mixture, floor=0.01)))
+        scores.append(losses)
+    first, second = np.array(scores)
+    expected = [
+        (values.mean(), abs(values[0] - values[1]) / 8**0.5, gain.mean(), abs(gain[0] - gain[1]) / 8**0.5)
+        for values, gain in ((first, first * 0), (second, second - first))
+    ]
+    np.testing.assert_allclose([[float(value) for value in row[2:]] for row in rows], expected, atol=0.006)
+    assert expected[1][2] > 0.5
 
 
 def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):

@@ -1,4 +1,4 @@
-"""The commands of a training: `train`, and `plot`."""
+"""The commands of a training: `train`, `validate` and `plot`."""
 
 import argparse
 import math
@@ -12,6 +12,7 @@ from .arguments import Commands, add_command, count
 def add_commands(commands: Commands) -> None:
     """Add the commands to the parsers of commands."""
     _add_train(commands)
+    _add_validate(commands)
     _add_plot(commands)
 
 
@@ -74,6 +75,27 @@ def _train(args: argparse.Namespace) -> int:
     run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(TrainingConfig(), args.training))
     intervals = changed(Intervals(args.minutes, args.steps), args.intervals)
     train(Session(run, data, intervals, Machine(args.device, args.processes, args.threads, args.loaders), report=say))
+    return 0
+
+
+def _add_validate(commands: Commands) -> None:
+    text = "Compare runs on the same mixtures of songs: of those that they were trained on, and of others."
+    parser = add_command(commands, "validate", text, _validate)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of the runs")
+    text = "folder of songs to mix (may be repeated)"
+    parser.add_argument("--data", type=Path, required=True, action="append", metavar="TREE", help=text)
+    text = "mixtures of each folder (default: %(default)s)"
+    parser.add_argument("--mixtures", type=count, default=240, metavar="N", help=text)
+
+
+def _validate(args: argparse.Namespace) -> int:
+    from ..validation import compare
+
+    print("| songs | run | SDR | standard error | more than the first run | standard error |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for result in compare(args.runs, args.data, args.mixtures):
+        figures = " | ".join(f"{value:.2f}" for value in (*result.sdr, *result.gain))
+        print(f"| {result.tree.name} | {result.run.name} | {figures} |", flush=True)
     return 0
 
 

@@ -1,0 +1,75 @@
+"""Scores of several runs on the same mixtures, to see what they gained on songs that they know and on others."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .arrays import Floats
+from .checkpoint_files import load
+from .data import Mixer, find_tracks
+from .run import STATE, VALIDATION
+from .trainer import Trainer, samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """The score of a run on mixtures of a tree of songs.
+
+    Parameters
+    ----------
+    tree, run
+        Folder of the songs, and folder of the run.
+    sdr
+        SDR of the averaged weights in dB, with a floor (`Trainer.validate`): mean and standard error.
+    gain
+        What the run has more than the first one, mixture by mixture, in dB: mean and standard error.
+    """
+
+    tree: Path
+    run: Path
+    sdr: tuple[float, float]
+    gain: tuple[float, float]
+
+
+def compare(
+    runs: Sequence[str | os.PathLike[str]], trees: Sequence[str | os.PathLike[str]], mixtures: int
+) -> Iterator[Result]:
+    """Score runs on the same mixtures.
+
+    Parameters
+    ----------
+    runs
+        Folders of the runs. The first one decides the length of the mixtures.
+    trees
+        Folders of songs.
+    mixtures
+        Number of mixtures of each folder. It is rounded up to a multiple of 4.
+
+    Yields
+    ------
+    Result
+        For each folder of songs, the score of each run.
+
+    Raises
+    ------
+    CheckpointError
+        If a run has no checkpoint, or it cannot be read.
+    DataError
+        If a folder has no songs that are long enough.
+    """
+    trainers = [Trainer.of(load(Path(run) / "checkpoint.pt", STATE)) for run in runs]
+    length = samples(trainers[0].config, trainers[0].training.frames)
+    for tree in trees:
+        mixer = Mixer(tuple(find_tracks(tree)), length, VALIDATION)
+        scores = [np.array(trainer.validate(mixer, mixtures)) for trainer in trainers]
+        for run, score in zip(runs, scores, strict=True):
+            yield Result(Path(tree), Path(run), _mean(score), _mean(score - scores[0]))
+
+
+def _mean(values: Floats) -> tuple[float, float]:
+    """Return the mean of values, and its standard error."""
+    return float(values.mean()), float(values.std() / math.sqrt(len(values)))
