@@ -1,7 +1,7 @@
 """The errors of lightsaft_infer, and the checks of arguments that raise them.
 
 There is one root, and a class for each thing that can be wrong. The command `lightsaft` imports this module before it
-handles signals, so it imports only what starts at once.
+handles signals, so it imports no large package.
 """
 
 import numbers

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from .config import Config
-from .data import Mixer
 from .devices import CPU, has_bfloat16, on_processor
 from .errors import SettingsError
 from .losses import FLOOR, LOSSES, summed
@@ -162,19 +161,14 @@ class Trainer:
         return float(loss.detach()), float(norm)
 
     @torch.no_grad()
-    def validate(self, mixer: Mixer, mixtures: int) -> list[float]:
-        """Return the SDR of the averaged weights on the first mixtures of a mixer, in dB, for each four of them.
+    def sdr(self, mixture: torch.Tensor, stems: torch.Tensor, sums: torch.Tensor) -> float:
+        """Return the mean SDR of the averaged weights on a batch (see `update`), in dB.
 
         It is the negative loss `sdr`, with a floor, whatever loss the network is trained with.
         """
-        network = self.ema.eval()
-        scores = []
-        for step in range(-(-mixtures // 4)):
-            mixture, stems, sums = (torch.from_numpy(part) for part in mixer.batch(step, 4))
-            mixture, stems = self._planes(mixture), self._planes(stems)
-            estimates = network(mixture, self._targets(sums))
-            scores.append(-float(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR)))
-        return scores
+        mixture, stems = self._planes(mixture), self._planes(stems)
+        estimates = self.ema.eval()(mixture, self._targets(sums))
+        return -float(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR))
 
     def _targets(self, sums: torch.Tensor) -> torch.Tensor:
         """Return the numbers of all targets, on the device."""

@@ -11,7 +11,7 @@ import numpy as np
 from .arrays import Floats
 from .checkpoint_files import load
 from .data import Mixer, find_tracks
-from .run import STATE, VALIDATION
+from .run import STATE, VALIDATION, validation_batches
 from .trainer import Trainer, samples
 
 
@@ -24,7 +24,7 @@ class Result:
     tree, run
         Folder of the songs, and folder of the run.
     sdr
-        SDR of the averaged weights in dB, with a floor (`Trainer.validate`): mean and standard error.
+        SDR of the averaged weights in dB, with a floor (`Trainer.sdr`): mean and standard error.
     gain
         What the run has more than the first one, mixture by mixture, in dB: mean and standard error.
     """
@@ -65,7 +65,8 @@ def compare(
     length = samples(trainers[0].config, trainers[0].training.frames)
     for tree in trees:
         mixer = Mixer(tuple(find_tracks(tree)), length, VALIDATION)
-        scores = [np.array(trainer.validate(mixer, mixtures)) for trainer in trainers]
+        batches = validation_batches(mixer, mixtures)
+        scores = np.array([[trainer.sdr(*batch) for trainer in trainers] for batch in batches]).T
         for run, score in zip(runs, scores, strict=True):
             yield Result(Path(tree), Path(run), _mean(score), _mean(score - scores[0]))
 

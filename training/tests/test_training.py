@@ -23,7 +23,7 @@ from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
 from lightsaft_train.packing import ema_network  # noqa: E402
 from lightsaft_train.pool.song_files import write_manifest  # noqa: E402
-from lightsaft_train.run import VALIDATION, Data, Intervals, Run  # noqa: E402
+from lightsaft_train.run import VALIDATION, Data, Intervals, Run, validation_batches  # noqa: E402
 from lightsaft_train.trainer import Trainer, TrainingConfig, floor_at, learning_rate_at, samples  # noqa: E402
 from tiny import TINY, TRAINER, TRAINING, settings, train_command  # noqa: E402
 
@@ -126,19 +126,18 @@ def test_spectra_are_those_of_the_runtime(mixer):
 def test_learning(mixer):
     """A tiny network learns tones that are always in the same place."""
     trainer = Trainer(TINY, dataclasses.replace(TRAINING, learning_rate=3e-2, ema=0.9))
-    before = np.mean(trainer.validate(mixer, 8))
+    before = np.mean([trainer.sdr(*batch) for batch in validation_batches(mixer, 8)])
     for step in range(100):
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
-    assert np.mean(trainer.validate(mixer, 8)) > before + 1.5
+    assert np.mean([trainer.sdr(*batch) for batch in validation_batches(mixer, 8)]) > before + 1.5
 
 
-def test_runs_are_compared_on_the_same_mixtures(songs, tmp_path, capsys):
+def test_runs_are_compared_on_the_same_mixtures(songs, mixer, tmp_path, capsys):
     length = samples(TINY, TRAINING.frames)
     for name, steps in (("begun", 0), ("trained", 30)):
         run = Run(tmp_path / name, TINY, {**dataclasses.asdict(TRAINING), "learning_rate": 3e-2, "ema": 0.9})
         for step in range(steps):
-            mixtures = Mixer(tuple(find_tracks(songs)), length).batch(step, 2)
-            run.trainer.update(*(torch.from_numpy(audio) for audio in mixtures))
+            run.trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
         run.save()
     runs = [str(tmp_path / name) for name in ("begun", "trained")]
     assert main(["validate", *runs, "--data", str(songs), "--mixtures", "7"]) == 0
