@@ -29,7 +29,8 @@ from lightsaft_train.data import SAMPLE_RATE, TARGETS, Mixer, find_tracks
 from lightsaft_train.devices import device_of, prepare
 from lightsaft_train.export.cost import multiply_adds_per_second
 from lightsaft_train.processes import keep_memory
-from lightsaft_train.trainer import Trainer, TrainingConfig, samples
+from lightsaft_train.trainer import Trainer
+from lightsaft_train.training_config import TrainingConfig
 
 WAYS = {  # kind of device: {way: (bfloat16, threads)}
     "cpu": {
@@ -64,7 +65,7 @@ def main() -> None:
         way: Trainer(config, dataclasses.replace(training, bfloat16=bfloat16), device)
         for way, (bfloat16, _) in ways.items()
     }
-    drawing, batch = drawn(samples(config, training.frames), args)
+    drawing, batch = drawn(config.samples(training.frames), args)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(args.repeats + 1):
         for way, (_, threads) in ways.items():

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 
 from .errors import CheckpointError
-from .trainer import upgraded
+
+STATE = ("config", "plan", "network", "ema", "optimisers", "step", "seconds")  # the parts that a run goes on from
+OLD_NAMES = {"average": "ema", "rate": "learning_rate"}  # names of parts of a state in checkpoints before 0.2.0
 
 
 def save(content: dict[str, Any], path: Path) -> None:
@@ -31,7 +33,7 @@ def load(path: str | os.PathLike[str], needed: Iterable[str] = ()) -> dict[str, 
     Returns
     -------
     dict
-        Its parts, with the names of this version (`trainer.upgraded`).
+        Its parts, with the names of this version.
 
     Raises
     ------
@@ -46,8 +48,16 @@ def load(path: str | os.PathLike[str], needed: Iterable[str] = ()) -> dict[str, 
         raise CheckpointError(f"not a checkpoint of a training run: {path}") from error
     if not isinstance(state, dict):
         raise CheckpointError(f"not a checkpoint of a training run: {path}")
-    state = upgraded(state)
+    state = _upgraded(state)
     missing = [name for name in needed if name not in state]
     if missing:
         raise CheckpointError(f"expected a checkpoint with {', '.join(needed)}, it lacks {', '.join(missing)}: {path}")
+    return state
+
+
+def _upgraded(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a state of any version, with the names of this version."""
+    state = {OLD_NAMES.get(name, name): part for name, part in state.items()}
+    if "plan" in state:
+        state["plan"] = {OLD_NAMES.get(name, name): value for name, value in state["plan"].items()}
     return state

@@ -125,6 +125,10 @@ class Config:
         """The number of frames of a chunk must be a multiple of this number."""
         return 2**self.levels
 
+    def samples(self, frames: int) -> int:
+        """Return the number of samples that make the given number of frames without padding."""
+        return (frames - 1) * self.hop_length + self.n_fft
+
     def bottleneck(self, frequencies: int, sources: int = 1) -> int:
         """Return the units of the frequency bottleneck for the given number of latent sources together."""
         return max(frequencies * sources // self.bn_factor, self.min_bn_units)

@@ -9,7 +9,8 @@ from .checkpoint_files import load, save
 from .config import Config, changed
 from .errors import DataError
 from .networks import Network, build, grow
-from .trainer import Trainer, TrainingConfig
+from .trainer import Trainer
+from .training_config import TrainingConfig
 
 PACKED = ("config", "plan", "step", "seconds")  # beside the averaged weights
 

@@ -9,8 +9,8 @@ import csv
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from math import ceil, inf, nan
+from collections.abc import Callable, Sequence
+from math import inf, nan
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -20,18 +20,18 @@ import torch.distributed as dist
 
 from lightsaft_infer.errors import LightSAFTError
 
-from .checkpoint_files import load, save
+from .checkpoint_files import STATE, load, save
 from .config import Config
 from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer, Track
 from .devices import CPU
 from .errors import CheckpointError
 from .evaluation import score, separator_of, summary
-from .trainer import Trainer, TrainingConfig, learning_rate_at, samples
+from .trainer import Trainer
+from .training_config import TrainingConfig
+from .validation import MIXTURES, batches, validation_mixer
 
 LOG = ("step", "minutes", "loss", "gradient", "learning_rate", "target_seconds_per_second")
-STATE = ("config", "plan", "network", "ema", "optimisers", "step", "seconds")
 SCORES = ("step", "minutes", "validation", "judge_vocals", "judge_accompaniment", *TARGETS, "mean")
-VALIDATION = 48  # mixtures
 
 Report = Callable[[str], object]
 Batch = tuple[torch.Tensor, ...] | LightSAFTError
@@ -172,18 +172,18 @@ class Run:
         """
         report = report or (lambda line: None)
         trainer, training = self.trainer, self.trainer.training
-        length = samples(trainer.config, training.frames)
+        length = trainer.config.samples(training.frames)
         mixer = Mixer(tuple(data.tracks), length, training.seed, self.process)
-        validation = Mixer(tuple(data.held_out), length, VALIDATION)
+        validation = validation_mixer(data.held_out, length)
         end, last = trainer.seconds + 60 * intervals.minutes, inf if intervals.steps is None else intervals.steps
         due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}
         losses, logged, scored, stopped = [], (trainer.step, trainer.seconds), None, False
         clock = time.process_time if intervals.processor else time.monotonic
-        batches = iter(_loader(mixer, trainer.step, training.batch, loaders, trainer.device))
+        drawn = iter(_loader(mixer, trainer.step, training.batch, loaders, trainer.device))
         try:
             while trainer.seconds < end and trainer.step < last and not stopped:
                 started = clock()
-                batch = next(batches)
+                batch = next(drawn)
                 if isinstance(batch, LightSAFTError):
                     raise batch
                 loss, norm = trainer.update(*batch)
@@ -221,14 +221,14 @@ class Run:
     def _log(self, losses: list[float], norm: float, since: tuple[int, float]) -> str:
         """Write a row of the log, and return it as text."""
         trainer, training = self.trainer, self.trainer.training
-        audio = process_count() * training.batch * len(TARGETS) * samples(trainer.config, training.frames) / SAMPLE_RATE
+        audio = process_count() * training.batch * len(TARGETS) * trainer.config.samples(training.frames) / SAMPLE_RATE
         speed = (trainer.step - since[0]) * audio / (trainer.seconds - since[1])
         row = (
             trainer.step,
             round(trainer.seconds / 60, 2),
             round(sum(losses) / len(losses), 4),
             round(norm, 4),
-            round(learning_rate_at(training, trainer.step - 1), 6),
+            round(training.learning_rate_at(trainer.step - 1), 6),
             round(speed, 1),
         )
         _append(self.folder / "log.csv", LOG, row)
@@ -245,7 +245,7 @@ class Run:
             The row as text.
         """
         trainer = self.trainer
-        scores = {"validation": mean(trainer.sdr(*batch) for batch in validation_batches(validation, VALIDATION))}
+        scores = {"validation": mean(trainer.sdr(*batch) for batch in batches(validation, MIXTURES))}
         if data.judge or data.songs:
             separator = separator_of(trainer.ema_on_processor())
             if data.judge:
@@ -279,12 +279,6 @@ class _Steps(torch.utils.data.Dataset[Batch]):
             return tuple(torch.from_numpy(part) for part in self.mixer.batch(step, self.size))
         except LightSAFTError as error:
             return error
-
-
-def validation_batches(mixer: Mixer, mixtures: int) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Yield the first mixtures of a mixer, four at a time, as `Trainer.sdr` takes them."""
-    for step in range(ceil(mixtures / 4)):
-        yield tuple(torch.from_numpy(part) for part in mixer.batch(step, 4))
 
 
 def _loader(

@@ -1,84 +1,23 @@
-"""The training of a network: its configuration, its state, its steps.
+"""The training of a network: its state and its steps.
 
 `Trainer.state` holds everything that decides how a training goes on: weights, averaged weights, optimisers, and the
 step. Schedule, data and dropout follow from the step: step n draws from generators seeded with (seed, n).
 """
 
 import dataclasses
-import math
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
-from torch import nn
 
 from .config import Config
 from .devices import CPU, has_bfloat16, on_processor
 from .errors import SettingsError
-from .losses import FLOOR, LOSSES, summed
-from .muon import Muon
+from .losses import LOSSES, summed
 from .networks import Network, build
+from .optimisers import optimisers_of
+from .training_config import TrainingConfig
 
 VALIDATION_FLOOR = 0.01
-OLD_NAMES = {"average": "ema", "rate": "learning_rate"}  # names of parts of a state in checkpoints before 0.2.0
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingConfig:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    batch
-        Mixtures in a step of each process. Each mixture is trained on for all of its targets.
-    frames
-        Length of a mixture, in frames of the STFT.
-    loss
-        "mse", "l1", "relative" or "sdr" (`losses.py`).
-    floor, floor_steps
-        Floor of the losses "relative" and "sdr" (`losses.py`). It begins higher, at `losses.FLOOR`, and falls to
-        `floor` in `floor_steps` steps: if quiet stems count in full, a network that has not learnt anything closes
-        every mask.
-    optimiser
-        "adamw"; or "muon" for the layers between the first and the last one, and AdamW for the rest.
-    learning_rate, warmup, decay_from, decay_steps
-        The learning rate is reached after `warmup` steps, and kept. From step `decay_from` on it falls to 0 in
-        `decay_steps` steps; None: it never falls.
-    ema
-        Decay of the averaged weights.
-    weight_decay
-        Weight decay of the optimisers.
-    clip
-        Largest norm of the gradient.
-    bfloat16
-        Whether convolutions and matrix products compute in bfloat16; the weights stay float32. None: if the device has
-        instructions for it.
-    seed
-        Of the first weights and of the data.
-    """
-
-    # Settings that must be above 0. Other numbers may be 0.
-    ABOVE_ZERO: ClassVar[tuple[str, ...]] = ("batch", "frames", "floor", "floor_steps", "warmup", "decay_steps")
-
-    batch: int = 6
-    frames: int = 96
-    loss: Literal["mse", "l1", "relative", "sdr"] = "relative"
-    floor: float = 0.003
-    floor_steps: int = 2000
-    optimiser: Literal["adamw", "muon"] = "muon"
-    learning_rate: float = 1e-3
-    warmup: int = 200
-    decay_from: int | None = None
-    decay_steps: int = 2000
-    ema: float = 0.999
-    weight_decay: float = 1e-2
-    clip: float = 5.0
-    bfloat16: bool | None = None
-    seed: int = 0
-
-
-def samples(config: Config, frames: int) -> int:
-    """Return the number of samples that make the given number of frames without padding."""
-    return (frames - 1) * config.hop_length + config.n_fft
 
 
 class Trainer:
@@ -119,7 +58,7 @@ class Trainer:
         self.ema = build(config).to(device).requires_grad_(False)
         self.ema.load_state_dict(self.network.state_dict())
         self._bfloat16 = has_bfloat16(device) if training.bfloat16 is None else training.bfloat16
-        self.optimisers = _optimisers(self.network, training, self._bfloat16)
+        self.optimisers = optimisers_of(self.network, training, bfloat16=self._bfloat16)
         self.step = 0
         self.seconds = 0.0
 
@@ -144,10 +83,10 @@ class Trainer:
         torch.manual_seed((training.seed << 32) + self.step)  # for dropout, on all devices
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate_at(training, self.step)
+                group["lr"] = training.learning_rate_at(self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16):
             estimates = self.network(mixture, self._targets(sums))
-        loss = _loss(training.loss, estimates.float(), stems, mixture, sums, floor_at(training, self.step))
+        loss = _loss(training.loss, estimates.float(), stems, mixture, sums, training.floor_at(self.step))
         self.network.zero_grad()
         loss.backward()
         if torch.distributed.is_initialized():
@@ -227,13 +166,12 @@ class Trainer:
         Parameters
         ----------
         state
-            What `Trainer.state` returned, of any version.
+            What `Trainer.state` returned. (`checkpoint_files.load` reads those of earlier versions.)
         training
             How it is trained from here on; None: as before.
         device
             Where it is trained from here on.
         """
-        state = upgraded(state)
         trainer = cls(Config(**state["config"]), training or TrainingConfig(**state["plan"]), device)
         trainer.network.load_state_dict(state["network"])
         trainer.ema.load_state_dict(state["ema"])
@@ -241,27 +179,6 @@ class Trainer:
             optimiser.load_state_dict(kept)
         trainer.step, trainer.seconds = state["step"], state["seconds"]
         return trainer
-
-
-def learning_rate_at(training: TrainingConfig, step: int) -> float:
-    """Return the learning rate of a step: a linear warm-up, then constant, then down to 0 along half a cosine."""
-    rate = training.learning_rate * min(1.0, (step + 1) / training.warmup)
-    if training.decay_from is not None and step > training.decay_from:
-        rate *= 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - training.decay_from) / training.decay_steps))
-    return rate
-
-
-def upgraded(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of a state of any version, with the names of this version."""
-    state = {OLD_NAMES.get(name, name): part for name, part in state.items()}
-    if "plan" in state:
-        state["plan"] = {OLD_NAMES.get(name, name): value for name, value in state["plan"].items()}
-    return state
-
-
-def floor_at(training: TrainingConfig, step: int) -> float:
-    """Return the loss's floor at a step: it falls from `losses.FLOOR` to the configured floor along an exponential."""
-    return training.floor * (FLOOR / training.floor) ** max(0.0, 1 - step / training.floor_steps)
 
 
 def _loss(
@@ -282,30 +199,3 @@ def _average(tensors: list[torch.Tensor]) -> None:
     whole /= torch.distributed.get_world_size()
     for tensor, mean in zip(tensors, whole.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))
-
-
-def _optimisers(network: Network, training: TrainingConfig, bfloat16: bool) -> list[torch.optim.Optimizer]:
-    """Return the optimisers of a network. Weights decay; biases, norms and embeddings do not."""
-    matrices = _matrices(network) if training.optimiser == "muon" else []
-    rest = [parameter for parameter in network.parameters() if all(parameter is not matrix for matrix in matrices)]
-    groups = [
-        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": training.weight_decay},
-        {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimisers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.99), eps=1e-7)
-    ]
-    if matrices:
-        optimisers.append(Muon(matrices, training.learning_rate, weight_decay=training.weight_decay, bfloat16=bfloat16))
-    return optimisers
-
-
-def _matrices(network: Network) -> list[torch.Tensor]:
-    """Return the weights of convolutions and of layers along frequency, except the first and the last convolution."""
-    return [
-        module.weight
-        for name, module in network.named_modules()
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
-        or (isinstance(module, nn.Linear) and module.bias is None)
-        if not name.startswith(("first_conv", "last_conv"))
-    ]

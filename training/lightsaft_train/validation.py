@@ -1,18 +1,33 @@
-"""Scores of several runs on the same mixtures, to see what they gained on songs that they know and on others."""
+"""Validation: the mixtures that a run is scored on, and scores of several runs on the same mixtures."""
 
 import dataclasses
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .arrays import Floats
-from .checkpoint_files import load
-from .data import Mixer, find_tracks
-from .run import STATE, VALIDATION, validation_batches
-from .trainer import Trainer, samples
+from .checkpoint_files import STATE, load
+from .data import Mixer, Track, find_tracks
+from .trainer import Trainer
+
+SEED = 48  # of the mixtures
+MIXTURES = 48  # that a run is scored on
+BATCH = 4
+
+
+def validation_mixer(tracks: Iterable[Track], samples: int) -> Mixer:
+    """Return a mixer of songs that draws the same mixtures, of so many samples, for all runs."""
+    return Mixer(tuple(tracks), samples, SEED)
+
+
+def batches(mixer: Mixer, mixtures: int) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Yield the first mixtures of a mixer, `BATCH` at a time, as `Trainer.sdr` takes them."""
+    for step in range(math.ceil(mixtures / BATCH)):
+        yield tuple(torch.from_numpy(part) for part in mixer.batch(step, BATCH))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +53,7 @@ class Result:
 def compare(
     runs: Sequence[str | os.PathLike[str]], trees: Sequence[str | os.PathLike[str]], mixtures: int
 ) -> Iterator[Result]:
-    """Score runs on the same mixtures.
+    """Score runs on the same mixtures, to see what they gained on songs that they know and on others.
 
     Parameters
     ----------
@@ -62,11 +77,10 @@ def compare(
         If a folder has no songs that are long enough.
     """
     trainers = [Trainer.of(load(Path(run) / "checkpoint.pt", STATE)) for run in runs]
-    length = samples(trainers[0].config, trainers[0].training.frames)
+    samples = trainers[0].config.samples(trainers[0].training.frames)
     for tree in trees:
-        mixer = Mixer(tuple(find_tracks(tree)), length, VALIDATION)
-        batches = validation_batches(mixer, mixtures)
-        scores = np.array([[trainer.sdr(*batch) for trainer in trainers] for batch in batches]).T
+        mixer = validation_mixer(find_tracks(tree), samples)
+        scores = np.array([[trainer.sdr(*batch) for trainer in trainers] for batch in batches(mixer, mixtures)]).T
         for run, score in zip(runs, scores, strict=True):
             yield Result(Path(tree), Path(run), _mean(score), _mean(score - scores[0]))
 

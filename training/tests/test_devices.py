@@ -17,7 +17,8 @@ from lightsaft_train.data import Mixer, find_tracks  # noqa: E402
 from lightsaft_train.devices import device_of, loader_processes, on_processor  # noqa: E402
 from lightsaft_train.errors import SettingsError  # noqa: E402
 from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
-from lightsaft_train.trainer import Trainer, TrainingConfig, samples  # noqa: E402
+from lightsaft_train.trainer import Trainer  # noqa: E402
+from lightsaft_train.training_config import TrainingConfig  # noqa: E402
 from tiny import TINY, TRAINER, TRAINING, train_command  # noqa: E402
 
 NETWORKS = PRESETS | {
@@ -37,7 +38,7 @@ def test_a_step_runs_on_the_device_alone(name, monkeypatch):
     config = NETWORKS[name]
     training = TrainingConfig(batch=1, frames=4 * config.frames_multiple, loss="sdr", bfloat16=False)
     trainer = Trainer(config, training, torch.device("meta"))
-    stems, sums = torch.zeros(1, 4, 2, samples(config, training.frames)), torch.eye(4)[None]
+    stems, sums = torch.zeros(1, 4, 2, config.samples(training.frames)), torch.eye(4)[None]
     sums[:, 3] = 0  # an unknown stem
     with pytest.raises(RuntimeError, match="item"):
         trainer.update(stems.sum(dim=1), stems, sums)
@@ -135,7 +136,7 @@ def test_dropout_follows_from_the_step(songs):
     """A training that goes on draws the same dropout as one that was not stopped."""
     config = dataclasses.replace(PRESETS["lightsaft-paper"], n_fft=128, hop_length=64, levels=2, channels=4)
     training = dataclasses.replace(TRAINING, frames=8)
-    mixer = Mixer(tuple(find_tracks(songs)), samples(config, 8))
+    mixer = Mixer(tuple(find_tracks(songs)), config.samples(8))
 
     def advance(trainer, steps):
         for _ in range(steps):

@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch")
 
 from lightsaft_train.config import PRESETS  # noqa: E402
 from lightsaft_train.data import SAMPLE_RATE  # noqa: E402
-from lightsaft_train.trainer import Trainer, TrainingConfig, samples  # noqa: E402
+from lightsaft_train.trainer import Trainer  # noqa: E402
+from lightsaft_train.training_config import TrainingConfig  # noqa: E402
 
 
 def song(length):
@@ -34,7 +35,7 @@ def learnt(config, steps):
         batch=1, frames=config.frames_multiple, warmup=10, learning_rate=3e-3, loss="relative", floor_steps=20
     )
     trainer = Trainer(config, training)
-    stems = song(samples(config, training.frames))
+    stems = song(config.samples(training.frames))
     losses = [trainer.update(stems.sum(dim=1), stems, torch.eye(4)[None])[0] for _ in range(steps)]
     return losses[0], losses[-1]
 

@@ -73,6 +73,20 @@ def test_sums_of_targets(musdb):
 def test_unfinished_songs_are_left_out(musdb):
     (musdb / "train" / "A - One").rename(musdb / "train" / ".A - One.part")
     assert len(find_tracks(musdb)) == 1
+    (musdb / "train" / "B - Zwei & Ä").rename(musdb / "train" / ".A - One.part" / "B")
+    with pytest.raises(DataError, match="found none"):
+        find_tracks(musdb)
+
+
+def test_links_and_suffixes_in_upper_case(musdb, tmp_path):
+    song = musdb / "train" / "A - One"
+    (song / "bass.wav").rename(song / "bass.WAV")
+    (tmp_path / "chosen").mkdir()
+    (tmp_path / "chosen" / "link").symlink_to(song)
+    (tmp_path / "chosen" / "loop").symlink_to(tmp_path / "chosen")
+    (track,) = find_tracks(tmp_path / "chosen")
+    assert track.path == tmp_path / "chosen" / "link"
+    assert list(track.stems) == list(TARGETS)
 
 
 def test_what_is_refused(musdb, tmp_path):
@@ -82,6 +96,10 @@ def test_what_is_refused(musdb, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"found none: .*empty"):
         find_tracks(tmp_path / "empty")
+    sf.write(song / "bass.flac", np.zeros((3000, 2)), 44100)
+    with pytest.raises(DataError, match=r"expected one file of bass, got two: .*bass\..* and .*bass\."):
+        find_tracks(musdb)
+    (song / "bass.flac").unlink()
     sf.write(song / "bass.wav", np.zeros((2999, 2)), 44100)
     with pytest.raises(DataError, match=r"one length, got samples: bass 2999, drums 3000.*A - One"):
         find_tracks(musdb)

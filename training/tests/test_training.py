@@ -23,8 +23,10 @@ from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
 from lightsaft_train.packing import ema_network  # noqa: E402
 from lightsaft_train.pool.song_files import write_manifest  # noqa: E402
-from lightsaft_train.run import VALIDATION, Data, Intervals, Run, validation_batches  # noqa: E402
-from lightsaft_train.trainer import Trainer, TrainingConfig, floor_at, learning_rate_at, samples  # noqa: E402
+from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
+from lightsaft_train.trainer import Trainer  # noqa: E402
+from lightsaft_train.training_config import TrainingConfig  # noqa: E402
+from lightsaft_train.validation import SEED, batches  # noqa: E402
 from tiny import TINY, TRAINER, TRAINING, settings, train_command  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
@@ -32,7 +34,7 @@ from lightsaft_infer import Separator  # noqa: E402
 
 @pytest.fixture
 def mixer(songs):
-    return Mixer(tuple(find_tracks(songs)), samples(TINY, TRAINING.frames))
+    return Mixer(tuple(find_tracks(songs)), TINY.samples(TRAINING.frames))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -108,7 +110,7 @@ def test_floor():
     expected = [10 * np.log10(0.05**2 / (floor * 1.1**2) + 1) for floor in (0.1, 0.01)]
     assert got == pytest.approx(expected, rel=1e-3)
     training = TrainingConfig(floor=0.001, floor_steps=1000)
-    assert [floor_at(training, step) for step in (0, 500, 1000, 5000)] == pytest.approx([0.1, 0.01, 0.001, 0.001])
+    assert [training.floor_at(step) for step in (0, 500, 1000, 5000)] == pytest.approx([0.1, 0.01, 0.001, 0.001])
 
 
 def test_spectra_are_those_of_the_runtime(mixer):
@@ -126,14 +128,14 @@ def test_spectra_are_those_of_the_runtime(mixer):
 def test_learning(mixer):
     """A tiny network learns tones that are always in the same place."""
     trainer = Trainer(TINY, dataclasses.replace(TRAINING, learning_rate=3e-2, ema=0.9))
-    before = np.mean([trainer.sdr(*batch) for batch in validation_batches(mixer, 8)])
+    before = np.mean([trainer.sdr(*batch) for batch in batches(mixer, 8)])
     for step in range(100):
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(step, 2)))
-    assert np.mean([trainer.sdr(*batch) for batch in validation_batches(mixer, 8)]) > before + 1.5
+    assert np.mean([trainer.sdr(*batch) for batch in batches(mixer, 8)]) > before + 1.5
 
 
 def test_runs_are_compared_on_the_same_mixtures(songs, mixer, tmp_path, capsys):
-    length = samples(TINY, TRAINING.frames)
+    length = TINY.samples(TRAINING.frames)
     for name, steps in (("begun", 0), ("trained", 30)):
         run = Run(tmp_path / name, TINY, {**dataclasses.asdict(TRAINING), "learning_rate": 3e-2, "ema": 0.9})
         for step in range(steps):
@@ -146,7 +148,7 @@ def test_runs_are_compared_on_the_same_mixtures(songs, mixer, tmp_path, capsys):
     scores = []
     for run in runs:
         trainer = Run(run, None, {}).trainer
-        mixtures = [Mixer(tuple(find_tracks(songs)), length, VALIDATION).batch(step, 4) for step in range(2)]
+        mixtures = [Mixer(tuple(find_tracks(songs)), length, SEED).batch(step, 4) for step in range(2)]
         losses = []
         for mixture, stems, _ in mixtures:
             mixture, stems = (trainer._planes(torch.from_numpy(audio)) for audio in (mixture, stems))
@@ -197,7 +199,7 @@ def test_averaged_weights_follow(mixer):
 
 def test_learning_rate():
     training = TrainingConfig(learning_rate=1.0, warmup=10, decay_from=100, decay_steps=50)
-    rates = [learning_rate_at(training, step) for step in (0, 4, 9, 50, 100, 125, 150, 900)]
+    rates = [training.learning_rate_at(step) for step in (0, 4, 9, 50, 100, 125, 150, 900)]
     assert rates == pytest.approx([0.1, 0.5, 1, 1, 1, 0.5, 0, 0])
 
 
@@ -257,7 +259,7 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     alone = [Trainer(config, training) for _ in range(2)]
     for process, trainer in enumerate(alone):
-        mixer = Mixer(tuple(find_tracks(songs))[:-1], samples(config, TRAINING.frames), TRAINING.seed, process)
+        mixer = Mixer(tuple(find_tracks(songs))[:-1], config.samples(TRAINING.frames), TRAINING.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
     moment = state["optimisers"][0]["state"][0]["exp_avg"]
     expected = torch.stack([trainer.state()["optimisers"][0]["state"][0]["exp_avg"] for trainer in alone])

@@ -5,7 +5,7 @@ import json
 import sys
 
 from lightsaft_train.config import PRESETS
-from lightsaft_train.trainer import TrainingConfig
+from lightsaft_train.training_config import TrainingConfig
 
 TINY = dataclasses.replace(
     PRESETS["lightsaft-small"], n_fft=128, hop_length=64, frames=16, levels=2, channels=4, embedding_dim=4, d_k=4

@@ -45,9 +45,9 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument("--loaders", type=count, metavar="N", help=text)
     text = "network of a new run (default: %(default)s)"
     parser.add_argument("--preset", choices=PRESETS, default="lightsaft", help=text)
-    text = "change settings of the preset (fields of Config in config.py)"
+    text = "change settings of the preset (Config in config.py)"
     parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help=text)
-    text = "change settings of the training, also of a run that goes on (fields of TrainingConfig in trainer.py)"
+    text = "change settings of the training, even of a run that goes on (TrainingConfig in training_config.py)"
     parser.add_argument("--training", nargs="*", default=[], metavar="NAME=VALUE", help=text)
     text = "change the minutes between two checkpoints (save), rows of the log (log) and scores (evaluate)"
     parser.add_argument("--intervals", nargs="*", default=[], metavar="NAME=VALUE", help=text)
@@ -57,7 +57,7 @@ def _train(args: argparse.Namespace) -> int:
     from ..data import find_tracks
     from ..processes import Machine, Session, train
     from ..run import Data, Intervals, say
-    from ..trainer import TrainingConfig
+    from ..training_config import TrainingConfig
 
     if args.steps is None and args.minutes == math.inf:
         raise SettingsError("expected --minutes or --steps")

@@ -1,7 +1,7 @@
 """Songs whose stems are known, in folders: the layout of MUSDB18-HQ, which the training pool shares.
 
-A song is a folder that holds `vocals`, `drums`, `bass` and `other`, each as WAV or FLAC, all of one length at 44.1 kHz.
-A mixture beside them is not read, as mixtures are made of stems. A song may lack stems.
+A song is a folder that holds `vocals`, `drums`, `bass` and `other`, each as WAV, FLAC or Ogg, all of one length at
+44.1 kHz. A mixture beside them is not read, as mixtures are made of stems. A song may lack stems.
 
 A file may also be the sum of several targets (a partial label). It is named after them, such as `drums+bass+other.wav`;
 `accompaniment` and `instrumental` are other names of this sum.
@@ -14,10 +14,13 @@ Audio is float32 (2, samples), full scale 1.0.
 import dataclasses
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile as sf
+
+from lightsaft_infer.errors import EvaluationError
+from lightsaft_infer.evaluation.song_tree import find_stems
 
 from ..arrays import Audio
 from ..errors import DataError
@@ -110,7 +113,8 @@ def find_tracks(root: str | os.PathLike[str]) -> list[Track]:
     Parameters
     ----------
     root
-        The folder. It is a song itself, or songs lie anywhere under it.
+        The folder. It is a song itself, or songs lie anywhere under it. Links are followed. Folders whose names begin
+        with a dot are ignored.
 
     Returns
     -------
@@ -120,16 +124,20 @@ def find_tracks(root: str | os.PathLike[str]) -> list[Track]:
     Raises
     ------
     DataError
-        If there is no song, or the stems of a song differ in length, are not at 44.1 kHz, or have more than 2 channels.
+        If there is no song, a stem has two files, or the stems of a song differ in length, are not at 44.1 kHz, or have
+        more than 2 channels.
     """
     if not Path(root).is_dir():
         raise DataError(f"no such folder: {root}")
-    files: dict[Path, dict[str, Path]] = {}
-    for file in sorted(Path(root).rglob("*")):
-        targets = targets_of(file.stem) if file.suffix in (".wav", ".flac") else ()
-        if targets:
-            files.setdefault(file.parent, {}).setdefault("+".join(targets), file)
-    tracks = [_track(path, files[path]) for path in sorted(files) if not path.name.startswith(".")]
+    try:
+        songs = find_stems(root)
+    except EvaluationError as error:
+        raise DataError(str(error)) from error
+    tracks = []
+    for song in sorted(songs, key=PurePosixPath):
+        stems = {"+".join(targets_of(name)): file for name, file in songs[song].items() if targets_of(name)}
+        if stems:
+            tracks.append(_track(Path(root, song), stems))
     if not tracks:
         names = ", ".join(f"{target}.wav" for target in TARGETS)
         raise DataError(f"expected folders that hold {names}, found none: {root}")
