@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from .errors import ArgumentError, AudioError, EvaluationError, LightSAFTError, ModelError, OutputError
-from .separate_file import SeparationResult, separate_file  # not later: the function has the name of its module
+from .separate_file import SeparationResult, separate_file, separate_to_stream  # not later: one has the module's name
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "TimeLimit",
     "sdr",
     "separate_file",
+    "separate_to_stream",
     "si_sdr",
 ]
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ModelError
-from .manifest import Manifest, read_content, target_indices
-
-REST = frozenset({"other", "instrumental", "accompaniment"})  # targets that are all that the others are not
+from .manifest import Manifest, read_content, sum_to_mixture, target_indices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +81,8 @@ class Bundle:
 
     @property
     def sums_to_mixture(self) -> bool:
-        """Whether the targets together are the mixture: one of them is the rest beside the others."""
-        return len(self.targets) > 1 and not REST.isdisjoint(self.targets)
+        """See `Manifest.sums_to_mixture`."""
+        return sum_to_mixture(self.targets)
 
     @property
     def sha256(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from .errors import ArgumentError, ModelError, reason
 
+REST = frozenset({"other", "instrumental", "accompaniment"})  # targets that are all that the others are not
 FORMATS = (1, 2)  # 2 adds `mdx_net`, and bundles (`lightsaft_infer.bundle`)
 
 Record = TypeVar("Record", "Graph", "SelfTest", "MdxNet", "Manifest")
@@ -199,8 +200,8 @@ class Manifest:
 
     @property
     def sums_to_mixture(self) -> bool:
-        """Whether the targets together are the mixture. One target alone is not."""
-        return len(self.targets) > 1
+        """Whether the targets together are the mixture: one of them is all that the others are not."""
+        return sum_to_mixture(self.targets)
 
     @property
     def graph_path(self) -> Path:
@@ -256,6 +257,11 @@ def target_indices(available: Sequence[str], targets: Sequence[str]) -> list[int
     if unknown or not targets or len(set(targets)) < len(targets):
         raise ModelError(f"expected one or more of the targets {', '.join(available)}, each once, got {list(targets)}")
     return [available.index(target) for target in targets]
+
+
+def sum_to_mixture(targets: Sequence[str]) -> bool:
+    """Whether targets are the whole mixture: there are several, and one of them is all that the others are not."""
+    return len(targets) > 1 and not REST.isdisjoint(targets)
 
 
 def read_content(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:

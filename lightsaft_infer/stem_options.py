@@ -58,7 +58,10 @@ def choose_stems(
         residual = {"vocals": "instrumental", "instrumental": "vocals"}.get(two_stems, f"no_{two_stems}")
     manifest.indices(chosen)
     whole = residual is None and set(chosen) == set(manifest.targets) and manifest.sums_to_mixture
-    if consistency and not whole:
-        raise ArgumentError("--consistency needs all targets: the stems of some targets do not sum to the mixture")
     names = chosen if residual is None else (*chosen, residual)
+    if consistency and not whole:
+        raise ArgumentError(
+            f"consistency needs all targets of a model whose targets sum to the mixture, got {', '.join(names)} of "
+            f"{', '.join(manifest.targets)}"
+        )
     return StemOptions(names, whole if consistency is None else consistency, residual)

@@ -242,10 +242,8 @@ class TimeLimit:
             if passes == 0:
                 total = estimate(planes)
             else:
-                if passes == 1:
-                    total = total.copy()  # the array may belong to the network
                 angle = PHASE_ROTATIONS[passes]
-                total += phase_rotated(estimate(phase_rotated(planes, angle)), -angle)
+                total = total + phase_rotated(estimate(phase_rotated(planes, angle)), -angle)
             took = self._clock() - before
             with self._lock:
                 progress.recent.append(took)

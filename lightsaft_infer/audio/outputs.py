@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
 from .encoded_file import ENCODINGS
 from .part_file import naming
-from .wav_format import WAV_BYTES
+from .wav_format import SAMPLE_BYTES, WAV_BYTES
 
 
 class OutputFormat(NamedTuple):
@@ -41,7 +41,7 @@ def output_format(
     subtype : str, optional
         In lower or upper case. Default: that of the suffix.
     samples : int, optional
-        Samples per channel, if known. A WAV file of more than 4 GiB becomes RF64.
+        Samples per channel, if known. With more than 4 GiB of them, WAV becomes RF64.
     channels : int, optional
 
     Returns
@@ -73,7 +73,7 @@ def output_format(
         choices = ", ".join(soundfile.available_subtypes(container))
         raise OutputError(f"expected one of the subtypes {choices} of {container}, got {subtype}: {path}")
     length = 0 if samples is None else whole_number(samples, "samples", least=0)
-    if container == "WAV" and length * channels * 4 > WAV_BYTES:
+    if container == "WAV" and length * channels * SAMPLE_BYTES.get(subtype, 0) > WAV_BYTES:
         container = "RF64"
     return OutputFormat(container, subtype)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
     from typing_extensions import Self
 
+RF64_AUTO_DOWNGRADE = 0x1210  # SFC_RF64_AUTO_DOWNGRADE of sndfile.h
+
 
 class UnfinishedFile(abc.ABC):
     """A file under a temporary name in the folder of its final path. It is removed on exit unless it was renamed.
@@ -82,7 +84,7 @@ class PartFile(UnfinishedFile):
     path : Path
         The final path.
     container, subtype : str
-        libsndfile's names.
+        libsndfile's names. RF64 becomes WAV if the file has less than 4 GiB in the end.
     sample_rate : int
         In Hz.
     channels : int
@@ -120,6 +122,9 @@ class PartFile(UnfinishedFile):
                     form = f"{container} {subtype}, {channels} channels, {sample_rate} Hz"
                     raise OutputError(f"cannot write {path} as {form}: {error.error_string}") from error
                 raise
+        if container == "RF64":
+            # soundfile has no function for this command of libsndfile.
+            soundfile._snd.sf_command(self._sound._file, RF64_AUTO_DOWNGRADE, soundfile._ffi.NULL, True)
         for name, text in (tags.texts if tags is not None else {}).items():
             with contextlib.suppress(soundfile.LibsndfileError):  # a container without this tag
                 setattr(self._sound, "tracknumber" if name == "track" else name, text)

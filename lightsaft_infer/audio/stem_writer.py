@@ -36,7 +36,7 @@ class StemWriter:
     channels : int
         Of all stems.
     samples : int, optional
-        Samples per channel that will be written, if known. A WAV file of more than 4 GiB is then written as RF64.
+        Samples per channel that will be written, if known.
     subtype : str, optional
         libsndfile's name of the type of a sample: FLOAT, PCM_16, PCM_24 and others. Default: FLOAT in WAV, PCM_24 in
         FLAC.
@@ -107,9 +107,8 @@ class StemWriter:
         self._sample_rate = whole_number(sample_rate, "sample_rate")
         self._channels = whole_number(channels, "channels")
         self._outputs = {target: to_path(path, f"a path for {target}") for target, path in outputs.items()}
-        self._formats = {
-            target: output_format(path, subtype, samples, self._channels) for target, path in self._outputs.items()
-        }
+        self._subtype = subtype
+        self._formats = self._formats_for(samples)
         self._bitrates = {target: chosen_bitrate(path, bitrate) for target, path in self._outputs.items()}
         self._tags = tags
         self._clip = clip
@@ -119,17 +118,27 @@ class StemWriter:
         check_outputs(self._outputs.values(), overwrite=overwrite)
         self._discarding = contextlib.ExitStack()
         try:
-            self._staged = {target: self._stage(target) for target in self._outputs}
+            self._staged = {target: self._stage(target, unknown_length=samples is None) for target in self._outputs}
         except BaseException:
             self._discarding.close()
             raise
 
-    def _stage(self, target: str) -> PartFile:
+    def _formats_for(self, samples: int | None) -> dict[str, OutputFormat]:
+        """Return the format of each target's file of so many samples per channel. WAV of more than 4 GiB is RF64."""
+        return {
+            target: output_format(path, self._subtype, samples, self._channels)
+            for target, path in self._outputs.items()
+        }
+
+    def _stage(self, target: str, *, unknown_length: bool) -> PartFile:
         """Open the file that takes the samples of a target: the final one if its subtype is FLOAT. Otherwise one in
         FLOAT, which is converted when the peak is known."""
         make_folders(self._outputs[target].parent, self._discarding)
-        if self._formats[target].subtype == "FLOAT":
-            part = self._part_file(target, self._formats[target], self._stem_tags(target))
+        form = self._formats[target]
+        if form.subtype == "FLOAT":
+            if unknown_length and form.container == "WAV":
+                form = form._replace(container="RF64")  # it becomes WAV if it has less than 4 GiB in the end
+            part = self._part_file(target, form, self._stem_tags(target))
         else:
             part = self._part_file(target, OutputFormat("W64", "FLOAT"), None)
         return self._discarding.enter_context(part)
@@ -225,6 +234,7 @@ class StemWriter:
         self._check_open()
         converted = [target for target, form in self._formats.items() if form.subtype != "FLOAT"]
         gain = self._gain(converted)
+        self._formats = self._formats_for(self._samples)
         if gain != 1:
             converted = list(self._formats)  # FLOAT files too: the proportions of the stems do not change
         parts: dict[str, UnfinishedFile] = dict(self._staged)

@@ -10,7 +10,7 @@ import struct
 
 from ..errors import AudioError
 
-WAV_BYTES = 2**32 - 2**16  # samples that a WAV file can count, less its header
+WAV_BYTES = 2**32 - 2**16  # bytes of samples that a WAV file can count, less its header
 UNKNOWN_SIZE = 0xFFFFFFFF  # the placeholder that this package writes
 EXTENSIBLE = 0xFFFE
 # libsndfile's names, by format tag and bits of a sample.
@@ -24,6 +24,7 @@ SUBTYPES = {
     (6, 8): "ALAW",
     (7, 8): "ULAW",
 }
+SAMPLE_BYTES = {name: bits // 8 for (_, bits), name in SUBTYPES.items()}
 
 
 class UnsupportedCodecError(AudioError):

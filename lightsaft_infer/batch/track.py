@@ -21,7 +21,7 @@ class Track:
     model : str
         Path of the manifest.
     model_sha256 : str
-        SHA-256 of the model's ONNX file.
+        Digest that identifies the model (`Manifest.sha256`).
     threads : int
         Threads of the network.
     options : dict

@@ -1,6 +1,5 @@
 """The command `lightsaft`."""
 
-from ..start import entry
 from .main import main
 
-__all__ = ["entry", "main"]
+__all__ = ["main"]

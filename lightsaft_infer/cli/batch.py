@@ -17,7 +17,7 @@ from ..text import one_line
 from .options import AddCommand, add_stem_options, chosen_stems, positive
 from .terminal import DEBUG, complain, show, write_line
 
-if TYPE_CHECKING:  # the room is imported only if its command runs
+if TYPE_CHECKING:  # the subpackage is imported only if its command runs
     from ..batch import Engine, Entry
 
 

@@ -18,8 +18,18 @@ def add_import_mdx(command: AddCommand) -> None:
     add("--n-fft", type=int, metavar="N", help="set the window of the STFT in samples; n_fft / 2 + 1 > dim_f")
     add("--dim-f", type=int, metavar="N", help="set the number of the lowest frequency bins, which the graph gets")
     add("--dim-t", type=int, metavar="N", help="set the frames of a chunk")
-    add("--compensate", type=float, metavar="X", help="set the factor on the estimates (default: 1)")
-    add("--zeroed-bins", type=int, metavar="N", help="set the lowest N bins to zero before the graph (default: 0)")
+    add(
+        "--compensate",
+        type=float,
+        metavar="X",
+        help="set the factor on the estimates (default: from the table of public models, else 1)",
+    )
+    add(
+        "--zeroed-bins",
+        type=int,
+        metavar="N",
+        help="set the lowest N bins to zero before the graph (default: from the table, else 0)",
+    )
     help_denoise = "estimate each chunk twice, the second time with its sign changed, and use half the difference"
     add("--denoise", action="store_true", help=help_denoise)
     add("--name", help="set the name of the model (default: the name of the file)")

@@ -68,7 +68,7 @@ def match(
     ArgumentError
         If an argument has the wrong type.
     """
-    wanted, found = find_stems(references), find_stems(estimates)
+    wanted, found = find_songs(references), find_songs(estimates)
     if not wanted:
         raise EvaluationError(f"expected folders of stems, <song>/<target>.wav or .flac, got none: {references}")
     unreferenced = sum(target not in wanted.get(song, ()) for song, stems in found.items() for target in stems)
@@ -92,7 +92,7 @@ def match(
     return Matches(pairs, tuple(missing), unreferenced, instead)
 
 
-def find_stems(tree: AnyPath) -> dict[str, dict[str, Path]]:
+def find_songs(tree: AnyPath) -> dict[str, dict[str, Path]]:
     """Find the stems of all songs in a tree.
 
     Parameters

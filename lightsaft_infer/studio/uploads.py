@@ -44,11 +44,14 @@ class Uploads:
         self.missing = 0
 
     def check(self, size: int) -> None:
-        """Check that an upload of `size` bytes may come. Raises TooLargeError or TooManyError."""
-        if size > self._settings.max_upload:
-            raise TooLargeError(f"expected an upload of at most {self._settings.max_upload} bytes, got {size}")
+        """Check that one more upload, of `size` bytes, may come. Raises TooLargeError or TooManyError."""
+        self._check_size(size)
         if self._on_the_way >= MAX_AT_ONCE:
             raise TooManyError(f"expected at most {MAX_AT_ONCE} uploads at the same time")
+
+    def _check_size(self, size: int) -> None:
+        if size > self._settings.max_upload:
+            raise TooLargeError(f"expected an upload of at most {self._settings.max_upload} bytes, got {size}")
 
     async def receive(self, name: str, content: AsyncGenerator[bytes, None], declared: int) -> Upload:
         """Write an upload to the disk. It has its name when it is complete.
@@ -68,10 +71,11 @@ class Uploads:
 
         Raises
         ------
-        TooLargeError, TooSlowError
+        TooLargeError, TooManyError, TooSlowError
         OutputError
             If it cannot be written.
         """
+        self.check(declared)
         path = self._folder.new_upload(name)
         part = path.with_name(part_name())
         self._on_the_way += 1
@@ -81,7 +85,7 @@ class Uploads:
             async with contextlib.aclosing(content), await anyio.open_file(part, "xb") as file:
                 while block := await self._next(content):
                     size += len(block)
-                    self.check(size)
+                    self._check_size(size)
                     await file.write(block)
                     self.missing -= min(len(block), declared)
                     declared -= min(len(block), declared)

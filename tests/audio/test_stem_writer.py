@@ -49,7 +49,7 @@ def test_float_wav_keeps_every_sample(tmp_path, stems):
 
 
 def test_no_time_stamp_in_float_wav(tmp_path, stems):
-    save(outputs(tmp_path), stems)
+    save(outputs(tmp_path), stems, samples=1000)
     for target, path in outputs(tmp_path).items():
         content = path.read_bytes()
         chunk = content[content.index(b"PEAK") + 8 :]
@@ -169,7 +169,20 @@ def test_formats_that_are_not_there(tmp_path):
 def test_long_wav_becomes_rf64():
     assert output_format("stem.wav", None, WAV_BYTES // 8, 2) == ("WAV", "FLOAT")
     assert output_format("stem.wav", None, WAV_BYTES // 8 + 1, 2) == ("RF64", "FLOAT")
+    assert output_format("stem.wav", "PCM_16", WAV_BYTES // 4, 2) == ("WAV", "PCM_16")
+    assert output_format("stem.wav", "PCM_16", WAV_BYTES // 4 + 1, 2) == ("RF64", "PCM_16")
+    assert output_format("stem.wav", "DOUBLE", WAV_BYTES // 16 + 1, 2) == ("RF64", "DOUBLE")
     assert output_format("stem.wav", None, None, 2) == ("WAV", "FLOAT")
+
+
+def test_wav_of_a_length_that_is_not_known(tmp_path, stems):
+    """It has a place for the long sizes of RF64: it may get longer than 4 GiB until it is complete."""
+    with StemWriter({"soft": tmp_path / "soft.wav"}, **FORM) as writer:
+        writer.write(stems)
+        writer.commit()
+    content = (tmp_path / "soft.wav").read_bytes()
+    assert (content[:4], content[12:20]) == (b"RIFF", b"JUNK" + (24).to_bytes(4, "little"))
+    np.testing.assert_array_equal(load(tmp_path / "soft.wav"), stems["soft"])
 
 
 FULL_DISK = """

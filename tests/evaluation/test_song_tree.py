@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lightsaft_infer import ArgumentError, EvaluationError
-from lightsaft_infer.evaluation.song_tree import find_stems, match
+from lightsaft_infer.evaluation.song_tree import find_songs, match
 
 MUSDB = ("mixture", "vocals", "drums", "bass", "other")
 
@@ -25,7 +25,7 @@ def tree(tmp_path):
 
 
 def found(folder):
-    songs = find_stems(folder)
+    songs = find_songs(folder)
     return {
         song: {k: path.relative_to(folder).as_posix() for k, path in stems.items()} for song, stems in songs.items()
     }
@@ -33,8 +33,8 @@ def found(folder):
 
 def test_musdb18_hq(tree):
     musdb = tree("musdb", *(f"{part}/A - {part}/{stem}.wav" for part in ("train", "test") for stem in MUSDB))
-    assert list(find_stems(musdb)) == ["test/A - test", "train/A - train"]
-    assert list(find_stems(musdb / "test")) == ["A - test"]
+    assert list(find_songs(musdb)) == ["test/A - test", "train/A - train"]
+    assert list(find_songs(musdb / "test")) == ["A - test"]
     assert found(musdb / "test" / "A - test") == {".": {stem: f"{stem}.wav" for stem in sorted(MUSDB[1:])}}
 
 
@@ -50,7 +50,7 @@ def test_exports_of_a_mixture_belong_to_its_folder(tree):
 @pytest.mark.parametrize("other", ["A/bass.flac", "A/mixture/bass.wav"])
 def test_two_files_of_one_stem(tree, other):
     with pytest.raises(EvaluationError, match=r"one file of bass, got two: .*bass\.(wav|flac) and .*bass\.(wav|flac)"):
-        find_stems(tree("out", "A/bass.wav", other))
+        find_songs(tree("out", "A/bass.wav", other))
 
 
 def test_links(tree):
@@ -61,7 +61,7 @@ def test_links(tree):
         os.symlink(songs, songs / "a" / "up", target_is_directory=True)
     except OSError:
         pytest.skip("this system makes no links")
-    assert list(find_stems(songs)) == ["a", "b"]
+    assert list(find_songs(songs)) == ["a", "b"]
 
 
 def test_matching(tree):

@@ -254,6 +254,22 @@ def test_fifty_uploads_at_once(studio):
         assert (studio.folder.uploads / upload["id"] / f"{number}.wav").read_bytes() == content
 
 
+def test_as_many_uploads_as_are_allowed_come_through(studio, song, monkeypatch):
+    monkeypatch.setattr("lightsaft_infer.studio.uploads.MAX_AT_ONCE", 1)
+    refused = []
+
+    def blocks():
+        yield song[:1000]
+        wait_for(lambda: any(studio.folder.uploads.glob("*/.*")))
+        refused.append(studio.client.post("/api/uploads?name=second.wav", content=song).status_code)
+        yield song[1000:]
+
+    with studios.httpx.Client(base_url=studio.url, timeout=60) as client:
+        assert client.post("/api/uploads?name=first.wav", content=blocks()).json()["bytes"] == len(song)
+    assert refused == [429]
+    studio.upload(song)
+
+
 def test_a_file_can_be_named_below_the_folder_of_music_only(studio, model_path, tmp_path, song):
     assert studio.client.post("/api/files", json={"path": "song.wav"}).status_code == 404
     music = tmp_path / "music"

@@ -39,9 +39,10 @@ class Result:
     tree, run
         Folder of the songs, and folder of the run.
     sdr
-        SDR of the averaged weights in dB, with a floor (`Trainer.sdr`): mean and standard error.
+        SDR of the averaged weights in dB, with a floor (`Trainer.sdr`): mean over batches of mixtures, and its standard
+        error.
     gain
-        What the run has more than the first one, mixture by mixture, in dB: mean and standard error.
+        The same of the difference from the first run, batch by batch.
     """
 
     tree: Path
@@ -86,5 +87,6 @@ def compare(
 
 
 def _mean(values: Floats) -> tuple[float, float]:
-    """Return the mean of values, and its standard error."""
-    return float(values.mean()), float(values.std() / math.sqrt(len(values)))
+    """Return the mean of values, and its standard error, which one value does not tell."""
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(values.mean()), float(error)

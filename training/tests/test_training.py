@@ -157,7 +157,7 @@ def test_runs_are_compared_on_the_same_mixtures(songs, mixer, tmp_path, capsys):
         scores.append(losses)
     first, second = np.array(scores)
     expected = [
-        (values.mean(), abs(values[0] - values[1]) / 8**0.5, gain.mean(), abs(gain[0] - gain[1]) / 8**0.5)
+        (values.mean(), abs(values[0] - values[1]) / 2, gain.mean(), abs(gain[0] - gain[1]) / 2)
         for values, gain in ((first, first * 0), (second, second - first))
     ]
     np.testing.assert_allclose([[float(value) for value in row[2:]] for row in rows], expected, atol=0.006)

@@ -20,7 +20,7 @@ import numpy as np
 import soundfile as sf
 
 from lightsaft_infer.errors import EvaluationError
-from lightsaft_infer.evaluation.song_tree import find_stems
+from lightsaft_infer.evaluation import find_songs
 
 from ..arrays import Audio
 from ..errors import DataError
@@ -130,7 +130,7 @@ def find_tracks(root: str | os.PathLike[str]) -> list[Track]:
     if not Path(root).is_dir():
         raise DataError(f"no such folder: {root}")
     try:
-        songs = find_stems(root)
+        songs = find_songs(root)
     except EvaluationError as error:
         raise DataError(str(error)) from error
     tracks = []

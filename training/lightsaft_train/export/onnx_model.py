@@ -23,7 +23,7 @@ from ..networks import Network, SubBandUNet
 from .tiles import traced_in_tiles
 from .tracing import OPSET, folded, traced
 
-FEWEST_HALVED = 256  # a tensor with fewer numbers stays in float32
+FEWEST_IN_FLOAT16 = 256  # a tensor with fewer numbers stays in float32
 SEED, FRAMES, SCALE = 0, 64, 10.0  # of the self test's input
 
 
@@ -78,16 +78,16 @@ def export_graph(network: Network, *, float16: bool = False) -> bytes:
         model = traced(ContractGraph(network), example, ["mixture", "target"], ["estimates"], axes)
     _declare_output(model, config)
     if float16:
-        halve_weights(model.graph)
+        store_in_float16(model.graph)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
 
-def halve_weights(graph: onnx.GraphProto) -> None:
+def store_in_float16(graph: onnx.GraphProto) -> None:
     """Store the weights of a graph and of its loops in float16, in place; a graph that is loaded makes them float32."""
     for tensor in [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]:
         values = onnx.numpy_helper.to_array(tensor)
-        if values.size < FEWEST_HALVED:
+        if values.size < FEWEST_IN_FLOAT16:
             continue
         stored = onnx.numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}_float16")
         cast = onnx.helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT)
@@ -96,7 +96,7 @@ def halve_weights(graph: onnx.GraphProto) -> None:
         graph.node.insert(0, cast)
     for node in graph.node:
         if node.op_type == "Scan":
-            halve_weights(onnx.helper.get_node_attr_value(node, "body"))
+            store_in_float16(onnx.helper.get_node_attr_value(node, "body"))
 
 
 def _declare_output(model: onnx.ModelProto, config: Config) -> None:
