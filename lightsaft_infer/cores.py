@@ -26,7 +26,7 @@ def cpu_quotas(membership: Path, cgroups: Path) -> Iterator[float]:
     A container often sees the path of its group on the host, but only its own group is mounted.
     """
     try:
-        lines = membership.read_text().splitlines()
+        lines = membership.read_text(errors="surrogateescape").splitlines()
     except OSError:  # not Linux
         return
     for line in lines:

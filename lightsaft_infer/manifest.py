@@ -273,10 +273,10 @@ def read_content(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
         raise ArgumentError(f"expected the path of a manifest, got {path!r}")
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # an editor may have written a byte order mark
     except OSError as error:
         raise ModelError(f"cannot read the manifest {path}: {reason(error)}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if path.suffix == ".onnx":
             hint = "lightsaft import-mdx writes one for MDX-Net files"
             raise ModelError(f"expected a manifest, got an ONNX file ({hint}): {path}") from error

@@ -141,13 +141,15 @@ def separate_file(
     >>> result.samples, info.frames, info.samplerate
     (4410, 4410, 44100)
     """
-    from .audio import AudioReader, StemWriter
+    from .audio import AudioReader, StemWriter, check_not_input
     from .time_limit import TimeLimit
 
     if not isinstance(outputs, Mapping) or not outputs:
         raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
     limit = TimeLimit.started(time_limit)
     targets = [target for target in outputs if target != residual]
+    if overwrite:
+        check_not_input(outputs.values(), [mixture])
     with AudioReader(mixture, start=start, duration=duration, downmix=downmix) as reader:
         stems = separator.stream(
             reader.blocks(),

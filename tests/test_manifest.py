@@ -144,3 +144,12 @@ def test_selftest(tmp_path, packaged):
 def test_the_packaged_manifest_has_no_field_that_the_class_lacks():
     content = json.loads(default_manifest_path().read_text())
     assert sorted(content) == sorted([*FIELDS, "level_range"])
+
+
+def test_a_byte_order_mark_and_a_deep_nesting(tmp_path):
+    path = write_model(tmp_path)
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert Manifest.from_file(path).name == "gains"
+    path.write_text("[" * 100_000)
+    with pytest.raises(ModelError, match="expected a manifest in JSON"):
+        Manifest.from_file(path)

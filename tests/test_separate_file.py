@@ -1,11 +1,11 @@
-"""What `separate_file` offers beside the files: a tap, and notes."""
+"""What `separate_file` offers beside the files, a tap and notes, and what it never does."""
 
 import numpy as np
 import pytest
 import soundfile
 from conftest import joined, noise
 
-from lightsaft_infer import SeparationResult, separate_file
+from lightsaft_infer import OutputError, SeparationResult, separate_file
 
 
 def test_the_tap_gets_what_is_written(echo, tmp_path):
@@ -30,3 +30,16 @@ def test_the_tap_gets_what_is_written(echo, tmp_path):
 def test_notes(gain, passes, notes):
     result = SeparationResult({}, 1, 44100, 2, gain, {}, passes)
     assert result.notes == notes
+
+
+def test_the_mixture_is_never_overwritten(echo, tmp_path):
+    path = tmp_path / "vocals.wav"
+    soundfile.write(path, noise(2, 1000).T, 44100, subtype="FLOAT")
+    content = path.read_bytes()
+    (tmp_path / "link.wav").symlink_to(path)
+    for mixture in (path, tmp_path / "link.wav"):
+        with pytest.raises(OutputError, match=r"cannot write .*vocals\.wav: it is the file that is separated"):
+            separate_file(echo, mixture, {"vocals": path}, overwrite=True)
+    with open(path, "rb") as file, pytest.raises(OutputError, match="it is the file that is separated"):
+        separate_file(echo, file, {"vocals": path}, overwrite=True)
+    assert path.read_bytes() == content

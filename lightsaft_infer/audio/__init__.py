@@ -5,7 +5,7 @@ Audio is float32 (channels, samples), full scale 1.0.
 
 from .encoded_file import chosen_bitrate, encodable_rate
 from .files import PARTS, make_parent, part_name, track_name, write_bytes, write_text
-from .outputs import FORMATS, OutputFormat, check_outputs, output_format
+from .outputs import FORMATS, OutputFormat, check_not_input, check_outputs, output_format
 from .reader import MAX_SECONDS, AudioReader
 from .stem_writer import CLIP_POLICIES, StemWriter
 from .tags import Picture, Tags
@@ -22,6 +22,7 @@ __all__ = [
     "StemWriter",
     "Tags",
     "WavStreamWriter",
+    "check_not_input",
     "check_outputs",
     "chosen_bitrate",
     "encodable_rate",

@@ -1,6 +1,7 @@
 """Files that appear only when they are complete: written under a temporary name in the same folder, then renamed."""
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterable
@@ -24,6 +25,34 @@ def track_name(file_name: str) -> str:
     """
     stem = PurePath(file_name).stem
     return file_name if stem in ("", ".", "..") else stem
+
+
+def rename_new(part: Path, path: Path) -> None:
+    """Give a complete file its final path. Raises FileExistsError if there is a file already, also if another process
+    has just written it."""
+    if os.name == "nt":
+        os.rename(part, path)  # it does not replace files on Windows
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        os.rename(part, path)
+    else:
+        part.unlink()
+
+
+def hard_link(path: Path) -> Path | None:
+    """Return a hard link to a file, beside it under a temporary name. None if that is not possible."""
+    link = path.with_name(part_name())
+    try:
+        os.link(path, link)
+    except OSError:
+        return None
+    return link
 
 
 def write_all(file: BinaryIO, content: bytes) -> None:

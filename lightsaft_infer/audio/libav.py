@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from ..arrays import Audio
 from ..errors import AudioError, reason
 from .downmix import GAINS, default_speakers
-from .mpeg import begins_with_xing, frame_length, is_frame, xing_header
+from .mpeg import begins_with_xing, ending_tags, frame_length, is_frame, xing_header
 from .part import Part
 from .source import Rest, read_and_skip
+from .wav_format import is_placeholder
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioStream, Packet
@@ -48,9 +49,11 @@ class LibavSource:
 
         av.logging.set_level(None)  # the libraries write nothing to the terminal
         try:
-            self._file = Part(file, 0, file.seek(0, 2))
-            # FFmpeg does not recognise an MP3 file of a few frames.
-            form = "mp3" if begins_with_xing(file) else None
+            size = file.seek(0, 2)
+            # FFmpeg does not recognise an MP3 file of a few frames, and takes a large tag at the end for sound.
+            mp3 = begins_with_xing(file)
+            self._file = Part(file, 0, size - ending_tags(file, size) if mp3 else size)
+            form = "mp3" if mp3 else None
             self._container: InputContainer = av.open(self._file, "r", format=form, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OverflowError) as error:
             raise AudioError(f"not audio in a known format ({reason(error)})") from error
@@ -68,6 +71,8 @@ class LibavSource:
             names = tuple(channel.name for channel in layout.channels)
             self.speakers = names if set(names) <= GAINS.keys() else default_speakers(self.channels)
             self._xing = xing_header(file) if self._format == "mp3" else None
+            if self._format == "avi":
+                _check_riff_size(file)
         except BaseException:
             self._container.close()
             raise
@@ -153,3 +158,13 @@ class LibavSource:
             seconds = 3600 * hours + 60 * minutes + rest
         if seconds is not None and samples / self.sample_rate < seconds - TOLERANCE:
             raise AudioError(f"truncated: expected {seconds:.2f} s, got {samples / self.sample_rate:.2f} s")
+
+
+def _check_riff_size(file: BinaryIO) -> None:
+    """Raise AudioError if a RIFF file is shorter than its header says. The position in the file does not change."""
+    before, held = file.tell(), file.seek(0, 2)
+    file.seek(4)
+    declared = int.from_bytes(file.read(4), "little")
+    file.seek(before)
+    if held < 8 + declared and not is_placeholder(declared):
+        raise AudioError(f"truncated: expected {8 + declared} bytes, got {held}")

@@ -1,12 +1,14 @@
 """Sound that libsndfile decodes: AIFF, FLAC, AU, W64, CAF."""
 
 import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
 from ..arrays import Audio
+from ..blocks import BLOCK_SAMPLES
 from ..errors import AudioError
 from .downmix import default_speakers
 from .part import Part
@@ -62,6 +64,27 @@ class LibsndfileSource:
         except soundfile.LibsndfileError as error:
             raise AudioError(f"damaged: cannot seek in it ({error.error_string})") from error
         return skipped
+
+
+def read_blocks(sound: soundfile.SoundFile) -> Iterator[Audio]:
+    """Yield all samples of a file in blocks, shape (channels, samples).
+
+    soundfile's own `blocks` yields what was in memory before in place of samples that are missing.
+
+    Raises
+    ------
+    AudioError
+        If there are fewer samples than the file declares.
+    soundfile.LibsndfileError
+        If a part cannot be decoded.
+    """
+    done = 0
+    while done < sound.frames:
+        block: Audio = sound.read(min(BLOCK_SAMPLES, sound.frames - done), dtype="float32", always_2d=True).T
+        if not block.shape[1]:
+            raise AudioError(f"damaged: expected {sound.frames} samples, got {done}")
+        done += block.shape[1]
+        yield block
 
 
 def damaged(error: soundfile.LibsndfileError, seconds: float) -> AudioError:

@@ -71,6 +71,7 @@ def xing_header(file: BinaryIO) -> XingHeader | None:
     try:
         start = id3_size(file)
         size = file.seek(0, 2)
+        size -= ending_tags(file, size)
         file.seek(start)
         content = file.read(SEARCHED)
     finally:
@@ -89,6 +90,18 @@ def xing_header(file: BinaryIO) -> XingHeader | None:
     if not flags & 1:
         return None
     return XingHeader(frames, declared if flags & 2 else None, size - start - found.start())
+
+
+def ending_tags(file: BinaryIO, size: int) -> int:
+    """Return the size in bytes of the ID3v1 and APEv2 tags at the end of a seekable file of `size` bytes."""
+    file.seek(max(0, size - 128))
+    tags = 128 if file.read(3) == b"TAG" else 0
+    file.seek(max(0, size - tags - 32))
+    footer = file.read(32)
+    if footer.startswith(b"APETAGEX"):
+        length, _, flags = struct.unpack_from("<III", footer, 12)
+        tags += length + (32 if flags & 2**31 else 0)  # the header is not counted
+    return min(tags, size)
 
 
 def id3_size(file: BinaryIO) -> int:

@@ -1,19 +1,20 @@
 """Ogg files (RFC 3533), which may be chains of streams: one after another, as internet radio sends them."""
 
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 import soundfile
 
 from ..arrays import Audio
-from ..blocks import BLOCK_SAMPLES
 from ..errors import AudioError
 from .downmix import default_speakers
-from .libsndfile import damaged
+from .libsndfile import damaged, read_blocks
 from .part import Part
 from .source import Rest, read_and_skip
 
 FIRST, LAST = 2, 4  # flags of a stream's pages
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # bytes with their bits in the opposite order
 
 
 class Link(NamedTuple):
@@ -27,7 +28,8 @@ def find_links(file: BinaryIO) -> list[Link]:
     """Find the links of a seekable Ogg file from the headers of its pages.
 
     Streams side by side, such as those of a video, are one link. The position in the file changes. Raises AudioError
-    unless a page begins a stream, and the last page is complete and ends its stream.
+    unless a page begins a stream, the last page is complete and ends its stream, and the checksums of all pages are
+    right: decoders leave out a wrong page without a word.
     """
     size, place, starts, after_first, last = file.seek(0, 2), 0, [], False, False
     while place < size:
@@ -37,8 +39,14 @@ def find_links(file: BinaryIO) -> list[Link]:
         segments = header[27 : 27 + count]
         end = place + 27 + len(segments) + sum(segments)
         if not header.startswith(b"OggS") or len(segments) < count or end > size:
-            place, last = _next_page(file, place + 1), False
+            incomplete, place = header.startswith(b"OggS"), _next_page(file, place + 1)
+            if incomplete or place < size:  # a tag or zeros may follow the last page
+                last = False
             continue
+        file.seek(place)
+        page = file.read(end - place)
+        if int.from_bytes(page[22:26], "little") != checksum(page[:22] + bytes(4) + page[26:]):
+            raise AudioError(f"damaged: the Ogg page at byte {place} has a wrong checksum")
         if header[5] & FIRST and not after_first:
             starts.append(place)
         after_first, last = bool(header[5] & FIRST), bool(header[5] & LAST)
@@ -48,6 +56,15 @@ def find_links(file: BinaryIO) -> list[Link]:
     if not starts:
         raise AudioError("damaged: no Ogg page begins a stream")
     return [Link(start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
+
+
+def checksum(page: bytes) -> int:
+    """Return the checksum of an Ogg page whose own field is zeros: the CRC of RFC 3533.
+
+    It is that of zlib with the bits of bytes and result in the opposite order, and without the inversions.
+    """
+    mirrored = zlib.crc32(page.translate(MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)
 
 
 def _next_page(file: BinaryIO, place: int) -> int:
@@ -109,8 +126,7 @@ class ChainSource:
     def _read(self) -> Iterator[Audio]:
         try:
             for link in self._links:
-                for block in self._open(link).blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
-                    yield block.T
+                yield from read_blocks(self._open(link))
         except soundfile.LibsndfileError as error:
             raise damaged(error, self._done / self.sample_rate) from error
 

@@ -10,18 +10,18 @@ import io
 import tempfile
 from typing import BinaryIO, NamedTuple
 
-from ..errors import AudioError
+from ..errors import AudioError, reason
 from .files import write_all
 from .mpeg import id3_size
 from .part import Part
 from .source import Source
 from .wav_format import UnsupportedCodecError
-from .wav_source import WavSource, read_up_to
+from .wav_source import WavSource, read_some, read_up_to
 
 HEAD_BYTES = 12
 PART_BYTES = 65536  # copied at a time
 WAV = (b"RIFF", b"RF64", b"BW64")
-OF_LIBSNDFILE = (b"FORM", b"fLaC", b".snd", b"riff", b"caff")  # AIFF, FLAC, AU, W64, CAF
+OF_LIBSNDFILE = (b"FORM", b"fLaC", b".snd", b"riff", b"caff", b"RIFX")  # AIFF, FLAC, AU, W64, CAF, big-endian WAV
 
 
 class Opened(NamedTuple):
@@ -63,7 +63,11 @@ def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Opened:
     copy = closing.enter_context(tempfile.TemporaryFile(buffering=0))
     stream.restart()
     while part := stream.read(PART_BYTES):
-        write_all(copy, part)
+        try:
+            write_all(copy, part)
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            raise AudioError(f"cannot copy the stream into a temporary file in {folder}: {reason(error)}") from error
     return Opened(_open_file(copy), copy)
 
 
@@ -134,7 +138,7 @@ class Replay(io.RawIOBase, BinaryIO):
         self._ahead = head
 
     def read(self, size: int = -1, /) -> bytes:
-        part = self._ahead[:size] if self._ahead else self._file.read(size) or b""
+        part = self._ahead[:size] if self._ahead else read_some(self._file, size)
         self._ahead = self._ahead[len(part) :] if self._ahead else b""
         if self._kept is not None:
             self._kept.append(part)
@@ -144,5 +148,6 @@ class Replay(io.RawIOBase, BinaryIO):
 
     def restart(self) -> None:
         """Start again, which is possible within the first MB."""
-        assert self._kept is not None
+        if self._kept is None:
+            raise AudioError("expected the format of the samples within the first MB of a WAV file in a pipe")
         self._ahead, self._kept = b"".join(self._kept) + self._ahead, None

@@ -1,13 +1,14 @@
 """The files of stems before they are written: their formats, their paths and their folders."""
 
 import contextlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
 from .encoded_file import ENCODINGS
-from .part_file import naming
+from .part_file import already_exists, naming
 from .wav_format import SAMPLE_BYTES, WAV_BYTES
 
 
@@ -98,18 +99,43 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
             raise OutputError(f"expected a file for each stem, got one name for two: {path}")
         seen.add(path)
         with naming(path):
-            folder, exists = path.is_dir(), path.exists()
+            folder, exists = path.is_dir(), path.exists() or path.is_symlink()
         if folder:
             raise OutputError(f"cannot write {path}: it is a folder")
         if exists and not overwrite:
-            raise OutputError(f"already exists: {path} (use overwrite=True or --force to replace it)")
+            raise already_exists(path)
+
+
+def check_not_input(paths: Iterable[AnyPath], inputs: Iterable[AnyPath | BinaryIO]) -> None:
+    """Check that no file that is to be written is one of the files that are read.
+
+    Parameters
+    ----------
+    paths : iterable of path
+    inputs : iterable of path or binary file
+
+    Raises
+    ------
+    OutputError
+        If one is.
+    """
+    read = set()
+    for source in inputs:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # opening it will say what is wrong
+            found = os.stat(source) if isinstance(source, (str, os.PathLike)) else os.fstat(source.fileno())
+            read.add((found.st_dev, found.st_ino))
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError):
+            found = os.stat(path)
+            if (found.st_dev, found.st_ino) in read:
+                raise OutputError(f"cannot write {path}: it is the file that is separated")
 
 
 def make_folders(folder: Path, discarding: contextlib.ExitStack) -> None:
     """Make missing folders. When `discarding` ends, those that are empty are removed."""
     missing = []
     with naming(folder):
-        while not folder.exists():
+        while not folder.exists() and folder != folder.parent:  # a drive that is not there is its own parent
             missing.append(folder)
             folder = folder.parent
     for folder in reversed(missing):

@@ -3,16 +3,15 @@
 import abc
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from ..arrays import Audio
-from ..blocks import BLOCK_SAMPLES
-from ..errors import OutputError, reason
-from .files import part_name
+from ..errors import AudioError, OutputError, reason
+from .files import hard_link, part_name, rename_new
 from .tags import Tags, insert_picture
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ class UnfinishedFile(abc.ABC):
     def __init__(self, path: Path) -> None:
         self._final = path
         self._path = path.with_name(part_name())
+        self._replaced: Path | None = None  # a link to the file that was replaced
+        self._existed = False
         with naming(path):
             # Unbuffered: errors of the file system are raised as they are, and fsync covers all of the file.
             self._raw: BinaryIO = open(self._path, "x+b", buffering=0)
@@ -57,11 +58,30 @@ class UnfinishedFile(abc.ABC):
     def _close(self) -> None:
         """Close the encoder."""
 
-    def rename(self) -> None:
-        """Give the file its final path. Raises OutputError if that fails."""
+    def rename(self, *, overwrite: bool) -> None:
+        """Give the file its final path. Raises OutputError if that fails, or a file has it and `overwrite` is false."""
         self._raw.close()
         with naming(self._final):
-            os.replace(self._path, self._final)
+            if overwrite:
+                self._existed, self._replaced = os.path.lexists(self._final), hard_link(self._final)
+                os.replace(self._path, self._final)
+                return
+            try:
+                rename_new(self._path, self._final)
+            except FileExistsError:
+                raise already_exists(self._final) from None
+
+    def undo_rename(self) -> None:
+        """Restore what was there before, unless the file system has no hard links."""
+        if self._replaced is not None:
+            os.replace(self._replaced, self._final)
+        elif not self._existed:
+            self._final.unlink()
+
+    def forget_replaced(self) -> None:
+        """Remove what `undo_rename` would restore."""
+        if self._replaced is not None:
+            self._replaced.unlink(missing_ok=True)
 
     def __enter__(self) -> "Self":
         return self
@@ -74,6 +94,36 @@ class UnfinishedFile(abc.ABC):
         finally:
             self._raw.close()
             self._path.unlink(missing_ok=True)
+            self.forget_replaced()
+
+
+def rename_all(files: Iterable[UnfinishedFile], *, overwrite: bool) -> None:
+    """Give complete files their final paths: all of them or, if an error is raised, none.
+
+    Parameters
+    ----------
+    files : iterable of UnfinishedFile
+    overwrite : bool
+        Replace existing files.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be renamed, or exists already.
+    """
+    renamed = []
+    try:
+        for file in files:
+            file.rename(overwrite=overwrite)
+            renamed.append(file)
+    except BaseException:
+        for file in renamed:
+            with contextlib.suppress(OSError):
+                file.undo_rename()
+        raise
+    for file in renamed:
+        with contextlib.suppress(OSError):
+            file.forget_replaced()
 
 
 class PartFile(UnfinishedFile):
@@ -135,11 +185,15 @@ class PartFile(UnfinishedFile):
 
     def read_back(self) -> Iterator[Audio]:
         """End writing, and yield the samples in blocks, shape (channels, samples)."""
+        from .libsndfile import read_blocks
+
         with naming(self._final):
             self._sound.close()
-            with _opened(self._path) as sound:
-                for block in sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True):
-                    yield block.T
+            try:
+                with _opened(self._path) as sound:
+                    yield from read_blocks(sound)
+            except AudioError as error:
+                raise OutputError(f"cannot read back what was written for {self._final}: {error}") from error
 
     def finish(self, samples: int) -> None:
         """Close the file, and check that all its samples are on the disk. Raises OutputError if they are not."""
@@ -165,6 +219,11 @@ def _opened(path: Path) -> "Iterator[SoundFile]":
 
     with open(path, "rb", buffering=0) as raw, soundfile.SoundFile(raw.fileno(), closefd=False) as sound:
         yield sound
+
+
+def already_exists(path: Path) -> OutputError:
+    """Return the error of a file that must not be replaced."""
+    return OutputError(f"already exists: {path} (use overwrite=True or --force to replace it)")
 
 
 @contextlib.contextmanager

@@ -182,7 +182,7 @@ class AudioReader:
         with self._naming():
             if self._closed:
                 raise AudioError("expected an open reader, got a closed one")
-            return None if self._seekable is None else read_tags(self._seekable)
+            return None if self._seekable is None else read_tags(self._seekable, getattr(self._source, "end", None))
 
     @contextlib.contextmanager
     def _naming(self) -> Iterator[None]:

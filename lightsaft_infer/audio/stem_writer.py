@@ -14,7 +14,7 @@ from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
 from ..resample import resample_stream
 from .encoded_file import EncodedFile, chosen_bitrate
 from .outputs import OutputFormat, check_outputs, make_folders, output_format
-from .part_file import PartFile, UnfinishedFile
+from .part_file import PartFile, UnfinishedFile, rename_all
 from .tags import Tags
 
 CLIP_POLICIES = ("scale", "clamp", "error")
@@ -112,6 +112,7 @@ class StemWriter:
         self._bitrates = {target: chosen_bitrate(path, bitrate) for target, path in self._outputs.items()}
         self._tags = tags
         self._clip = clip
+        self._overwrite = overwrite
         self.peaks = dict.fromkeys(self._outputs, 0.0)
         self._samples = 0
         self._ended = False
@@ -119,6 +120,7 @@ class StemWriter:
         self._discarding = contextlib.ExitStack()
         try:
             self._staged = {target: self._stage(target, unknown_length=samples is None) for target in self._outputs}
+            self._try_formats()
         except BaseException:
             self._discarding.close()
             raise
@@ -142,6 +144,20 @@ class StemWriter:
         else:
             part = self._part_file(target, OutputFormat("W64", "FLOAT"), None)
         return self._discarding.enter_context(part)
+
+    def _try_formats(self) -> None:
+        """Write a sample into each final format, so that a format without this rate or channels fails at once."""
+        tried = set()
+        for target, form in self._formats.items():
+            if form.subtype == "FLOAT" or form in tried:
+                continue
+            tried.add(form)
+            try:
+                with self._final_file(target) as part:
+                    self._write_converted([np.zeros((self._channels, 1), np.float32)], part)
+            except OutputError as error:
+                asked = f"{form.subtype} with {self._channels} channels at {self._sample_rate} Hz"
+                raise OutputError(f"{error}; it was to have {asked}") from error
 
     def _part_file(self, target: str, form: OutputFormat, tags: Tags | None) -> PartFile:
         return PartFile(
@@ -244,8 +260,7 @@ class StemWriter:
             samples[target] = self._convert(target, parts[target], gain)
         for target, part in parts.items():
             part.finish(samples[target])
-        for part in parts.values():
-            part.rename()
+        rename_all(parts.values(), overwrite=self._overwrite)
         self._ended = True
         return gain
 

@@ -58,10 +58,19 @@ class Tags:
         return dataclasses.replace(self, texts={**self.texts, **marked})
 
 
-def read_tags(file: BinaryIO) -> Tags | None:
+def read_tags(file: BinaryIO, end: int | None = None) -> Tags | None:
     """Read the tags of a seekable file. Its position does not change.
 
-    Returns None if it has no tags, and if they are damaged: tags never stop a separation.
+    Parameters
+    ----------
+    file : binary file
+    end : int, optional
+        The position after all tags, if it is known. FFmpeg takes minutes to look for tags in gigabytes of zeros.
+
+    Returns
+    -------
+    Tags or None
+        None if it has no tags, and if they are damaged: tags never stop a separation.
     """
     place = file.tell()
     try:
@@ -69,7 +78,7 @@ def read_tags(file: BinaryIO) -> Tags | None:
             import av
 
             av.logging.set_level(None)  # the libraries write nothing to the terminal
-            whole = Part(file, 0, file.seek(0, 2))
+            whole = Part(file, 0, file.seek(0, 2) if end is None else end)
             with av.open(whole, "r", metadata_errors="replace") as container:
                 tags = Tags(_texts(container), _picture(container))
                 return tags if tags.texts or tags.picture else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ..arrays import Progress
-from ..audio import MAX_SECONDS, chosen_bitrate, output_format, stream_subtype, track_name
+from ..audio import MAX_SECONDS, check_not_input, chosen_bitrate, output_format, stream_subtype, track_name
 from ..errors import AudioError, OutputError
 from ..separate_file import separate_file, separate_to_stream
 from ..separator import Separator
@@ -92,10 +92,13 @@ def _run(args: argparse.Namespace) -> int:
         try:
             outputs = _outputs(mixture, stems, args)
             for path in outputs.values():
-                if taken.setdefault(path, mixture) is not mixture:
+                if path in taken:
                     reason = f"{path} is already a stem of {taken[path]}"
                     raise OutputError(f"cannot separate {mixture}: {reason} (use another --template)")
+            if args.force:
+                check_not_input(outputs.values(), [other for other in args.mixtures if other != PIPE])
             _separate_one(separator, mixture, outputs, stems, args)
+            taken |= dict.fromkeys(outputs.values(), mixture)
         except Exception as error:  # no error must stop the other files
             complain_of(error, mixture)
             failed += 1

@@ -9,7 +9,7 @@ leading dot are ignored.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 
@@ -98,7 +98,8 @@ def find_songs(tree: AnyPath) -> dict[str, dict[str, Path]]:
     Parameters
     ----------
     tree : path
-        A folder. Links are followed unless they lead to a folder above themselves.
+        A folder. Links are followed. A folder that can be reached by several paths is searched once, by its own path if
+        that is below `tree`.
 
     Returns
     -------
@@ -114,13 +115,7 @@ def find_songs(tree: AnyPath) -> dict[str, dict[str, Path]]:
     """
     tree = to_path(tree, "the path of a folder")
     songs: dict[str, dict[str, Path]] = {}
-    for name, subfolders, files in os.walk(tree, onerror=_unreadable, followlinks=True):
-        folder = Path(name)
-        real = folder.resolve()
-        # A link to a folder above it would be followed for ever.
-        subfolders[:] = [
-            sub for sub in subfolders if sub[0] != "." and not real.is_relative_to((folder / sub).resolve())
-        ]
+    for folder, files in _folders(tree):
         relative = folder.relative_to(tree)
         song = (relative.parent if relative.name == MIXTURE else relative).as_posix()
         for path in (folder / file for file in files):
@@ -129,6 +124,22 @@ def find_songs(tree: AnyPath) -> dict[str, dict[str, Path]]:
                 if other != path:
                     raise EvaluationError(f"expected one file of {path.stem}, got two: {path} and {other}")
     return {song: dict(sorted(stems.items())) for song, stems in sorted(songs.items())}
+
+
+def _folders(tree: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder of a tree that is not hidden, with the names of its files. Links come after other folders."""
+    seen: set[str] = set()
+    starts = [tree]
+    while starts:
+        for name, subfolders, files in os.walk(starts.pop(0), onerror=_unreadable):
+            folder, real = Path(name), os.path.realpath(name)
+            if real in seen:
+                subfolders.clear()
+                continue
+            seen.add(real)
+            subfolders[:] = [sub for sub in subfolders if sub[0] != "."]
+            starts += [folder / sub for sub in sorted(subfolders) if (folder / sub).is_symlink()]
+            yield folder, files
 
 
 def _found_instead(tree: AnyPath, missing: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

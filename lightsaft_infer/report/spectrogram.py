@@ -106,14 +106,15 @@ def librosa_with_cache() -> Any:
     """Import librosa, only some of whose functions have types.
 
     It loads numba, which stores machine code beside librosa or in the user's cache, and fails if it can write to
-    neither, as in a read-only installation for a user without a home folder. It then gets a temporary folder.
+    neither, as in a read-only installation for a user without a home folder, or if the disk is full. It then gets a
+    temporary folder.
     """
     import librosa
 
     try:
         importlib.import_module("librosa.filters")
         importlib.import_module("librosa.core.spectrum")
-    except RuntimeError:
+    except (RuntimeError, OSError):
         config: Any = importlib.import_module("numba.core.config")
         folder = tempfile.TemporaryDirectory(prefix="lightsaft-")
         atexit.register(folder.cleanup)

@@ -149,7 +149,7 @@ def test_clip_policies(tmp_path):
 @pytest.mark.parametrize("method", ["write", "finish", "rename"])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_interruption_leaves_nothing(tmp_path, monkeypatch, suffix, method):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(EncodedFile, method, interrupt)

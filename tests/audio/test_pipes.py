@@ -2,7 +2,9 @@
 
 import os
 import struct
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -106,3 +108,38 @@ def test_truncated_streams(tmp_path, container, subtype):
     content = encoded(tmp_path, container=container, subtype=subtype)
     with pytest.raises(AudioError, match=r"truncated|ffmpeg"):
         read_piped(content[: len(content) * 2 // 3])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of Windows always block")
+@pytest.mark.parametrize("container", ["WAV", "AIFF"])
+def test_a_pipe_that_does_not_block(tmp_path, container):
+    content = with_size(encoded(tmp_path), 0xFFFFFFFF) if container == "WAV" else encoded(tmp_path, container=container)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+
+    def write():
+        with open(writing, "wb", buffering=0) as file:
+            for part in (content[:1000], content[1000:]):
+                time.sleep(0.1)
+                assert file.write(part) == len(part)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with open(reading, "rb", buffering=0) as file, AudioReader(file) as reader:
+        got = np.concatenate(list(reader.blocks()), axis=1)
+    thread.join()
+    np.testing.assert_allclose(got, AUDIO, atol=1e-4)
+
+
+def test_a_long_chunk_before_adpcm(tmp_path):
+    content = encoded(tmp_path, subtype="MS_ADPCM")
+    expected = soundfile.read(tmp_path / "encoded", dtype="float32")[0].T
+    place = content.index(b"data")
+    long = content[:place] + b"JUNK" + struct.pack("<I", 2**21) + bytes(2**21) + content[place:]
+    np.testing.assert_allclose(read_piped(long)[0][:, : expected.shape[1]], expected, atol=0.05)
+
+
+def test_more_audio_than_the_header_says(tmp_path):
+    content = encoded(tmp_path)
+    with pytest.raises(AudioError, match="got a second one"):
+        read_piped(content + content)

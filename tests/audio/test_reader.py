@@ -308,3 +308,50 @@ def test_downmix_of_six_channels(tmp_path, container, subtype):
     half = np.sqrt(0.5)
     expected = [[1, 0, half, 0, half, 0], [0, 1, half, 0, 0, half]]
     np.testing.assert_allclose(levels, expected, atol=0.05 if subtype == "VORBIS" else 1e-4)
+
+
+@pytest.mark.parametrize("rest", [b"", bytes(300_000), b"LIST" + struct.pack("<I", 6) + b"INFOab", b"TAG" + bytes(125)])
+@pytest.mark.parametrize("samples", [1000, 1001])
+def test_what_may_follow_the_samples_of_a_wav_file(tmp_path, samples, rest):
+    path = write(tmp_path / "song.wav", noise(1, samples) / 2, 44100, "WAV", "PCM_U8")
+    expected = read(path)[0]
+    for content in (path.read_bytes(), path.read_bytes()[: 44 + samples]):  # with and without padding to an even size
+        path.write_bytes(content + rest)
+        np.testing.assert_array_equal(read(path)[0], expected)
+
+
+def test_a_wav_file_with_more_audio_than_its_header_says(tmp_path):
+    path = write(tmp_path / "song.wav", noise(2, 100_000) / 2, 44100, "WAV", "PCM_16")
+    content = path.read_bytes()
+    path.write_bytes(content + content)
+    expect_error(path, "expected one part of audio in a WAV file, got a second one after 400000 bytes")
+    path.write_bytes(content[:40] + struct.pack("<I", 4000) + content[44:])  # as if the recorder had been killed
+    expect_error(path, "damaged: the WAV header declares 4000 bytes of audio, but more follow")
+    path.write_bytes(content[:40] + struct.pack("<I", 0) + b"LIST" + struct.pack("<I", 5000) + bytes(5000))
+    expect_error(path, "got 0 samples")
+
+
+def test_big_endian_wav(tmp_path):
+    audio = noise(2, 1000) / 2
+    path = tmp_path / "song.wav"
+    soundfile.write(path, audio.T, 44100, "PCM_16", endian="BIG", format="WAV")
+    assert path.read_bytes()[:4] == b"RIFX"
+    np.testing.assert_allclose(read(path)[0], audio, atol=2**-15)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_one_wrong_bit_in_an_ogg_file(tmp_path, subtype):
+    """libsndfile leaves out the page, and soundfile fills its place with what was in memory."""
+    path = write(tmp_path / "song.ogg", noise(2, 200_000) / 4, 48000, "OGG", subtype)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    expect_error(path, "damaged: the Ogg page at byte [0-9]+ has a wrong checksum")
+
+
+def test_what_may_follow_an_ogg_file(tmp_path):
+    path = write(tmp_path / "song.ogg", noise(2, 20_000) / 4, 44100, "OGG", "VORBIS")
+    expected, content = read(path)[0], path.read_bytes()
+    for rest in (b"TAG" + bytes(125), bytes(5000)):
+        path.write_bytes(content + rest)
+        np.testing.assert_array_equal(read(path)[0], expected)

@@ -1,9 +1,12 @@
 """Output files: complete or missing, nothing overwritten, one common gain if an integer format would clip."""
 
+import contextlib
 import itertools
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import soundfile
 from conftest import noise, split
 
 from lightsaft_infer import OutputError
-from lightsaft_infer.audio.outputs import WAV_BYTES, output_format
+from lightsaft_infer.audio.outputs import WAV_BYTES, make_folders, output_format
 from lightsaft_infer.audio.stem_writer import StemWriter
 from lightsaft_infer.errors import ArgumentError
 
@@ -242,3 +245,55 @@ def test_the_time_of_the_conversion_is_foretold(tmp_path, monkeypatch):
         assert minute == 2 * 60 / 4
     with StemWriter({"c": tmp_path / "c.wav"}, **FORM) as writer:
         assert writer.conversion_seconds(60 * 44100) == 0
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_another_process_has_written_meanwhile_is_kept(tmp_path, stems, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
+    paths = {"loud": tmp_path / "loud.wav", "soft": tmp_path / "soft.wav"}
+    with StemWriter(paths, **FORM) as writer:
+        writer.write(stems)
+        paths["soft"].write_text("another")
+        with pytest.raises(OutputError, match="already exists"):
+            writer.commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["soft.wav"]
+    assert paths["soft"].read_text() == "another"
+
+
+def no_links(*arguments, **options):
+    raise PermissionError
+
+
+def test_if_one_file_cannot_be_replaced_none_is(tmp_path, stems, monkeypatch):
+    paths = {"loud": tmp_path / "loud.wav", "new": tmp_path / "new.wav", "soft": tmp_path / "soft.wav"}
+    for name in ("loud", "soft"):
+        paths[name].write_text(name)
+    replace = os.replace
+
+    def in_use(source, target):
+        if target == paths["soft"]:
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", in_use)
+    with pytest.raises(OutputError, match=r"cannot write .*soft\.wav: permission denied"):
+        save(paths, {**stems, "new": stems["soft"]}, overwrite=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"loud.wav": "loud", "soft.wav": "soft"}
+    monkeypatch.undo()
+    save(paths, {**stems, "new": stems["soft"]}, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["loud.wav", "new.wav", "soft.wav"]
+    np.testing.assert_array_equal(load(paths["loud"]), stems["loud"])
+
+
+def test_a_format_without_the_rate_fails_at_once(tmp_path):
+    with pytest.raises(OutputError, match="PCM_24 with 2 channels at 96001 Hz"):
+        StemWriter({"a": tmp_path / "a.flac"}, sample_rate=96001, channels=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_drive_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    monkeypatch.setattr(Path, "mkdir", no_links)
+    with pytest.raises(OutputError, match="cannot write"), contextlib.ExitStack() as discarding:
+        make_folders(Path("/drive/folder"), discarding)

@@ -166,6 +166,18 @@ def test_two_files_of_one_name_do_not_overwrite_each_other(run, song, tmp_path, 
     assert run(song, other, "-o", "out", "--force") == 1
     assert f"is already a stem of {song}" in capsys.readouterr().err
     assert load(tmp_path / "out" / "l'été 1" / "bass.wav").shape == (2, 30_000)
+    other.write_bytes(b"damaged")
+    assert run(other, song, "-o", "again") == 1
+    assert load(tmp_path / "again" / "l'été 1" / "bass.wav").shape == (2, 30_000)
+
+
+def test_a_stem_never_replaces_another_file_to_separate(run, song, tmp_path, capsys):
+    other = tmp_path / "out" / song.stem / "bass.wav"
+    assert run(song, "-o", "out") == 0
+    before = other.read_bytes()
+    assert run(song, other, "-o", "out", "--force") == 1
+    assert "it is the file that is separated" in capsys.readouterr().err
+    assert other.read_bytes() == before
 
 
 def test_clipping_is_told_and_all_stems_scaled(tmp_path, song, capsys):

@@ -1,5 +1,6 @@
 """Layouts of references and estimates, and their matches."""
 
+import itertools
 import os
 
 import pytest
@@ -62,6 +63,12 @@ def test_links(tree):
     except OSError:
         pytest.skip("this system makes no links")
     assert list(find_songs(songs)) == ["a", "b"]
+    for name in "cde":
+        tree("circle", f"{name}/x.wav")
+    circle = songs.parent / "circle"
+    for name, other in itertools.permutations("cde", 2):
+        os.symlink(circle / other, circle / name / f"to {other}", target_is_directory=True)
+    assert list(find_songs(circle)) == ["c", "d", "e"]
 
 
 def test_matching(tree):

@@ -247,8 +247,14 @@ def test_errors(song, made, tmp_path):
     with pytest.raises(AudioError, match=r"expected 20000 samples .*, got 19999: .*true.bass\.wav"):
         made(references=tmp_path / "true")
     with pytest.raises(OutputError, match="cannot write"):
-        made(output=tmp_path / "no" / "report.html")
+        made(output=tmp_path / "song.wav" / "report.html")
     assert not list(tmp_path.rglob("*.html")) + list(tmp_path.rglob("*.part"))
+
+
+def test_a_missing_folder_is_made(song, tmp_path):
+    page = tmp_path / "missing" / "folder" / "page.html"
+    assert write_report(song, song.parent / "stems", page, audio="none") == page
+    assert page.exists()
 
 
 def test_an_existing_page_is_kept_unless_forced(song, made):
