@@ -83,7 +83,11 @@ def test_each_sample_is_there(container, channels):
     assert audio.dtype == np.float32
     assert audio.shape[0] == channels
     # AAC and WMA have the encoder's delay, or the rest of the last frame.
-    assert -200 <= audio.shape[1] - SECONDS * rate <= {"mp4": 3072, "adts": 3072, "asf": 4096, "avi": 2048}.get(container, 0)
+    assert (
+        -200
+        <= audio.shape[1] - SECONDS * rate
+        <= {"mp4": 3072, "adts": 3072, "asf": 4096, "avi": 2048}.get(container, 0)
+    )
     if container in EXACT:
         assert audio.shape[1] == SECONDS * rate
     if container in LOSSLESS:
