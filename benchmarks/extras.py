@@ -4,7 +4,7 @@
 
 The argument is a tree of songs as for quality.py. The command prints a table: passes of the network as a multiple of
 the default's, mean SDR and how it differs from the default's, and dB for each further pass. It turns the phase of
-planes by `phase_rotated` of `lightsaft_infer.time_limit`, which is not public.
+planes by `phase_rotated` of `lightsaft_infer.passes`, which is not public.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from quality_measures import sum_of
 from lightsaft_infer import Separator, sdr
 from lightsaft_infer.arrays import Planes
 from lightsaft_infer.network import Network
-from lightsaft_infer.time_limit import phase_rotated
+from lightsaft_infer.passes import phase_rotated
 
 Views = Sequence[tuple[int, bool]]
 """Degrees that the mixture's phase is turned by, and whether left and right are exchanged; for each view."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from .arrays import Audio, Network
-from .chunking import SeveralPasses, Waiting, chunk_count, estimate_chunks
+from .chunking import EstimateChunk, Waiting, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import ArgumentError, whole_number
 from .level import LevelledNetwork
@@ -71,7 +71,7 @@ class Chain:
         targets: list[int],
         *,
         consistency: bool = False,
-        several_passes: SeveralPasses | None = None,
+        estimate_chunk: EstimateChunk | None = None,
         waiting: Waiting = contextlib.nullcontext,
     ) -> Iterator[Audio]:
         """Yield the stems of a mixture.
@@ -84,7 +84,7 @@ class Chain:
             Indices of the targets.
         consistency : bool, optional
             Make the stems sum to the mixture.
-        several_passes, waiting : callable, optional
+        estimate_chunk, waiting : callable, optional
             See `lightsaft_infer.chunking.estimate_chunks`.
 
         Yields
@@ -102,7 +102,7 @@ class Chain:
             overlap=self.overlap,
             unused=self._unused,
             multiple=self.manifest.frames_multiple,
-            several_passes=several_passes,
+            estimate_chunk=estimate_chunk,
             waiting=waiting,
             concurrency=self.concurrency,
         )

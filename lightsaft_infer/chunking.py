@@ -20,7 +20,7 @@ BLOCK_FRAMES = 16  # frames of a pair at most, so that the next steps of the cha
 Estimator = Callable[[Planes], Planes]
 """One pass of the network for the targets of a separation."""
 
-SeveralPasses = Callable[[Planes, Estimator], Planes]
+EstimateChunk = Callable[[Planes, Estimator], Planes]
 """A function of a chunk and one pass of the network, which returns the estimates of the chunk."""
 
 Waiting = Callable[[], contextlib.AbstractContextManager[None]]
@@ -46,7 +46,7 @@ def estimate_chunks(
     overlap: int,
     multiple: int,
     unused: int = 0,
-    several_passes: SeveralPasses | None = None,
+    estimate_chunk: EstimateChunk | None = None,
     waiting: Waiting = contextlib.nullcontext,
     concurrency: int = 1,
 ) -> Iterator[SpectrumPair]:
@@ -67,8 +67,8 @@ def estimate_chunks(
         The network takes frames in multiples of it. A shorter end of the track is padded with silence.
     unused : int, optional
         Frames at each border of a chunk whose estimates are not used, less than half the overlap. Default: none.
-    several_passes : callable, optional
-        ``several_passes(planes, estimate)`` returns the estimates of a chunk from any number of calls of
+    estimate_chunk : callable, optional
+        ``estimate_chunk(planes, estimate)`` returns the estimates of a chunk from any number of calls of
         ``estimate(planes)``. Default: one call.
     waiting : callable, optional
         Returns a context in which the calling thread waits for the estimates of a chunk.
@@ -97,7 +97,7 @@ def estimate_chunks(
         return estimates
 
     def estimate(piece: _Piece) -> Planes:
-        return one_pass(piece.planes) if several_passes is None else several_passes(piece.planes, one_pass)
+        return one_pass(piece.planes) if estimate_chunk is None else estimate_chunk(piece.planes, one_pass)
 
     faded: Spectrum | None = None
     for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), concurrency, waiting):

@@ -13,7 +13,7 @@ import numpy as np
 from .arrays import Audio
 from .bundle import shared_out
 from .chain import Chain
-from .chunking import SeveralPasses, Waiting
+from .chunking import EstimateChunk, Waiting
 from .consistency import mixture_consistency
 from .stft import istft_stream, stft_stream
 
@@ -31,14 +31,14 @@ class ChainTask:
         Its targets, as indices in its model.
     places : list of int
         Their places among the targets of the separation.
-    several_passes, waiting : callable, optional
+    estimate_chunk, waiting : callable, optional
         See `lightsaft_infer.chunking.estimate_chunks`.
     """
 
     chain: Chain
     indices: list[int]
     places: list[int]
-    several_passes: SeveralPasses | None = None
+    estimate_chunk: EstimateChunk | None = None
     waiting: Waiting = contextlib.nullcontext
 
     def stems(self, audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:
@@ -47,7 +47,7 @@ class ChainTask:
             audio,
             self.indices,
             consistency=consistency,
-            several_passes=self.several_passes,
+            estimate_chunk=self.estimate_chunk,
             waiting=self.waiting,
         )
 

@@ -271,8 +271,8 @@ class Separator:
                 )
                 for task in tasks
             ]
-            for task, several_passes in zip(tasks, limit.expect(works), strict=True):
-                task.several_passes, task.waiting = several_passes, limit.waiting
+            for task, estimate_chunk in zip(tasks, limit.expect(works), strict=True):
+                task.estimate_chunk, task.waiting = estimate_chunk, limit.waiting
         return self._stream(blocks, sample_rate, names, tasks, consistency, residual)
 
     def _stream(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-PART = "lightsaft_infer.audio.part"
+FILE_SLICE = "lightsaft_infer.audio.file_slice"
 AGAIN = 0.01  # seconds after which a signal is handled that came at a wrong moment
 
 
@@ -56,7 +56,7 @@ def _in_callback(frame: FrameType | None) -> bool:
     object is deleted."""
     while frame is not None:
         module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
-        if module == PART or name == "__del__" or (module == "soundfile" and name.startswith("vio_")):
+        if module == FILE_SLICE or name == "__del__" or (module == "soundfile" and name.startswith("vio_")):
             return True
         frame = frame.f_back
     return False

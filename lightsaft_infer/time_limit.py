@@ -15,84 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from .arrays import Planes
-from .chunking import SeveralPasses
+from .chunking import EstimateChunk
 from .errors import ArgumentError, is_number, whole_number
+from .pass_policy import CAUTION, MAX_PASSES, Policy
+from .passes import PHASE_ROTATIONS, AverageGains, phase_rotated
 
 RECENT = 3  # the next pass is expected to take as long as the slowest of this number of passes
-
-# The phase of the mixture's spectrum is rotated by these angles in degrees before each pass, and that of the estimates
-# rotated back. A separation should not depend on it. The errors of a network do, and their mean is smaller
-# (benchmarks/extras.py).
-PHASE_ROTATIONS = (0, 90, 45, 135)
-MAX_PASSES = len(PHASE_ROTATIONS)
-CAUTION = 1.25  # factor on expected times
-
-
-@dataclasses.dataclass(frozen=True)
-class Policy:
-    """The decision whether a chunk gets another pass.
-
-    Attributes
-    ----------
-    limit : float
-        Seconds for the whole track.
-    max_passes : int
-        Passes that a chunk may get, 1 or more.
-    reserve : float
-        Part of the limit that is kept for the work after the last chunk.
-    caution : float
-        Factor on the expected time of passes that are not necessary.
-    """
-
-    limit: float
-    max_passes: int = MAX_PASSES
-    reserve: float = 0.02
-    caution: float = CAUTION
-
-    def another(
-        self,
-        passes: int,
-        *,
-        elapsed: float,
-        chunks: int | None,
-        pass_seconds: float,
-        other_seconds: float,
-        later_seconds: float | None = None,
-        concurrency: int = 1,
-    ) -> bool:
-        """Decide whether a chunk that has had a number of passes gets one more.
-
-        The first pass is given if it ends in time, assuming that all later chunks get none. A further pass is given
-        only if all later chunks can have as many, so that the quality is even.
-
-        Parameters
-        ----------
-        passes : int
-            Passes that the chunk has had.
-        elapsed : float
-            Seconds since the start.
-        chunks : int or None
-            Chunks that are not finished, including this one. None if the length of the track is not known.
-        pass_seconds : float
-            Expected time of a pass.
-        other_seconds : float
-            Expected time of the other work for a chunk.
-        later_seconds : float, optional
-            Expected time of one pass over each later chunk. Default: `pass_seconds` for each.
-        concurrency : int
-            Number of chunks that get passes at the same time.
-
-        Returns
-        -------
-        bool
-        """
-        left = self.limit * (1 - self.reserve) - elapsed - (1 if chunks is None else chunks) * other_seconds
-        if passes == 0:
-            return pass_seconds <= left
-        if passes >= self.max_passes or chunks is None:
-            return False
-        later = (chunks - 1) * pass_seconds if later_seconds is None else later_seconds
-        return self.caution * (pass_seconds + later * (passes + 1) / concurrency) <= left
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +117,7 @@ class TimeLimit:
             limit._start = limit._clock()
         return limit
 
-    def expect(self, works: Sequence[Work]) -> list[SeveralPasses]:
+    def expect(self, works: Sequence[Work]) -> list[EstimateChunk]:
         """Announce the track.
 
         Parameters
@@ -200,7 +128,7 @@ class TimeLimit:
         Returns
         -------
         list of callable
-            For each network, the function `several_passes` of `lightsaft_infer.chunking.estimate_chunks`. It returns
+            For each network, the function `estimate_chunk` of `lightsaft_infer.chunking.estimate_chunks`. It returns
             the mean of as many passes as there is time for. Several threads may call it at the same time.
 
         Raises
@@ -211,7 +139,7 @@ class TimeLimit:
         if self._progress:
             raise ArgumentError("expected a time limit that has not served another track")
         self._progress = [_Progress(work) for work in works]
-        return [functools.partial(self._several_passes, progress) for progress in self._progress]
+        return [functools.partial(self._estimate_chunk, progress) for progress in self._progress]
 
     def keep(self, seconds: float) -> None:
         """Keep time for work after the last chunk, such as the conversion of stems."""
@@ -234,12 +162,12 @@ class TimeLimit:
                 self._waited += self._clock() - self._waiting_since
                 self._waiting_since = None
 
-    def _several_passes(self, progress: "_Progress", planes: Planes, estimate: Callable[[Planes], Planes]) -> Planes:
-        total = np.empty(0, np.float32)
+    def _estimate_chunk(self, progress: "_Progress", planes: Planes, estimate: Callable[[Planes], Planes]) -> Planes:
+        total: Planes | None = None
         passes = 0
         while self._another(progress, passes):
             before = self._clock()
-            if passes == 0:
+            if total is None:
                 total = estimate(planes)
             else:
                 angle = PHASE_ROTATIONS[passes]
@@ -248,14 +176,14 @@ class TimeLimit:
             with self._lock:
                 progress.recent.append(took)
             passes += 1
-        if passes > 1:
-            total /= np.float32(passes)
+        if total is not None and passes > 1:
+            total = total / np.float32(passes)
         with self._lock:
             self.passes[passes] += 1
             progress.finished += 1
-            if not passes:
-                return progress.typical.estimates(planes)
-            progress.typical.add(planes, total)
+            if total is None:
+                return progress.average_gains.estimates(planes)
+            progress.average_gains.add(planes, total)
         return total
 
     def _another(self, progress: "_Progress", passes: int) -> bool:
@@ -289,7 +217,7 @@ class _Progress:
         self.work = work
         self.finished = 0
         self.recent: collections.deque[float] = collections.deque(maxlen=RECENT)
-        self.typical = _Typical(work.targets, work.share)
+        self.average_gains = AverageGains(work.targets, work.share)
 
     @property
     def pass_seconds(self) -> float:
@@ -300,30 +228,3 @@ class _Progress:
     def left(self) -> int:
         """Chunks that are not finished, 1 or more while one is being estimated."""
         return max(1, (self.work.chunks or 1) - self.finished)
-
-
-def phase_rotated(planes: Planes, degrees: float) -> Planes:
-    """Return planes of the spectrum with its phase rotated by an angle."""
-    cosine, sine = np.float32(np.cos(np.radians(degrees))), np.float32(np.sin(np.radians(degrees)))
-    real, imaginary = np.split(planes, 2, axis=-3)
-    rotated = np.empty_like(planes)
-    rotated[..., :2, :, :] = cosine * real - sine * imaginary
-    rotated[..., 2:, :, :] = sine * real + cosine * imaginary
-    return rotated
-
-
-class _Typical:
-    """The cheap estimate: in each bin, the part of the mixture that the estimates of a target had before."""
-
-    def __init__(self, targets: int, share: float) -> None:
-        self._whole = np.full(1, 1e-6)
-        self._taken = np.full((targets, 1), share) * self._whole
-
-    def add(self, planes: Planes, estimates: Planes) -> None:
-        self._taken = self._taken + np.einsum("tpfb,pfb->tb", estimates[0], planes[0])
-        self._whole = self._whole + np.einsum("pfb,pfb->b", planes[0], planes[0])
-
-    def estimates(self, planes: Planes) -> Planes:
-        gains = (self._taken / self._whole).astype(np.float32)
-        estimates: Planes = gains[:, np.newaxis, np.newaxis] * planes[:, np.newaxis]
-        return estimates

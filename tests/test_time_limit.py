@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from lightsaft_infer import Separator, TimeLimit
 from lightsaft_infer.chain import Chain
-from lightsaft_infer.time_limit import MAX_PASSES, PHASE_ROTATIONS, Policy, Work
+from lightsaft_infer.pass_policy import MAX_PASSES, Policy
+from lightsaft_infer.passes import PHASE_ROTATIONS
+from lightsaft_infer.time_limit import Work
 
 SECONDS = st.floats(1e-3, 10)
 
@@ -211,7 +213,7 @@ def test_work_beside_the_passes_takes_time_of_its_own_without_them():
     """The rest of the chain works in half of the time of a pass. Chunks without a pass still need this half."""
     clock = Clock()
     limit = TimeLimit.started(TimeLimit(10.0, max_passes=1, clock=clock))
-    (several_passes,) = limit.expect([Work(chunks=16, targets=1, share=1.0)])
+    (estimate_chunk,) = limit.expect([Work(chunks=16, targets=1, share=1.0)])
     planes = np.ones((1, 4, 2, 3), np.float32)
 
     def estimate(planes):
@@ -222,7 +224,7 @@ def test_work_beside_the_passes_takes_time_of_its_own_without_them():
 
     for _ in range(16):
         before = clock.now
-        several_passes(planes, estimate)
+        estimate_chunk(planes, estimate)
         if clock.now == before:
             clock.now += 0.5
             with limit.waiting():

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..arrays import Audio
 from ..errors import AudioError, reason
 from .downmix import GAINS, default_speakers
+from .file_slice import FileSlice
 from .mpeg import begins_with_xing, ending_tags, frame_length, is_frame, xing_header
-from .part import Part
 from .source import Rest, read_and_skip
 from .wav_format import is_placeholder
 
@@ -52,7 +52,7 @@ class LibavSource:
             size = file.seek(0, 2)
             # FFmpeg does not recognise an MP3 file of a few frames, and takes a large tag at the end for sound.
             mp3 = begins_with_xing(file)
-            self._file = Part(file, 0, size - ending_tags(file, size) if mp3 else size)
+            self._file = FileSlice(file, 0, size - ending_tags(file, size) if mp3 else size)
             form = "mp3" if mp3 else None
             self._container: InputContainer = av.open(self._file, "r", format=form, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OverflowError) as error:

@@ -11,7 +11,7 @@ from ..arrays import Audio
 from ..blocks import BLOCK_SAMPLES
 from ..errors import AudioError
 from .downmix import default_speakers
-from .part import Part
+from .file_slice import FileSlice
 from .wav_format import is_placeholder
 
 SF_COUNT_MAX = 2**63 - 1  # libsndfile's largest count
@@ -37,7 +37,7 @@ class LibsndfileSource:
     def __init__(self, file: BinaryIO) -> None:
         # By descriptor, errors of the file system do not pass through callbacks, which would print them.
         file.seek(0)
-        source = file if isinstance(file, Part) else file.fileno()
+        source = file if isinstance(file, FileSlice) else file.fileno()
         self._sound = soundfile.SoundFile(source, closefd=False)
         self.sample_rate = int(self._sound.samplerate)
         self.channels = int(self._sound.channels)

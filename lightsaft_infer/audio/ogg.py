@@ -9,8 +9,8 @@ import soundfile
 from ..arrays import Audio
 from ..errors import AudioError
 from .downmix import default_speakers
+from .file_slice import FileSlice
 from .libsndfile import damaged, read_blocks
-from .part import Part
 from .source import Rest, read_and_skip
 
 FIRST, LAST = 2, 4  # flags of a stream's pages
@@ -131,4 +131,4 @@ class ChainSource:
             raise damaged(error, self._done / self.sample_rate) from error
 
     def _open(self, link: Link) -> soundfile.SoundFile:
-        return soundfile.SoundFile(Part(self._file, link.start, link.end))
+        return soundfile.SoundFile(FileSlice(self._file, link.start, link.end))

@@ -11,9 +11,9 @@ import tempfile
 from typing import BinaryIO, NamedTuple
 
 from ..errors import AudioError, reason
+from .file_slice import FileSlice
 from .files import write_all
 from .mpeg import id3_size
-from .part import Part
 from .source import Source
 from .wav_format import UnsupportedCodecError
 from .wav_source import WavSource, read_some, read_up_to
@@ -79,7 +79,7 @@ def _open_file(file: BinaryIO) -> Source:
     file.seek(start)
     head = file.read(HEAD_BYTES)
     # Some programs write an ID3 tag before formats that do not know it.
-    sound = Part(file, start, size) if start and (_is_wav(head) or head.startswith(OF_LIBSNDFILE)) else file
+    sound = FileSlice(file, start, size) if start and (_is_wav(head) or head.startswith(OF_LIBSNDFILE)) else file
     sound.seek(0)
     if _is_wav(head):
         with contextlib.suppress(UnsupportedCodecError):

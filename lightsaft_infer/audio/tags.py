@@ -9,8 +9,8 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
+from .file_slice import FileSlice
 from .files import write_all
-from .part import Part
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -78,7 +78,7 @@ def read_tags(file: BinaryIO, end: int | None = None) -> Tags | None:
             import av
 
             av.logging.set_level(None)  # the libraries write nothing to the terminal
-            whole = Part(file, 0, file.seek(0, 2) if end is None else end)
+            whole = FileSlice(file, 0, file.seek(0, 2) if end is None else end)
             with av.open(whole, "r", metadata_errors="replace") as container:
                 tags = Tags(_texts(container), _picture(container))
                 return tags if tags.texts or tags.picture else None

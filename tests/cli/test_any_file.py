@@ -310,17 +310,17 @@ def test_a_signal_while_libsndfile_reads_through_python(tmp_path, name, status):
     code = f"""
 import os, signal, sys
 from lightsaft_infer import AudioReader
-from lightsaft_infer.audio.part import Part
+from lightsaft_infer.audio.file_slice import FileSlice
 from lightsaft_infer.signals import leave_on_signals
 signal.signal(signal.SIGINT, signal.default_int_handler)
 leave_on_signals()
-calls, readinto = [], Part.readinto
+calls, readinto = [], FileSlice.readinto
 def signalling(self, buffer):
     calls.append(1)
     if len(calls) == 12:
         os.kill(os.getpid(), signal.{name})
     return readinto(self, buffer)
-Part.readinto = signalling
+FileSlice.readinto = signalling
 try:
     for _ in range(1000):
         with AudioReader(sys.argv[1]) as reader:

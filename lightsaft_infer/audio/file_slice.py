@@ -1,14 +1,14 @@
-"""A part of a file, as a file."""
+"""A slice of a file, as a file."""
 
 import io
 from typing import BinaryIO
 
 
-class Part(io.RawIOBase, BinaryIO):
+class FileSlice(io.RawIOBase, BinaryIO):
     """The bytes of a seekable file from `start` to `end`, as a file that can be read.
 
-    Several parts of a file can be read in turn. Closing a part leaves the file open. Decoders print exceptions that
-    occur while they read: a part keeps an OSError as `error` instead, and ends.
+    Several slices of a file can be read in turn. Closing a slice leaves the file open. Decoders print exceptions that
+    occur while they read: a slice keeps an OSError as `error` instead, and ends.
     """
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
