@@ -94,7 +94,7 @@ def drawn(length: int, args: argparse.Namespace) -> tuple[float, tuple[torch.Ten
     """Return the seconds that it takes to draw the mixtures of a step, and these mixtures."""
     with tempfile.TemporaryDirectory() as folder:
         tree = args.data or noise(Path(folder), 4 * length)
-        mixer = Mixer(tuple(find_tracks(tree)), length)
+        mixer = Mixer(find_tracks(tree), length)
         seconds = []
         for step in range(args.repeats):
             started = time.perf_counter()

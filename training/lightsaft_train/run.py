@@ -173,7 +173,7 @@ class Run:
         report = report or (lambda line: None)
         trainer, training = self.trainer, self.trainer.training
         length = trainer.config.samples(training.frames)
-        mixer = Mixer(tuple(data.tracks), length, training.seed, self.process)
+        mixer = Mixer(data.tracks, length, training.seed, self.process)
         validation = validation_mixer(data.held_out, length)
         end, last = trainer.seconds + 60 * intervals.minutes, inf if intervals.steps is None else intervals.steps
         due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}

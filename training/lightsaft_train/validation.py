@@ -21,7 +21,7 @@ BATCH = 4
 
 def validation_mixer(tracks: Iterable[Track], samples: int) -> Mixer:
     """Return a mixer of songs that draws the same mixtures, of so many samples, for all runs."""
-    return Mixer(tuple(tracks), samples, SEED)
+    return Mixer(tracks, samples, SEED)
 
 
 def batches(mixer: Mixer, mixtures: int) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -136,7 +136,7 @@ def test_dropout_follows_from_the_step(songs):
     """A training that goes on draws the same dropout as one that was not stopped."""
     config = dataclasses.replace(PRESETS["lightsaft-paper"], n_fft=128, hop_length=64, levels=2, channels=4)
     training = dataclasses.replace(TRAINING, frames=8)
-    mixer = Mixer(tuple(find_tracks(songs)), config.samples(8))
+    mixer = Mixer(find_tracks(songs), config.samples(8))
 
     def advance(trainer, steps):
         for _ in range(steps):

@@ -34,7 +34,7 @@ from lightsaft_infer import Separator  # noqa: E402
 
 @pytest.fixture
 def mixer(songs):
-    return Mixer(tuple(find_tracks(songs)), TINY.samples(TRAINING.frames))
+    return Mixer(find_tracks(songs), TINY.samples(TRAINING.frames))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -148,7 +148,7 @@ def test_runs_are_compared_on_the_same_mixtures(songs, mixer, tmp_path, capsys):
     scores = []
     for run in runs:
         trainer = Run(run, None, {}).trainer
-        mixtures = [Mixer(tuple(find_tracks(songs)), length, SEED).batch(step, 4) for step in range(2)]
+        mixtures = [Mixer(find_tracks(songs), length, SEED).batch(step, 4) for step in range(2)]
         losses = []
         for mixture, stems, _ in mixtures:
             mixture, stems = (trainer._planes(torch.from_numpy(audio)) for audio in (mixture, stems))
@@ -259,7 +259,7 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path)
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     alone = [Trainer(config, training) for _ in range(2)]
     for process, trainer in enumerate(alone):
-        mixer = Mixer(tuple(find_tracks(songs))[:-1], config.samples(TRAINING.frames), TRAINING.seed, process)
+        mixer = Mixer(find_tracks(songs)[:-1], config.samples(TRAINING.frames), TRAINING.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
     moment = state["optimisers"][0]["state"][0]["exp_avg"]
     expected = torch.stack([trainer.state()["optimisers"][0]["state"][0]["exp_avg"] for trainer in alone])

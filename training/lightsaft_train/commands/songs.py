@@ -77,6 +77,6 @@ def _preview(args: argparse.Namespace) -> int:
     from ..pictures import SECONDS, draw_preview
 
     tracks = [track for tree in args.data for track in find_tracks(tree)]
-    mixer = Mixer(tuple(tracks), int(SECONDS * SAMPLE_RATE))
+    mixer = Mixer(tracks, int(SECONDS * SAMPLE_RATE))
     draw_preview(args.output, mixer, find_tracks(args.songs), mixtures=args.mixtures)
     return 0

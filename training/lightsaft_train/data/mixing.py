@@ -8,7 +8,7 @@ Step n draws from a generator seeded with (seed, n). So the data of a run does n
 number of workers.
 """
 
-import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -29,7 +29,6 @@ QUIET = 10 ** (-50 / 20)
 MARGIN = 1.4  # times as much audio is read as is used, for changes of speed
 
 
-@dataclasses.dataclass(frozen=True)
 class Mixer:
     """Draws training mixtures from tracks.
 
@@ -50,22 +49,14 @@ class Mixer:
         If no song that is long enough has one of the targets.
     """
 
-    tracks: tuple[Track, ...]
-    samples: int
-    seed: int = 0
-    process: int = 0
-    _read: int = dataclasses.field(init=False, repr=False, compare=False)
-    _having: dict[str, list[Track]] = dataclasses.field(init=False, repr=False, compare=False)
-    _songs: list[Track] = dataclasses.field(init=False, repr=False, compare=False)
-    _partial: list[Track] = dataclasses.field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_read", int(self.samples * MARGIN))
-        long = [track for track in self.tracks if track.samples >= self._read]
-        object.__setattr__(self, "_having", {t: [track for track in long if t in track.stems] for t in TARGETS})
-        object.__setattr__(self, "_songs", [track for track in long if len(set(track.stems) & set(TARGETS)) > 1])
-        object.__setattr__(self, "_partial", [track for track in long if set(track.stems) - set(TARGETS)])
-        missing = [target for target, tracks in self._having.items() if not tracks]
+    def __init__(self, tracks: Iterable[Track], samples: int, seed: int = 0, process: int = 0) -> None:
+        self.samples, self.seed, self.process = samples, seed, process
+        self._read = int(samples * MARGIN)  # samples that are read of a stem whose speed may be changed
+        long = [track for track in tracks if track.samples >= self._read]
+        self._having = {target: [track for track in long if target in track.stems] for target in TARGETS}
+        self._with_several = [track for track in long if len(set(track.stems) & set(TARGETS)) > 1]
+        self._with_sums = [track for track in long if set(track.stems) - set(TARGETS)]
+        missing = [target for target, having in self._having.items() if not having]
         if missing:
             least = f"{self._read / SAMPLE_RATE:.1f} s"
             raise DataError(f"expected tracks of {least} or more for every target, none has: {', '.join(missing)}")
@@ -108,31 +99,31 @@ class Mixer:
             targets are known, this is the identity. If a target is known as a part of a sum alone, its row has no 1,
             and its stem is zeros.
         """
-        song, summed = self._song(rng)
-        in_step = song is not None and (not summed or rng.random() < COHERENT)
+        song, sum_stem = self._song(rng)
+        in_step = song is not None and (not sum_stem or rng.random() < COHERENT)
         start = 0 if song is None else int(rng.integers(song.samples - (self.samples if in_step else self._read) + 1))
-        sums, ends = _sums(summed), [np.inf]
+        sums, bandwidths = _sums(sum_stem), [np.inf]
         stems = np.zeros((len(TARGETS), 2, self.samples), np.float32)
         for index in np.flatnonzero(sums.any(axis=1)):
-            name = TARGETS[index] if sums[index].sum() == 1 else summed
-            if name != summed and rng.random() < SILENT[name]:
+            name = TARGETS[index] if sums[index].sum() == 1 else sum_stem
+            if name != sum_stem and rng.random() < SILENT[name]:
                 continue
-            if song is not None and (name == summed or (in_step and name in song.stems)):
+            if song is not None and (name == sum_stem or (in_step and name in song.stems)):
                 sources = [(song, self._stretch(song, name, start, in_step))]
             else:
                 sources = [self._source(name, rng) for _ in range(1 + (rng.random() < DOUBLED[name]))]
             for track, audio in sources:
                 stems[index] += levelled(augmented(audio, rng, self.samples, name), name, rng)
-                ends.append(track.bandwidths.get(name, np.inf))
-        return *limited(stems, rng, min(ends)), sums
+                bandwidths.append(track.bandwidths.get(name, np.inf))
+        return *limited(stems, rng, min(bandwidths)), sums
 
     def _song(self, rng: Rng) -> tuple[Track | None, str]:
-        """Draw a song, whose stems may stay together, and its stem that is a sum: None and "" if there is none."""
-        if self._partial and rng.random() < PARTIAL:
-            song = self._partial[rng.integers(len(self._partial))]
+        """Draw a song whose stems may stay together, or None, and its stem that is a sum of targets, or ""."""
+        if self._with_sums and rng.random() < PARTIAL:
+            song = self._with_sums[rng.integers(len(self._with_sums))]
             return song, max(set(song.stems) - set(TARGETS), key=lambda name: (len(targets_of(name)), name))
-        if self._songs and rng.random() < COHERENT:
-            return self._songs[rng.integers(len(self._songs))], ""
+        if self._with_several and rng.random() < COHERENT:
+            return self._with_several[rng.integers(len(self._with_several))], ""
         return None, ""
 
     def _source(self, target: str, rng: Rng) -> tuple[Track, Audio]:
