@@ -26,7 +26,7 @@ PATIENCE = timedelta(days=1)  # processes wait so long for each other: process 0
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What a run is trained with.
+    """The device and the processes of a training.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Machine:
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """What each of the processes does.
+    """The arguments of a training session, which all of its processes get.
 
     Parameters
     ----------

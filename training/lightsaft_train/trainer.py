@@ -96,7 +96,7 @@ class Trainer:
             for optimiser in self.optimisers:
                 optimiser.step()
         self.step += 1
-        self._follow()
+        self._update_ema()
         return float(loss.detach()), float(norm)
 
     @torch.no_grad()
@@ -128,7 +128,7 @@ class Trainer:
         return torch.cat([spectra.real, spectra.imag], dim=-3)
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_ema(self) -> None:
         """Move the averaged weights towards the weights: faster at first, while the weights are still far off."""
         decay = min(self.training.ema, (1 + self.step) / (10 + self.step))
         weights = self.network.state_dict()

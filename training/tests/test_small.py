@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from lightsaft_train.config import PRESETS, SettingsError  # noqa: E402
 from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.networks.build import build  # noqa: E402
-from lightsaft_train.networks.paths import Path  # noqa: E402
+from lightsaft_train.networks.paths import AxisLSTM  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 
@@ -124,7 +124,7 @@ def test_paths_beside_conditioned_blocks_are_refused():
 def test_a_path_runs_along_one_axis(axis):
     """A change at one point reaches all of its line along the axis, and no other line."""
     torch.manual_seed(0)
-    path = Path(4, axis).eval()
+    path = AxisLSTM(4, axis).eval()
     x = torch.randn(2, 4, 6, 5)
     torch.testing.assert_close(path(x), x)
     torch.nn.init.normal_(path.projection.weight)

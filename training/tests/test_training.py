@@ -425,7 +425,7 @@ def test_pictures_and_export(songs, tmp_path):
     for target, told in summary(score(separator, find_tracks(songs))).items():
         assert separator.manifest.scores[target] == pytest.approx(told, abs=0.0051)
     assert main(last) == 0
-    assert Separator.from_file(tmp_path / "new.json", threads=1).manifest.scores == {"data": "not told"}
+    assert Separator.from_file(tmp_path / "new.json", threads=1).manifest.scores == {"data": "not stated"}
 
 
 def test_page_of_mixtures(songs, tmp_path, monkeypatch):

@@ -40,7 +40,7 @@ def _add_convert(commands: Commands) -> None:
     known.add_argument("--config", type=Path, metavar="FILE.json", help=text)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="write the model to DIR")
     parser.add_argument("--name", help="name of the model (default: the checkpoint's name)")
-    parser.add_argument("--licence", default="not told", help="licence of the weights (default: %(default)s)")
+    parser.add_argument("--licence", default="not stated", help="licence of the weights (default: %(default)s)")
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -90,7 +90,7 @@ def _add_export(commands: Commands) -> None:
     text = "folder of real songs to score the model on (default: keep the scores of the training)"
     parser.add_argument("--songs", type=Path, metavar="TREE", help=text)
     text = "describe the songs of the scores in the manifest (default: %(default)s)"
-    parser.add_argument("--scored-on", default="not told", metavar="TEXT", help=text)
+    parser.add_argument("--scored-on", default="not stated", metavar="TEXT", help=text)
     text = "add minutes and licences of a pool that was trained on to the manifest (may be repeated)"
     parser.add_argument("--pool", type=Path, action="append", metavar="POOL", help=text)
 

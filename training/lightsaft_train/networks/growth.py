@@ -1,7 +1,7 @@
 """Larger networks that begin with the weights of a smaller one, and compute the same at first.
 
-Layers that a network gains change nothing at first (`ResidualTFC`, `paths.Path`, `Head`). Channels that it gains are
-inputs of each other. The old channels do not depend on them at first: these weights are zero.
+Layers that a network gains change nothing at first (`ResidualTFC`, `paths.AxisLSTM`, `Head`). Channels that it gains
+are inputs of each other. The old channels do not depend on them at first: these weights are zero.
 """
 
 from collections.abc import Mapping

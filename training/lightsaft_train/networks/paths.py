@@ -7,7 +7,7 @@ SCNet, Tong et al., 2024). Features are (images, channels, frames, frequencies).
 from torch import Tensor, nn
 
 
-class Path(nn.Module):
+class AxisLSTM(nn.Module):
     """x + projection(LSTM(norm(x))), in both directions along one axis; the lines of the other axis are independent.
 
     At first it changes nothing, so that it can be added to a network that is trained already.
@@ -34,4 +34,4 @@ class DualPath(nn.Sequential):
     """A path along frequency, then one along time."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(Path(channels, 3), Path(channels, 2))
+        super().__init__(AxisLSTM(channels, 3), AxisLSTM(channels, 2))

@@ -1,4 +1,6 @@
-"""The family of the packaged model: a light U-Net on a folded, compressed spectrum, conditioned in its decoder.
+"""The family of the packaged model: a U-Net on the bands of a compressed spectrum.
+
+`Config.conditioned` says which part of it depends on the target. In the packaged model that is only the head.
 
 Features and conditions are as in `blocks.py`.
 """
