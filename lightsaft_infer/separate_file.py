@@ -228,6 +228,21 @@ def separate_to_stream(
         See `separate_file`.
     BrokenPipeError
         If the reader of the stream has closed it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import soundfile
+    >>> from lightsaft_infer import Separator, separate_to_stream
+    >>> separator = Separator.from_file()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/song.wav", np.zeros((4410, 2)), 44100)
+    ...     with open(f"{folder}/vocals.wav", "wb") as file:
+    ...         result = separate_to_stream(separator, f"{folder}/song.wav", file, "vocals")
+    ...     info = soundfile.info(f"{folder}/vocals.wav")
+    >>> result.samples, info.frames, info.subtype
+    (4410, 4410, 'FLOAT')
     """
     from .audio import AudioReader, WavStreamWriter
     from .time_limit import TimeLimit

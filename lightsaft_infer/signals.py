@@ -6,6 +6,12 @@ from collections.abc import Callable
 from types import FrameType
 
 FILE_SLICE = "lightsaft_infer.audio.file_slice"
+WEAK_CALLBACKS = {  # module and function
+    ("_frozen_importlib", "cb"),
+    ("importlib._bootstrap", "cb"),
+    ("weakref", "remove"),
+    ("_weakrefset", "_remove"),
+}
 AGAIN = 0.01  # seconds after which a signal is handled that came at a wrong moment
 
 
@@ -53,10 +59,12 @@ def _later(handler: Callable[[int, FrameType | None], None], number: int, frame:
 
 def _in_callback(frame: FrameType | None) -> bool:
     """Whether an exception would be ignored now: in code that a decoder calls to read a part of a file, or while an
-    object is deleted."""
+    object is deleted, in its method or in the callback of a weak reference to it."""
     while frame is not None:
         module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
         if module == FILE_SLICE or name == "__del__" or (module == "soundfile" and name.startswith("vio_")):
+            return True
+        if (module, name) in WEAK_CALLBACKS:
             return True
         frame = frame.f_back
     return False

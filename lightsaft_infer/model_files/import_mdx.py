@@ -148,7 +148,9 @@ def _sizes(given: dict[str, int | None], shape: MdxShape, known: KnownModel, pat
     for name, value in given.items():
         size = found[name] if value is None else whole_number(value, name)
         if size is None:
-            raise ModelError(f"expected {name}, which is neither in the graph nor in the table of public models: {path}")
+            raise ModelError(
+                f"expected {name}, which is neither in the graph nor in the table of public models: {path}"
+            )
         if name != "n_fft" and found[name] not in (None, size):
             raise ModelError(f"expected {name} {found[name]}, which the graph has, got {size}: {path}")
         sizes[name] = size

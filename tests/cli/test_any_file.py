@@ -333,6 +333,31 @@ except KeyboardInterrupt:
 
 
 @posix
+@pytest.mark.parametrize("made", ["weakref.WeakValueDictionary", "weakref.WeakSet"])
+def test_a_signal_while_an_object_is_deleted(made):
+    """Python ignores exceptions of callbacks of weak references, and prints them."""
+    code = f"""
+import os, signal, sys, time, weakref
+from lightsaft_infer.signals import leave_on_signals
+leave_on_signals()
+class Key:
+    def __hash__(self):
+        return 1
+def watch(frame, event, argument):
+    if event == "call" and frame.f_code.co_name in ("remove", "_remove"):
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+held, key = {made}(), Key()
+held.add(key) if hasattr(held, "add") else held.update(a=key)
+sys.setprofile(watch)
+del key
+time.sleep(10)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert (result.returncode, result.stderr) == (143, b"")
+
+
+@posix
 def test_an_ignored_hangup_stays_ignored():
     import signal
 

@@ -79,7 +79,7 @@ VOCALS = {"target": "vocals", "n_fft": 4096}
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"target": "vocals"}, ModelError, "expected n_fft, which neither the graph nor the table"),
+        ({"target": "vocals"}, ModelError, "expected n_fft, which is neither in the graph nor in the table"),
         ({"n_fft": 4096}, ModelError, "expected a target"),
         ({**VOCALS, "dim_f": 300}, ModelError, "expected dim_f 200, which the graph has, got 300"),
         ({**VOCALS, "dim_t": 64}, ModelError, "expected dim_t 32, which the graph has, got 64"),
@@ -117,7 +117,7 @@ def test_files_that_are_no_such_model(onnx, tmp_path, content, message):
 
 def test_sizes_that_the_graph_leaves_open_are_asked_for(onnx, tmp_path):
     onnx.write_bytes(mdx_graph(bins="bins", frames="frames"))
-    with pytest.raises(ModelError, match="expected dim_f, which neither"):
+    with pytest.raises(ModelError, match="expected dim_f, which is neither"):
         import_mdx(onnx, tmp_path / "imported", **VOCALS)
     manifest = Manifest.from_file(import_mdx(onnx, tmp_path / "imported", **VOCALS, dim_f=100, dim_t=16))
     assert (manifest.mdx_net.bins, manifest.frames) == (100, 16)
