@@ -94,9 +94,7 @@ class WavSource:
             if self._left == 0 and not self._file.seekable():
                 read_up_to(self._file, self._size - self.samples_bytes(self._size))
                 _check_rest(self._file, self._size)
-            while read_some(
-                self._file, PART_BYTES
-            ):  # so that the program that writes into a pipe can end without an error
+            while read_some(self._file, PART_BYTES):  # so that a program that writes into a pipe ends without an error
                 pass
             return np.empty((self.channels, 0), np.float32)
         samples: Audio = soundfile.read(
@@ -153,6 +151,7 @@ def _check_rest(file: BinaryIO, size: int) -> int:
 
     Chunks may follow, and anything that is short or zeros. Returns the bytes of the chunks.
     """
+    more = f"damaged: the WAV header declares {size} bytes of audio, but more follow"
     done = size % 2
     head = read_up_to(file, 8 + done)
     if done and head[:1] != b"\0":  # some programs do not fill up to an even size
@@ -167,12 +166,14 @@ def _check_rest(file: BinaryIO, size: int) -> int:
         left = length - len(ahead)
         while left > 0 and (part := read_some(file, min(left, PART_BYTES))):
             left -= len(part)
-        if left > 1:
+        if left > 1:  # no chunk, or a truncated one
+            if length - left > SHORT_BYTES:
+                raise AudioError(more)
             break
         done, head, ahead = done + 8 + length, read_up_to(file, 8), b""
     rest = head + ahead + read_up_to(file, REST_BYTES)
     if len(rest) > SHORT_BYTES and any(rest):
-        raise AudioError(f"damaged: the WAV header declares {size} bytes of audio, but more follow")
+        raise AudioError(more)
     return done
 
 

@@ -327,6 +327,8 @@ def test_a_wav_file_with_more_audio_than_its_header_says(tmp_path):
     expect_error(path, "expected one part of audio in a WAV file, got a second one after 400000 bytes")
     path.write_bytes(content[:40] + struct.pack("<I", 4000) + content[44:])  # as if the recorder had been killed
     expect_error(path, "damaged: the WAV header declares 4000 bytes of audio, but more follow")
+    path.write_bytes(content[:40] + struct.pack("<I", 4000) + content[44:4044] + b"name" + content[4048:])
+    expect_error(path, "damaged: the WAV header declares 4000 bytes of audio, but more follow")
     path.write_bytes(content[:40] + struct.pack("<I", 0) + b"LIST" + struct.pack("<I", 5000) + bytes(5000))
     expect_error(path, "got 0 samples")
 
