@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from ..audio import track_name
 from ..errors import AnyPath, AudioError, reason, to_path
+from ..folders import visible_folders
 from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place
 
@@ -52,30 +53,19 @@ def find_tracks(root: AnyPath, *, leave_out: AnyPath, on_error: Callable[[AudioE
     root, out = to_path(root, "a folder"), Path(os.path.realpath(local_place(leave_out) or os.devnull))
     if Path(os.path.realpath(root)).is_relative_to(out):
         raise _overlap(root, leave_out)
-    seen: set[str] = {str(out)}
-    tracks: list[str] = []
-    links = [root]
-    while links:
-        folders = [links.pop(0)]
-        while folders:
-            folder = folders.pop()
-            real = os.path.realpath(folder)
-            if real in seen:
-                continue
-            seen.add(real)
-            try:
-                entries = _visible(folder)
-            except AudioError as error:
-                if folder is root:
-                    raise
-                on_error(error)
-                continue
-            for entry in entries:
-                if _is_folder(entry):
-                    (links if entry.is_symlink() else folders).append(Path(entry.path))
-                elif _is_track(entry):
-                    tracks.append(Path(entry.path).relative_to(root).as_posix())
-    return sorted(tracks)
+
+    def unreadable(folder: Path, error: OSError) -> None:
+        failed = AudioError(f"cannot read the folder {folder}: {reason(error)}")
+        if folder is root:
+            raise failed from error
+        on_error(failed)
+
+    return sorted(
+        Path(entry.path).relative_to(root).as_posix()
+        for _, entries in visible_folders(root, leave_out=[str(out)], on_error=unreadable)
+        for entry in entries
+        if _is_track(entry)
+    )
 
 
 def _find_tracks_at(root: str, leave_out: AnyPath) -> list[str]:
@@ -111,23 +101,6 @@ def _inside(root: str, place: AnyPath) -> str | None:
     if base.is_relative_to(path):
         return "."
     return str(path.relative_to(base)) if path.is_relative_to(base) else None
-
-
-def _visible(folder: Path) -> list[os.DirEntry[str]]:
-    """Return the entries of a folder that are not hidden, sorted. Raises AudioError if it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    except OSError as error:
-        raise AudioError(f"cannot read the folder {folder}: {reason(error)}") from error
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder. A link that leads in a circle, or where nobody may look, is none."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
 
 
 def _is_track(entry: os.DirEntry[str]) -> bool:

@@ -9,11 +9,12 @@ leading dot are ignored.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 
 from ..errors import AnyPath, ArgumentError, EvaluationError, reason, to_path
+from ..folders import visible_folders
 
 FORMATS = (".wav", ".flac", ".ogg")  # formats that keep the length of a stem
 MIXTURE = "mixture"
@@ -115,31 +116,15 @@ def find_songs(tree: AnyPath) -> dict[str, dict[str, Path]]:
     """
     tree = to_path(tree, "the path of a folder")
     songs: dict[str, dict[str, Path]] = {}
-    for folder, files in _folders(tree):
+    for folder, entries in visible_folders(tree, on_error=_unreadable):
         relative = folder.relative_to(tree)
         song = (relative.parent if relative.name == MIXTURE else relative).as_posix()
-        for path in (folder / file for file in files):
-            if path.suffix.lower() in FORMATS and path.name[0] != "." and path.stem != MIXTURE:
+        for path in map(Path, entries):
+            if path.suffix.lower() in FORMATS and path.stem != MIXTURE:
                 other = songs.setdefault(song, {}).setdefault(path.stem, path)
                 if other != path:
                     raise EvaluationError(f"expected one file of {path.stem}, got two: {path} and {other}")
     return {song: dict(sorted(stems.items())) for song, stems in sorted(songs.items())}
-
-
-def _folders(tree: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder of a tree that is not hidden, with the names of its files. Links come after other folders."""
-    seen: set[str] = set()
-    starts = [tree]
-    while starts:
-        for name, subfolders, files in os.walk(starts.pop(0), onerror=_unreadable):
-            folder, real = Path(name), os.path.realpath(name)
-            if real in seen:
-                subfolders.clear()
-                continue
-            seen.add(real)
-            subfolders[:] = [sub for sub in subfolders if sub[0] != "."]
-            starts += [folder / sub for sub in sorted(subfolders) if (folder / sub).is_symlink()]
-            yield folder, files
 
 
 def _found_instead(tree: AnyPath, missing: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -177,5 +162,5 @@ def _selected(
     return {song: {target: stems[target] for target in stems if target in chosen} for song, stems in songs.items()}
 
 
-def _unreadable(error: OSError) -> NoReturn:
-    raise EvaluationError(f"cannot read {error.filename}: {reason(error)}") from error
+def _unreadable(folder: Path, error: OSError) -> NoReturn:
+    raise EvaluationError(f"cannot read {folder}: {reason(error)}") from error
