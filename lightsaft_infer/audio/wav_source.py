@@ -118,11 +118,18 @@ def _chunk_follows(file: BinaryIO) -> bool:
     if not file.seekable():
         return False
     place = file.tell()
-    held = file.seek(0, 2) - place
-    file.seek(place)
+    held = _held(file)
     head = read_up_to(file, 8)
     file.seek(place)
     return _names_a_chunk(head) and 8 + int.from_bytes(head[4:], "little") <= held
+
+
+def _held(file: BinaryIO) -> int:
+    """Return the bytes from the position of a seekable file to its end. The position does not change."""
+    place = file.tell()
+    held = file.seek(0, 2) - place
+    file.seek(place)
+    return held
 
 
 def _names_a_chunk(head: bytes) -> bool:
@@ -136,8 +143,7 @@ def _check_size(file: BinaryIO, size: int) -> int | None:
     """
     if not file.seekable():
         return None
-    place = file.tell()
-    held = file.seek(0, 2) - place
+    place, held = file.tell(), _held(file)
     if held < size:
         raise AudioError(f"truncated: expected {size} bytes of audio, got {held}")
     file.seek(place + size)
@@ -152,26 +158,23 @@ def _check_rest(file: BinaryIO, size: int) -> int:
     Chunks may follow, and anything that is short or zeros. Returns the bytes of the chunks.
     """
     more = f"damaged: the WAV header declares {size} bytes of audio, but more follow"
-    done = size % 2
-    head = read_up_to(file, 8 + done)
-    if done and head[:1] != b"\0":  # some programs do not fill up to an even size
-        done, head, ahead = 0, head[:8], head[8:]
-    else:
-        head, ahead = head[done:], b""
+    first = read_up_to(file, size % 2)
+    padded = first == b"\0"  # some programs do not fill up to an even size
+    head = read_up_to(file, 8) if padded else first + read_up_to(file, 8 - len(first))
+    done = int(padded)
     while _names_a_chunk(head):
         name, length = struct.unpack("<4sI", head)
         if name in (b"data", b"RIFF", b"RF64"):
             raise AudioError(f"expected one part of audio in a WAV file, got a second one after {size} bytes")
-        length += length % 2
-        left = length - len(ahead)
-        while left > 0 and (part := read_some(file, min(left, PART_BYTES))):
+        left = length = length + length % 2
+        while left and (part := read_some(file, min(left, PART_BYTES))):
             left -= len(part)
         if left > 1:  # no chunk, or a truncated one
             if length - left > SHORT_BYTES:
                 raise AudioError(more)
             break
-        done, head, ahead = done + 8 + length, read_up_to(file, 8), b""
-    rest = head + ahead + read_up_to(file, REST_BYTES)
+        done, head = done + 8 + length, read_up_to(file, 8)
+    rest = head + read_up_to(file, REST_BYTES)
     if len(rest) > SHORT_BYTES and any(rest):
         raise AudioError(more)
     return done
