@@ -25,10 +25,14 @@ OF_LIBSNDFILE = (b"FORM", b"fLaC", b".snd", b"riff", b"caff", b"RIFX")  # AIFF, 
 
 
 class Opened(NamedTuple):
-    """The sound in a file, and the file that it is read from if that is seekable: the given one, or a copy of it."""
+    """The sound in a file, and the file that it is read from if that is seekable: the given one, or a copy of it.
+
+    `end` is the position after all tags in that file, if it is known.
+    """
 
     source: Source
     seekable: BinaryIO | None
+    end: int | None = None
 
 
 def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Opened:
@@ -54,7 +58,7 @@ def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Opened:
     """
     if file.seekable() and file.tell() == 0:
         raw: BinaryIO = getattr(file, "raw", file)  # libsndfile reads by descriptor, and knows no buffer
-        return Opened(_open_file(raw), raw)
+        return _open_file(raw)
     head = read_up_to(file, HEAD_BYTES)
     stream = Replay(head, file)
     if _is_wav(head):
@@ -68,10 +72,10 @@ def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Opened:
         except OSError as error:
             folder = tempfile.gettempdir()
             raise AudioError(f"cannot copy the stream into a temporary file in {folder}: {reason(error)}") from error
-    return Opened(_open_file(copy), copy)
+    return _open_file(copy)
 
 
-def _open_file(file: BinaryIO) -> Source:
+def _open_file(file: BinaryIO) -> Opened:
     size = file.seek(0, 2)
     if not size:
         raise AudioError("expected audio, got an empty file")
@@ -83,15 +87,16 @@ def _open_file(file: BinaryIO) -> Source:
     sound.seek(0)
     if _is_wav(head):
         with contextlib.suppress(UnsupportedCodecError):
-            return WavSource(sound)
+            wav = WavSource(sound)
+            return Opened(wav, file, None if wav.end is None else start + wav.end)
     elif head.startswith((*OF_LIBSNDFILE, b"OggS")):
         source = _open_with_libsndfile(sound, head)
         if source is not None:
-            return source
+            return Opened(source, file)
     from .libav import LibavSource
 
     sound.seek(0)
-    return LibavSource(sound)
+    return Opened(LibavSource(sound), file)
 
 
 def _open_with_libsndfile(file: BinaryIO, head: bytes) -> Source | None:

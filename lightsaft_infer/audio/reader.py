@@ -89,7 +89,7 @@ class AudioReader:
         self._closed = False
         with self._naming(), contextlib.ExitStack() as closing:
             file = source if not isinstance(source, Path) else closing.enter_context(open(source, "rb", buffering=0))
-            self._source, self._seekable = open_source(file, closing)
+            self._source, self._seekable, self._tags_end = open_source(file, closing)
             self.sample_rate = self._source.sample_rate
             several = downmix and self._source.channels > 2
             self._matrix = downmix_matrix(self._source.speakers) if several else None
@@ -182,7 +182,7 @@ class AudioReader:
         with self._naming():
             if self._closed:
                 raise AudioError("expected an open reader, got a closed one")
-            return None if self._seekable is None else read_tags(self._seekable, getattr(self._source, "end", None))
+            return None if self._seekable is None else read_tags(self._seekable, self._tags_end)
 
     @contextlib.contextmanager
     def _naming(self) -> Iterator[None]:

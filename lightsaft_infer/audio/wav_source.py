@@ -27,10 +27,15 @@ class WavSource:
     file : binary file
         At its start. It need not be seekable.
 
+    Attributes
+    ----------
+    end : int or None
+        The position in the file after its last chunk. None if the file is not seekable, or does not state its length.
+
     Raises
     ------
     AudioError
-        If the header is damaged. It does not name the file.
+        If the header is damaged, or the file has less or more audio than it declares. It does not name the file.
     UnsupportedCodecError
         If the samples are neither PCM nor floating-point.
     """
