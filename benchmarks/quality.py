@@ -2,7 +2,7 @@
 
     python benchmarks/quality.py ../shared/data/eval
     python benchmarks/quality.py ../shared/data/eval --chunk 256 --overlap 64
-    python benchmarks/quality.py JUDGE --table --model A.json --model B.json
+    python benchmarks/quality.py MASHUPS --table --model A.json --model B.json
 
 A song's mixture is the sum of its stems. A stem is a target or a sum of targets: `drums+bass+other.wav` is compared
 with the sum of these estimates.

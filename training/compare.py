@@ -1,7 +1,7 @@
 """Trains the networks and losses that `training/HISTORY.md` compares, all for the same time, and prints their table.
 
     python training/compare.py RUNS --data POOL --songs SONGS
-    python training/compare.py RUNS --data POOL --data TREE --songs SONGS --judge JUDGE --validation POOL --grow FILE.pt
+    python training/compare.py RUNS --data POOL --data TREE --songs SONGS --mashups TREE2 --validation POOL --grow FILE
 
 The first command trains new networks for 15 minutes of processor time each, two at a time with one thread each. With
 `--grow` each trial goes on from a packed checkpoint with a larger network, for 120 minutes, one trial at a time in two
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lightsaft_train.checkpoint_files import load
 from lightsaft_train.errors import TrainingError
+from lightsaft_train.run import SCORES
 
 BASE = (
     "n_fft=4096 subbands=16 folding=bands channels=64 growth=32 levels=3 tfc=residual skip=sum conditioned=head "
@@ -57,7 +58,7 @@ GROWN = {  # changes of a checkpoint's network, and of GROWN_TRAINING
 }
 TREES = {
     "songs": "folder of real songs to score on",
-    "judge": "folder of songs of a voice and an accompaniment to score on",
+    "mashups": "folder of songs of a voice and an accompaniment to score on",
     "validation": "folder of songs to mix for validation",
 }
 
@@ -150,7 +151,7 @@ def trained(path: Path) -> float:
 
 def table(runs: Path, names: Iterable[str]) -> None:
     """Print the last scores of every run, and its speed."""
-    columns = ("step", "validation", "judge_vocals", "judge_accompaniment", "vocals", "drums", "bass", "other", "mean")
+    columns = [name for name in SCORES if name != "minutes"]
     print("| | " + " | ".join(columns) + " | target seconds per second |\n" + "| --- " * (len(columns) + 2) + "|")
     for name in names:
         if (runs / name / "scores.csv").exists():

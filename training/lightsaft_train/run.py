@@ -31,7 +31,7 @@ from .training_config import TrainingConfig
 from .validation import MIXTURES, batches, validation_mixer
 
 LOG = ("step", "minutes", "loss", "gradient", "learning_rate", "target_seconds_per_second")
-SCORES = ("step", "minutes", "validation", "judge_vocals", "judge_accompaniment", *TARGETS, "mean")
+SCORES = ("step", "minutes", "validation", "mashup_vocals", "mashup_accompaniment", *TARGETS, "mean")
 
 Report = Callable[[str], object]
 Batch = tuple[torch.Tensor, ...] | LightSAFTError
@@ -74,14 +74,14 @@ class Data:
         Songs that are mixed to validate on.
     songs
         Real songs, which are scored whole.
-    judge
-        Songs of a voice and an accompaniment (`pool/real/judge_songs.py`), which are scored whole.
+    mashups
+        Songs of a voice and an accompaniment (`pool/real/mashups.py`), which are scored whole.
     """
 
     tracks: Sequence[Track]
     held_out: Sequence[Track]
     songs: Sequence[Track] = ()
-    judge: Sequence[Track] = ()
+    mashups: Sequence[Track] = ()
 
 
 def say(line: str) -> None:
@@ -235,7 +235,7 @@ class Run:
         return "  ".join(f"{name} {value}" for name, value in zip(LOG, row, strict=True))
 
     def score(self, validation: Mixer, data: Data) -> str:
-        """Score the averaged weights on mixtures, on the judge and on whole songs, and write a row of `scores.csv`.
+        """Score the averaged weights on mixtures, on the mashups and on whole songs, and write a row of `scores.csv`.
 
         The weights are kept in `best.pt` if the mean of the three scores is the best so far.
 
@@ -246,14 +246,14 @@ class Run:
         """
         trainer = self.trainer
         scores = {"validation": mean(trainer.sdr(*batch) for batch in batches(validation, MIXTURES))}
-        if data.judge or data.songs:
+        if data.mashups or data.songs:
             separator = separator_of(trainer.ema_on_processor())
-            if data.judge:
-                judged = summary(score(separator, data.judge))
-                scores |= {"judge_vocals": judged["vocals"], "judge_accompaniment": judged[ACCOMPANIMENT]}
+            if data.mashups:
+                mashups = summary(score(separator, data.mashups))
+                scores |= {"mashup_vocals": mashups["vocals"], "mashup_accompaniment": mashups[ACCOMPANIMENT]}
             if data.songs:
                 scores |= summary(score(separator, data.songs))
-        scores["overall"] = mean(scores[name] for name in ("validation", "judge_vocals", "mean") if name in scores)
+        scores["overall"] = mean(scores[name] for name in ("validation", "mashup_vocals", "mean") if name in scores)
         row = (trainer.step, round(trainer.seconds / 60, 2), *(round(scores.get(name, nan), 3) for name in SCORES[2:]))
         _append(self.folder / "scores.csv", SCORES, row)
         best = self.folder / "best.pt"

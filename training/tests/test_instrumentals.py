@@ -15,7 +15,7 @@ from lightsaft_train.__main__ import main
 from lightsaft_train.data.tracks import DataError
 from lightsaft_train.pool.real import instrumentals, packages
 from lightsaft_train.pool.real.instrumentals import Piece, build_tree, pieces, uses
-from lightsaft_train.pool.real.judge_songs import recipe
+from lightsaft_train.pool.real.mashups import recipe
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
 COLUMNS = ("package", "package version", "path inside the package", "unique_seconds", "genre", "licence", "kind")
@@ -77,7 +77,7 @@ def recordings(made, tmp_path, monkeypatch):
     apt.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.setattr(instrumentals, "USES", tmp_path / "uses.tsv")
-    (tmp_path / "uses.tsv").write_text("piece\tuse\treason\ntiny-music/b\tjudge\tsong 01\n")
+    (tmp_path / "uses.tsv").write_text("piece\tuse\treason\ntiny-music/b\tmashups\tsong 01\n")
     monkeypatch.setattr(instrumentals.uses, "__defaults__", (tmp_path / "uses.tsv",))
     return folder.parent
 
@@ -154,8 +154,8 @@ def test_names():
     assert name("usr/War/guitar.ogg") == "p/War guitar"
 
 
-def test_what_the_judge_plays_is_not_trained_on():
+def test_what_the_mashups_play_is_not_trained_on():
     kept_out = uses()
-    assert set(kept_out.values()) == {"judge", "left out"}
+    assert set(kept_out.values()) == {"mashups", "left out"}
     for row in recipe():
-        assert kept_out[row.instrumental] == "judge"
+        assert kept_out[row.instrumental] == "mashups"

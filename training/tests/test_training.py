@@ -213,13 +213,13 @@ def test_bfloat16_is_near_float32(mixer):
 
 
 def test_a_run_on_disk(songs, tmp_path):
-    """The command trains, logs, scores on whole songs and on a judge, keeps the best weights, and goes on."""
-    judge = tmp_path / "judge"
+    """The command trains, logs, scores on whole songs and on mashups, keeps the best weights, and goes on."""
+    mashups = tmp_path / "mashups"
     for name, source in (("vocals", "vocals"), ("drums+bass+other", "other")):
-        (judge / "song").mkdir(parents=True, exist_ok=True)
-        shutil.copy(songs / "0" / f"{source}.wav", judge / "song" / f"{name}.wav")
+        (mashups / "song").mkdir(parents=True, exist_ok=True)
+        shutil.copy(songs / "0" / f"{source}.wav", mashups / "song" / f"{name}.wav")
     command = ["train", str(tmp_path / "run"), "--data", str(songs), "--songs", str(songs), "--processes", "1"]
-    command += ["--judge", str(judge), "--validation", str(songs)]
+    command += ["--mashups", str(mashups), "--validation", str(songs)]
     command += ["--intervals", "log=0.0001", "--training", "batch=2", "frames=16", "--network"]
     sizes = {"n_fft": 128, "hop_length": 64, "frames": 16, "levels": 2, "channels": 4, "embedding_dim": 4, "d_k": 4}
     command += [f"{name}={value}" for name, value in sizes.items()]
@@ -241,7 +241,7 @@ def test_a_run_on_disk(songs, tmp_path):
     path = write_model(network, tmp_path / "model", name="m", version="1", licence="l", training={}, scores={})
     again = summary(score(Separator.from_file(path, threads=1), tracks))
     assert again["mean"] == pytest.approx(best["scores"]["mean"], abs=1e-3)
-    judges = ("validation", "judge_vocals", "mean")
+    judges = ("validation", "mashup_vocals", "mean")
     overall = [np.mean([float(row[name]) for name in judges]) for row in rows]
     assert best["scores"]["overall"] == pytest.approx(max(overall), abs=1e-3)
     assert not list((tmp_path / "run").glob(".*"))

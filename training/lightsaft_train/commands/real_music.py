@@ -1,4 +1,4 @@
-"""Commands about real music: `instrumentals` and `pseudo-stems` to train on, `judge` and `stretches` to score on."""
+"""Commands about real music: `instrumentals` and `pseudo-stems` to train on, `mashups` and `excerpts` to score on."""
 
 import argparse
 from collections.abc import Callable
@@ -14,16 +14,16 @@ def add_commands(commands: Commands) -> None:
     """Add the commands to the parsers of commands."""
     texts = {
         "instrumentals": "Download real instrumentals from Debian packages, as songs to train on.",
-        "judge": "Render songs to score on, from voices and instrumentals that are never trained on.",
+        "mashups": "Render songs to score on, from voices and instrumentals that are never trained on.",
     }
-    for name, run in (("instrumentals", _instrumentals), ("judge", _judge)):
+    for name, run in (("instrumentals", _instrumentals), ("mashups", _mashups)):
         parser = add_command(commands, name, texts[name], run)
         parser.add_argument("recordings", type=Path, help="folder that has vocals/ and accompaniment/instrumentals.tsv")
         parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="write the songs to TREE")
         text = "keep the downloaded .deb files in DIR, and use those that are there"
         parser.add_argument("--packages", type=Path, metavar="DIR", help=text)
-    text = "Cut stretches with much voice from pool songs, at the levels of real songs, to score on."
-    parser = add_command(commands, "stretches", text, _stretches)
+    text = "Cut excerpts with much voice from pool songs, at the levels of real songs, to score on."
+    parser = add_command(commands, "excerpts", text, _excerpts)
     parser.add_argument("pool", type=Path, metavar="POOL", help="pool whose seed is not trained on")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="write the songs to TREE")
     text = "Split the accompaniments of songs with a model, as more songs to train on."
@@ -43,17 +43,17 @@ def _instrumentals(args: argparse.Namespace) -> int:
     return 0
 
 
-def _judge(args: argparse.Namespace) -> int:
-    from ..pool.real import render_judge
+def _mashups(args: argparse.Namespace) -> int:
+    from ..pool.real import render_mashups
 
-    _with_bar(render_judge, args)
+    _with_bar(render_mashups, args)
     return 0
 
 
-def _stretches(args: argparse.Namespace) -> int:
-    from ..pool.real import render_stretches
+def _excerpts(args: argparse.Namespace) -> int:
+    from ..pool.real import render_excerpts
 
-    render_stretches(args.pool, args.output)
+    render_excerpts(args.pool, args.output)
     return 0
 
 

@@ -26,7 +26,7 @@ def _add_train(commands: Commands) -> None:
     text = "folder of real songs to score on; they are not trained on"
     parser.add_argument("--songs", type=Path, metavar="TREE", help=text)
     text = "folder of songs of a voice and an accompaniment to score on; they are not trained on"
-    parser.add_argument("--judge", type=Path, metavar="TREE", help=text)
+    parser.add_argument("--mashups", type=Path, metavar="TREE", help=text)
     text = "minutes of training in this session"
     parser.add_argument("--minutes", type=float, default=math.inf, help=text)
     text = "train until the run has made N steps in all"
@@ -62,16 +62,16 @@ def _train(args: argparse.Namespace) -> int:
     if args.steps is None and args.minutes == math.inf:
         raise SettingsError("expected --minutes or --steps")
     tracks = [track for tree in args.data for track in find_tracks(tree)]
-    songs, judge = (find_tracks(tree) if tree else [] for tree in (args.songs, args.judge))
+    songs, mashups = (find_tracks(tree) if tree else [] for tree in (args.songs, args.mashups))
     if args.validation:
-        data = Data(tracks, find_tracks(args.validation), songs, judge)
+        data = Data(tracks, find_tracks(args.validation), songs, mashups)
     else:
         if len(tracks) <= args.hold_out:
             raise DataError(
                 f"expected more than {args.hold_out} songs, as these are held out for validation, got {len(tracks)} "
                 "(use --validation, or a smaller --hold-out)"
             )
-        data = Data(tracks[: -args.hold_out], tracks[-args.hold_out :], songs, judge)
+        data = Data(tracks[: -args.hold_out], tracks[-args.hold_out :], songs, mashups)
     run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(TrainingConfig(), args.training))
     intervals = changed(Intervals(args.minutes, args.steps), args.intervals)
     train(Session(run, data, intervals, Machine(args.device, args.processes, args.threads, args.loaders), report=say))

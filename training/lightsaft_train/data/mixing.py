@@ -109,7 +109,7 @@ class Mixer:
             if name != sum_stem and rng.random() < SILENT[name]:
                 continue
             if song is not None and (name == sum_stem or (in_step and name in song.stems)):
-                sources = [(song, self._stretch(song, name, start, in_step))]
+                sources = [(song, self._part(song, name, start, in_step))]
             else:
                 sources = [self._source(name, rng) for _ in range(1 + (rng.random() < DOUBLED[name]))]
             for track, audio in sources:
@@ -130,12 +130,12 @@ class Mixer:
         """Draw a track and a part of its stem. A silent part is drawn again, three times at most."""
         for _ in range(4):
             track = self._having[target][rng.integers(len(self._having[target]))]
-            audio = self._stretch(track, target, int(rng.integers(track.samples - self._read + 1)), in_step=False)
+            audio = self._part(track, target, int(rng.integers(track.samples - self._read + 1)), in_step=False)
             if np.sqrt(np.mean(np.square(audio[:, : self.samples]))) > QUIET:
                 break
         return track, audio
 
-    def _stretch(self, track: Track, stem: str, start: int, in_step: bool) -> Audio:
+    def _part(self, track: Track, stem: str, start: int, in_step: bool) -> Audio:
         """Read a part of a stem. It is longer than the mixture, so that its speed can be changed.
 
         It has the length of the mixture if it must stay in step, or has no treble: another speed would move its end.

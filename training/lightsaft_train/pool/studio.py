@@ -81,7 +81,7 @@ def sung(studio: Studio, rng: Rng, seconds: float) -> Sounds:
 
 
 def guitar(studio: Studio, rng: Rng, seconds: float) -> Sounds:
-    """Render a stretch of a recorded guitar stem."""
+    """Render a part of a recorded guitar stem."""
     path = _drawn(studio.guitars, rng, "guitar stems (Debian: fretsonfire-songs-muldjord)")
     with sf.SoundFile(path) as file:
         file.seek(int(rng.integers(max(1, file.frames - int(seconds * file.samplerate)))))

@@ -1,7 +1,7 @@
 """Produced instrumentals of Debian's games as songs: real music that has no voice.
 
 `RECORDINGS/accompaniment/instrumentals.tsv` lists them with licence, genre and digest. `training/instrumentals.tsv`
-names those that are not trained on: `judge` (held out for the songs of the judge) and `left out`.
+names those that are not trained on: `mashups` (held out for the mashups) and `left out`.
 
 A piece becomes `drums+bass+other.wav`, the stem of a guitar `other.wav`. A backing whose lead guitar is a stem beside
 it is written with that guitar. At most MOST seconds of a piece are used, and no repetition of a loop.
@@ -113,7 +113,7 @@ def pieces(recordings: str | os.PathLike[str]) -> list[Piece]:
 
 
 def uses(path: str | os.PathLike[str] = USES) -> dict[str, str]:
-    """Return {piece: "judge" or "left out"} of the pieces that are not trained on."""
+    """Return {piece: "mashups" or "left out"} of the pieces that are not trained on."""
     return {row["piece"]: row["use"] for row in read_rows(path)}
 
 

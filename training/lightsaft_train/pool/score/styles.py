@@ -120,7 +120,7 @@ PRESENCE = {
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A stretch of whole bars; `start` and `stop` in sixteenths."""
+    """A part of whole bars; `start` and `stop` in sixteenths."""
 
     kind: str
     start: int

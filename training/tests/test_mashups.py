@@ -1,4 +1,4 @@
-"""The judge: its songs, rendered from tiny recordings, and its scores."""
+"""Mashups, rendered from tiny recordings, and their scores."""
 
 import collections
 import dataclasses
@@ -9,9 +9,9 @@ import pytest
 import soundfile as sf
 from lightsaft_train.data.tracks import DataError, Track
 from lightsaft_train.evaluation import score, summary
-from lightsaft_train.pool.real import judge_songs
+from lightsaft_train.pool.real import mashups
 from lightsaft_train.pool.real.instrumentals import Piece
-from lightsaft_train.pool.real.judge_songs import Row, recipe, render_judge
+from lightsaft_train.pool.real.mashups import Row, recipe, render_mashups
 from lightsaft_train.pool.voices.recordings import HELD_OUT, _fits
 
 SUM = "drums+bass+other"
@@ -27,10 +27,10 @@ def recordings(tmp_path, monkeypatch):
     (tmp_path / "vocals" / "singer").mkdir(parents=True)
     sf.write(tmp_path / "vocals" / "singer" / "a.ogg", 0.1 * rng.standard_normal(7 * 48000), 48000)
     noise = 0.3 * rng.standard_normal((2, 7 * 44100)).astype(np.float32)
-    monkeypatch.setattr(judge_songs, "SECONDS", 4.0)
-    monkeypatch.setattr(judge_songs, "pieces", lambda folder: [PIECE])
+    monkeypatch.setattr(mashups, "SECONDS", 4.0)
+    monkeypatch.setattr(mashups, "pieces", lambda folder: [PIECE])
     monkeypatch.setattr(
-        judge_songs, "decoded", lambda listed, wanted, packages: [(piece, noise, [piece.name]) for piece in wanted]
+        mashups, "decoded", lambda listed, wanted, packages: [(piece, noise, [piece.name]) for piece in wanted]
     )
     return tmp_path
 
@@ -45,7 +45,7 @@ def decibels(audio):
 
 def test_songs_are_at_their_levels_and_repeatable(recordings):
     for tree in ("a", "b"):
-        render_judge(recordings, recordings / tree, rows=[DRY, DULL])
+        render_mashups(recordings, recordings / tree, rows=[DRY, DULL])
     for row in (DRY, DULL):
         stems = stems_of(recordings / "a" / row.song)
         assert set(stems) == {"vocals", SUM}
@@ -58,7 +58,7 @@ def test_songs_are_at_their_levels_and_repeatable(recordings):
 
 
 def test_a_dull_voice_makes_a_dull_song(recordings):
-    render_judge(recordings, recordings / "tree", rows=[DRY, DULL])
+    render_mashups(recordings, recordings / "tree", rows=[DRY, DULL])
 
     def high(song):
         spectra = [np.abs(np.fft.rfft(audio[:, 0])) ** 2 for audio in stems_of(recordings / "tree" / song).values()]
@@ -70,7 +70,7 @@ def test_a_dull_voice_makes_a_dull_song(recordings):
 
 def test_loud_songs_stay_below_full_scale_with_their_balance(recordings):
     row = dataclasses.replace(DRY, vocals_level=-6.0, accompaniment_level=-4.0)
-    render_judge(recordings, recordings / "tree", rows=[row])
+    render_mashups(recordings, recordings / "tree", rows=[row])
     stems = stems_of(recordings / "tree" / row.song)
     assert np.abs(sum(stems.values())).max() <= 0.981
     assert decibels(stems["vocals"]) - decibels(stems[SUM]) == pytest.approx(-2, abs=0.1)
@@ -78,9 +78,9 @@ def test_loud_songs_stay_below_full_scale_with_their_balance(recordings):
 
 def test_only_missing_and_changed_songs_are_rendered(recordings):
     seen = []
-    render_judge(recordings, recordings / "tree", rows=[DRY, DULL])
+    render_mashups(recordings, recordings / "tree", rows=[DRY, DULL])
     louder = dataclasses.replace(DULL, vocals_level=-17.0)
-    render_judge(recordings, recordings / "tree", rows=[DRY, louder], progress=lambda *counts: seen.append(counts))
+    render_mashups(recordings, recordings / "tree", rows=[DRY, louder], progress=lambda *counts: seen.append(counts))
     assert seen == [(2, 2)]
     assert json.loads((recordings / "tree" / DULL.song / "song.json").read_text())["vocals_level"] == -17.0
 
@@ -97,7 +97,7 @@ def test_only_missing_and_changed_songs_are_rendered(recordings):
 )
 def test_what_is_refused(recordings, change, message):
     with pytest.raises(DataError, match=message):
-        render_judge(recordings, recordings / "tree", rows=[dataclasses.replace(DRY, **change)])
+        render_mashups(recordings, recordings / "tree", rows=[dataclasses.replace(DRY, **change)])
 
 
 def test_the_recipe():
@@ -115,14 +115,14 @@ def test_the_recipe():
 
 
 def test_a_recipe_with_a_wrong_column(tmp_path):
-    (tmp_path / "judge.tsv").write_text("song\tvoice\nx\ty\n")
-    with pytest.raises(DataError, match=r"expected the columns song, voice, .*judge.tsv"):
-        recipe(tmp_path / "judge.tsv")
+    (tmp_path / "mashups.tsv").write_text("song\tvoice\nx\ty\n")
+    with pytest.raises(DataError, match=r"expected the columns song, voice, .*mashups.tsv"):
+        recipe(tmp_path / "mashups.tsv")
 
 
 def test_scores(recordings):
     """A separator that knows the stems, and one that is silent."""
-    render_judge(recordings, recordings / "tree", rows=[DRY])
+    render_mashups(recordings, recordings / "tree", rows=[DRY])
     folder = recordings / "tree" / DRY.song
     track = Track(folder, {name: folder / f"{name}.wav" for name in ("vocals", SUM)}, 4 * 44100)
     stems = {name: track.read(name, 0, track.samples) for name in track.stems}

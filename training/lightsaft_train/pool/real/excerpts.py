@@ -8,16 +8,16 @@ import numpy as np
 from ...arrays import Audio
 from ...data import SAMPLE_RATE, TARGETS, find_tracks
 from ...errors import DataError
-from .judge_songs import PEAK, levelled, write_stems
+from .mashups import PEAK, levelled, write_stems
 
 LEVELS = {"vocals": -19.5, "drums": -20.0, "bass": -21.5, "other": -21.0}  # dBFS, means of 18 excerpts of real songs
 BLOCK = SAMPLE_RATE // 10
 
 
-def render_stretches(
+def render_excerpts(
     pool: str | os.PathLike[str], tree: str | os.PathLike[str], *, songs: int = 16, seconds: float = 30.0
 ) -> None:
-    """Write the stretch with most voice of a pool's first songs that have all stems, every stem at its level of LEVELS.
+    """Write the part with most voice of a pool's first songs that have all stems, every stem at its level of LEVELS.
 
     Files are 24-bit WAV. Each file and their sum are below full scale.
 
@@ -30,7 +30,7 @@ def render_stretches(
     songs
         Number of songs.
     seconds
-        Length of a stretch.
+        Length of an excerpt.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def render_stretches(
 
 
 def most_voice(vocals: Audio, samples: int) -> int:
-    """Return the start of the stretch of `samples` samples with most voice.
+    """Return the start of the part of `samples` samples with most voice.
 
     A tenth of a second has a voice if it is above -30 dB of the loudest.
     """

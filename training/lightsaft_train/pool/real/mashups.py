@@ -1,6 +1,6 @@
-"""The songs of the judge: held-out voices over held-out instrumentals, at the levels of real songs.
+"""Mashups: held-out voices over held-out instrumentals, at the levels of real songs.
 
-`training/judge.tsv` has a row for each song. A voice, mono, is played faster or slower by up to two semitones and
+`training/mashups.tsv` has a row for each song. A voice, mono, is played faster or slower by up to two semitones and
 produced: by `voices.process` with the seed of the row, or nearly dry, with a little compression, doubling and room.
 Levels are dBFS of root mean square over the whole song. A voice without high frequencies gets an instrumental without
 them. The files are 24-bit WAV. The mixture is their sum and stays below full scale.
@@ -26,7 +26,7 @@ from ..song_files import song_folder, write_about
 from ..voices import doubled, process
 from .instrumentals import decoded, pieces, read_rows
 
-RECIPE = Path(__file__).parents[3] / "judge.tsv"
+RECIPE = Path(__file__).parents[3] / "mashups.tsv"
 SECONDS = 27.0
 PEAK = 0.98
 
@@ -79,7 +79,7 @@ def recipe(path: str | os.PathLike[str] = RECIPE) -> list[Row]:
         raise DataError(f"expected the columns {', '.join(kinds)} ({error}): {path}") from error
 
 
-def render_judge(
+def render_mashups(
     recordings: str | os.PathLike[str],
     tree: str | os.PathLike[str],
     *,
@@ -96,7 +96,7 @@ def render_judge(
     tree
         The folder of the songs. It is created if it is missing.
     rows
-        The recipe; None: that of `training/judge.tsv`.
+        The recipe; None: that of `training/mashups.tsv`.
     packages
         Folder that keeps the .deb files; None: they are not kept.
     progress
