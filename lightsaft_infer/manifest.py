@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from .errors import ArgumentError, ModelError, reason
 
 REST = frozenset({"other", "instrumental", "accompaniment"})  # targets that are all that the others are not
-FORMATS = (1, 2)  # 2 adds `mdx_net`, and bundles (`lightsaft_infer.bundle`)
+FORMAT_VERSIONS = (1, 2)  # 2 adds `mdx_net`, and bundles (`lightsaft_infer.bundle`)
 
 Record = TypeVar("Record", "Graph", "SelfTest", "MdxNet", "Manifest")
 
@@ -283,8 +283,8 @@ def read_content(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
         raise ModelError(f"expected a manifest in JSON ({error}): {path}") from error
     if not isinstance(content, dict) or "format" not in content:
         raise ModelError(f"expected a JSON object with a field format: {path}")
-    if content["format"] not in FORMATS:
-        expected = " or ".join(map(str, FORMATS))
+    if content["format"] not in FORMAT_VERSIONS:
+        expected = " or ".join(map(str, FORMAT_VERSIONS))
         raise ModelError(f"expected manifest format {expected}, got {content['format']!r}: {path}")
     return path, content
 

@@ -5,7 +5,7 @@ Audio is float32 (channels, samples), full scale 1.0.
 
 from .encoded_file import chosen_bitrate, encodable_rate
 from .files import PARTS, make_parent, part_name, track_name, write_bytes, write_text
-from .outputs import FORMATS, OutputFormat, check_not_input, check_outputs, output_format
+from .outputs import OUTPUT_FORMATS, OutputFormat, check_not_input, check_outputs, output_format
 from .reader import MAX_SECONDS, AudioReader
 from .stem_writer import CLIP_POLICIES, StemWriter
 from .tags import Picture, Tags
@@ -13,8 +13,8 @@ from .wav_stream_writer import WavStreamWriter, stream_subtype
 
 __all__ = [
     "CLIP_POLICIES",
-    "FORMATS",
     "MAX_SECONDS",
+    "OUTPUT_FORMATS",
     "PARTS",
     "AudioReader",
     "OutputFormat",

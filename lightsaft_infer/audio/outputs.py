@@ -20,7 +20,7 @@ class OutputFormat(NamedTuple):
 
 
 # The default format by the suffix of a file.
-FORMATS = {
+OUTPUT_FORMATS = {
     ".wav": OutputFormat("WAV", "FLOAT"),
     ".flac": OutputFormat("FLAC", "PCM_24"),
     ".ogg": OutputFormat("OGG", "VORBIS"),
@@ -60,11 +60,11 @@ def output_format(
     import soundfile
 
     suffix = to_path(path, "the path of an output").suffix.lower()
-    if suffix not in FORMATS:
-        raise OutputError(f"expected a file name that ends in {', '.join(FORMATS)}: {path}")
+    if suffix not in OUTPUT_FORMATS:
+        raise OutputError(f"expected a file name that ends in {', '.join(OUTPUT_FORMATS)}: {path}")
     if not isinstance(subtype, (str, type(None))):
         raise ArgumentError(f"expected the name of a subtype, such as PCM_16, got {subtype!r}")
-    container, default = FORMATS[suffix]
+    container, default = OUTPUT_FORMATS[suffix]
     subtype = default if subtype is None else subtype.upper()
     if suffix in ENCODINGS:
         if subtype != default:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ..audio import CLIP_POLICIES, FORMATS
+from ..audio import CLIP_POLICIES, OUTPUT_FORMATS
 from ..bundle import Bundle
 from ..manifest import Manifest
 from ..stem_options import StemOptions, choose_stems
@@ -44,7 +44,7 @@ def add_stem_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--targets", type=names, metavar="A,B", help="separate only these targets (default: all)")
     which.add_argument("--two-stems", metavar="TARGET", help="write TARGET, and the mixture minus TARGET")
-    suffixes = [suffix[1:] for suffix in FORMATS]
+    suffixes = [suffix[1:] for suffix in OUTPUT_FORMATS]
     add("--format", choices=suffixes, default="wav", help="set the format of the stems (default: %(default)s)")
     subtypes = "FLOAT, PCM_16, PCM_24, ... (default: FLOAT in wav, PCM_24 in flac)"
     add("--subtype", metavar="NAME", help=f"set the encoding of the samples: {subtypes}")

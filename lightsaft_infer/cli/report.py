@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ..report import FORMATS, write_report
+from ..report import EMBEDDED_FORMATS, write_report
 from ..text import one_line
 from .options import AddCommand
 from .terminal import progress_bar, show
@@ -21,7 +21,7 @@ def add_report(command: AddCommand) -> None:
     )
     add("--model", type=Path, metavar="MANIFEST", help="name the model that separated the stems on the page")
     help_audio = "embed audio in this format (default: mp3, but none for more than 15 minutes)"
-    add("--audio", choices=("none", *FORMATS), help=help_audio)
+    add("--audio", choices=("none", *EMBEDDED_FORMATS), help=help_audio)
     add("--force", action="store_true", help="replace an existing page")
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 from ..errors import AnyPath, ArgumentError, EvaluationError, reason, to_path
 from ..folders import visible_folders
 
-FORMATS = (".wav", ".flac", ".ogg")  # formats that keep the length of a stem
+STEM_SUFFIXES = (".wav", ".flac", ".ogg")  # formats that keep the length of a stem
 MIXTURE = "mixture"
 LISTED = 5  # missing estimates that an error names
 
@@ -120,7 +120,7 @@ def find_songs(tree: AnyPath) -> dict[str, dict[str, Path]]:
         relative = folder.relative_to(tree)
         song = (relative.parent if relative.name == MIXTURE else relative).as_posix()
         for path in map(Path, entries):
-            if path.suffix.lower() in FORMATS and path.stem != MIXTURE:
+            if path.suffix.lower() in STEM_SUFFIXES and path.stem != MIXTURE:
                 other = songs.setdefault(song, {}).setdefault(path.stem, path)
                 if other != path:
                     raise EvaluationError(f"expected one file of {path.stem}, got two: {path} and {other}")

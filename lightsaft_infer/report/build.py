@@ -9,14 +9,14 @@ from ..bundle import Bundle, read_model
 from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
-from .encode import FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, embedded_rate, encode
+from .encode import EMBEDDED_FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, embedded_rate, encode
 from .measure import Sound, compare, measure, samples_of
 from .page import clock, page_parts
 
 # Suffixes of the files in a folder that are stems.
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus", ".m4a", ".w64", ".au")
 EMBEDDED_SECONDS = 15 * 60  # longer audio is embedded only on request
-AUDIO = ("none", *FORMATS)
+AUDIO = ("none", *EMBEDDED_FORMATS)
 
 
 def write_report(
@@ -205,7 +205,7 @@ def _facts(mixture: Sound, manifest: Manifest | Bundle | None, audio_format: str
     if manifest is not None:
         facts["Model"] = f"{manifest.name} {manifest.version}"
     if audio_format is not None:
-        facts["Players"] = FORMATS[audio_format].label
+        facts["Players"] = EMBEDDED_FORMATS[audio_format].label
     return facts
 
 

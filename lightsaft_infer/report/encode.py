@@ -43,7 +43,7 @@ class LinkedAudio:
 
 
 # The compression levels give some 50 to 110 kbit/s for music.
-FORMATS = {
+EMBEDDED_FORMATS = {
     "mp3": Format("MP3", "MPEG_LAYER_III", "audio/mpeg", "MP3", {"compression_level": 0.6, "bitrate_mode": "VARIABLE"}),
     "ogg": Format("OGG", "VORBIS", "audio/ogg", "Ogg Vorbis", {"compression_level": 0.8}),
     "wav": Format("WAV", "PCM_16", "audio/wav", "WAV, 16 bit"),
@@ -51,13 +51,13 @@ FORMATS = {
 
 
 def check_embeddable(audio_format: str) -> None:
-    """Check that libsndfile can write a format, a key of FORMATS. Before its version 1.1 it cannot write MP3.
+    """Check that libsndfile can write a format, a key of EMBEDDED_FORMATS. Before its version 1.1 it cannot write MP3.
 
     Raises OutputError.
     """
     import soundfile
 
-    form = FORMATS[audio_format]
+    form = EMBEDDED_FORMATS[audio_format]
     if form.container not in soundfile.available_formats() or not soundfile.check_format(form.container, form.subtype):
         version = soundfile.__libsndfile_version__
         raise OutputError(f'libsndfile {version} cannot write {form.container} (use audio="wav" or --audio wav)')
@@ -75,7 +75,7 @@ def encode(path: Path, audio_format: str, *, gain: float = 1.0) -> EmbeddedAudio
     ----------
     path : path
     audio_format : str
-        A key of FORMATS.
+        A key of EMBEDDED_FORMATS.
     gain : float, optional
         Factor on the samples.
 
@@ -92,7 +92,7 @@ def encode(path: Path, audio_format: str, *, gain: float = 1.0) -> EmbeddedAudio
     """
     import soundfile
 
-    form = FORMATS[audio_format]
+    form = EMBEDDED_FORMATS[audio_format]
     sink = io.BytesIO()
     with AudioReader(path) as reader:
         rate = embedded_rate(reader.sample_rate)

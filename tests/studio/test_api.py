@@ -13,7 +13,7 @@ from conftest import noise
 from data.make_model import GAINS
 from helpers import wait_for
 
-from lightsaft_infer.audio import FORMATS
+from lightsaft_infer.audio import OUTPUT_FORMATS
 
 studios = pytest.importorskip("studios")  # needs the extra `studio`, and httpx
 
@@ -325,7 +325,7 @@ def test_a_slow_client_does_not_hold_up_others_and_is_sent_away(model_path, tmp_
 def test_the_openapi_document(studio):
     document = studio.client.get("/openapi.json").json()
     formats = document["components"]["schemas"]["Options"]["properties"]["format"]["enum"]
-    assert sorted(formats) == sorted(suffix[1:] for suffix in FORMATS)
+    assert sorted(formats) == sorted(suffix[1:] for suffix in OUTPUT_FORMATS)
     paths = document["paths"]
     assert {"/api/uploads", "/api/jobs", "/api/jobs/{job}", "/api/events", "/api/jobs/{job}/stems.zip"} <= set(paths)
     for path in paths.values():
