@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 from lightsaft_train.data import mixing
-from lightsaft_train.data.augment import HEAVY, augmented, chopped, gate, limited, low_passed, resampled
+from lightsaft_train.data.augment import HEAVY, augmented
+from lightsaft_train.data.mastering import limited, low_passed
 from lightsaft_train.data.mixing import Mixer, levelled
 from lightsaft_train.data.tracks import TARGETS, DataError, find_tracks
 
@@ -58,6 +59,7 @@ def test_coherent_mixtures_keep_stems_in_step(tracks, monkeypatch):
     """All stems of one song from one start, unchanged in speed: they have the tones of that song."""
     monkeypatch.setattr(mixing, "COHERENT", 1.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
+    monkeypatch.setattr("lightsaft_train.data.augment.CHOPPED", {})
     for step in range(5):
         _, stems, _ = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
         peaks = np.abs(np.fft.rfft(stems.mean(axis=1) * np.hanning(SAMPLES))).argmax(axis=1) * 44100 / SAMPLES
@@ -71,6 +73,7 @@ def test_stems_of_different_songs(tracks, monkeypatch):
     monkeypatch.setattr(mixing, "DOUBLED", dict.fromkeys(TARGETS, 0.0))
     monkeypatch.setattr("lightsaft_train.data.augment.SPEED", 0.0)
     monkeypatch.setattr("lightsaft_train.data.augment.PITCH", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.augment.CHOPPED", {})
     songs = set()
     for step in range(8):
         _, stems, _ = Mixer(tracks, SAMPLES).draw(np.random.default_rng(step))
@@ -97,7 +100,7 @@ def test_partial_labels(tracks_with_sums, monkeypatch):
     """Targets that are known by their sum alone have the row of the sum and no row of their own; the voice is known."""
     monkeypatch.setattr(mixing, "PARTIAL", 1.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
-    monkeypatch.setattr("lightsaft_train.data.augment.CLIPPING", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.mastering.CLIPPING", 0.0)
     bright = tuple(track for track in tracks_with_sums if not track.bandwidths)
     in_step = 0
     for step in range(30):
@@ -126,7 +129,7 @@ def test_sums_of_some_targets():
 
 
 def test_a_mixture_ends_at_the_lowest_bandwidth_of_its_stems(tracks_with_sums, monkeypatch):
-    monkeypatch.setattr("lightsaft_train.data.augment.CLIPPING", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.mastering.CLIPPING", 0.0)
     monkeypatch.setattr(mixing, "SILENT", dict.fromkeys(TARGETS, 0.0))
     dull = tuple(track for track in tracks_with_sums if track.bandwidths)
     others = tuple(track for track in tracks_with_sums if "vocals" not in track.stems or len(track.stems) == 4)
@@ -196,48 +199,9 @@ def test_band_limit():
     assert after[..., 10000:].max() < 1e-3 * before.max()
 
 
-def test_a_gate_opens_and_closes():
-    gains = np.stack([gate(np.random.default_rng(seed), 66150) for seed in range(20)])
-    assert gains.dtype == np.float32
-    assert gains.min() >= 0
-    assert gains.max() <= 1.001
-    assert ((gains > 0.99).mean(axis=1) > 0.2).all()
-    assert ((gains < 0.01).mean(axis=1) > 0.1).all()
-
-
-def test_chops_are_loud_slices_that_start_hard():
-    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 90000)).astype(np.float32)
-    noise[:, 30000:60000] *= 5  # slices begin at loud places
-    kept, silent, levels = noise.copy(), [], []
-    for seed in range(20):
-        audio = chopped(noise, np.random.default_rng(seed), 66150)
-        assert audio.shape == (2, 66150)
-        assert audio.dtype == np.float32
-        silent.append(np.mean(audio == 0))
-        assert np.abs(audio).max() <= np.abs(noise).max() * 1.3  # resampled slices may overshoot
-        levels.append(np.sqrt(np.mean(np.square(audio[audio != 0]))))
-    assert 0.2 < np.mean(silent) < 0.9
-    assert np.median(levels) > 1.1 * np.sqrt(np.mean(np.square(noise)))
-    np.testing.assert_array_equal(noise, kept)
-    rises = []
-    for seed in range(20):
-        gain = chopped(np.ones((2, 90000), np.float32), np.random.default_rng(seed), 66150)[0]
-        starts = np.flatnonzero((gain[1:] > 0) & (gain[:-1] == 0))
-        rises += [gain[start : start + 80].max() > 0.95 for start in starts if start < 66000]
-    assert len(rises) > 40
-    assert np.mean(rises) > 0.9
-
-
-def test_speed_moves_the_pitch():
-    tone = np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100).astype(np.float32)
-    faster = resampled(np.stack([tone, tone]), 1.25)
-    assert faster.shape == (2, 35280)
-    assert np.abs(np.fft.rfft(faster[0, :35280])).argmax() * 44100 / 35280 == pytest.approx(1250, abs=2)
-
-
 def test_a_limiter_keeps_the_mixture_below_full_scale_and_the_sum(monkeypatch):
-    monkeypatch.setattr("lightsaft_train.data.augment.LIMITER", 1.0)
-    monkeypatch.setattr("lightsaft_train.data.augment.CLIPPING", 0.0)
+    monkeypatch.setattr("lightsaft_train.data.mastering.LIMITER", 1.0)
+    monkeypatch.setattr("lightsaft_train.data.mastering.CLIPPING", 0.0)
     stems = 0.2 * np.random.default_rng(1).standard_normal((4, 2, 44100)).astype(np.float32)
     stems[:, :, 20000:] *= 0.1
     reductions = []

@@ -1,7 +1,7 @@
 """Songs to train on, and the mixtures that are made of their stems."""
 
-from .augment import edges
 from .mixing import Mixer
+from .remixing import edges
 from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError, Track, find_tracks, targets_of
 
 __all__ = [

@@ -14,12 +14,13 @@ import numpy as np
 
 from ..arrays import Audio, Rng
 from ..errors import DataError
-from .augment import augmented, limited
+from .augment import augmented
+from .mastering import limited
 from .tracks import SAMPLE_RATE, TARGETS, Track, targets_of
 
 # Level of a stem in a mixture, dB of root mean square: mean and standard deviation. In 18 excerpts of pop and rock the
 # voice is 3.5 dB below the rest (somebody else measured it), in the songs that we score on 9 dB.
-LEVELS = {"vocals": (-22.5, 6.0), "drums": (-22.0, 5.0), "bass": (-24.0, 5.0), "other": (-25.0, 5.0)}
+LEVELS = {"vocals": (-23.5, 6.5), "drums": (-22.0, 5.0), "bass": (-24.0, 5.0), "other": (-25.0, 5.0)}
 SUM_DEVIATION = 3.5  # dB, of a sum of targets
 SILENT = {"vocals": 0.12, "drums": 0.12, "bass": 0.25, "other": 0.08}  # how often a stem is left out
 COHERENT = 0.35  # mixtures that keep one song's stems together
