@@ -15,7 +15,7 @@ SAMPLE_RATES = (8000, 192000)
 def check_format(sample_rate: float, channels: int = 2) -> None:
     """Raise AudioError unless the rate is a whole number of Hz in range and there are 1 or 2 channels."""
     low, high = SAMPLE_RATES
-    if not is_number(sample_rate) or not (low <= sample_rate <= high and sample_rate == int(sample_rate)):
+    if not is_number(sample_rate) or not (low <= float(sample_rate) <= high and float(sample_rate).is_integer()):
         raise AudioError(f"expected a sample rate of {low} to {high} Hz, got {sample_rate!r}")
     if channels not in (1, 2):
         raise AudioError(f"expected 1 or 2 channels, got {channels}")
@@ -42,6 +42,8 @@ def check_samples(block: NDArray[np.generic], *, channels: int | None, start: in
 
 def to_array(audio: ArrayLike) -> NDArray[np.generic]:
     """Return audio as an array. Raises AudioError if it is none, for example for rows of different lengths."""
+    if isinstance(audio, np.ma.MaskedArray):
+        raise AudioError("expected an array without a mask, got a masked one")
     try:
         return np.asarray(audio)
     except ValueError as error:

@@ -41,6 +41,9 @@ class ClusterError(LightSAFTError):
     """A cluster or shared storage cannot be used: a package is missing, no scheduler answers, or its workers differ."""
 
 
+NO_MEMORY = ("bad_alloc", "failed to map segment", "Cannot allocate memory")  # in errors of other libraries
+
+
 def unexpected(error: Exception, place: object) -> str:
     """Return the message of any error, on the file or command `place`. It asks for a report of those that this package
     does not expect."""
@@ -55,6 +58,8 @@ def unexpected(error: Exception, place: object) -> str:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # an error of another package that has no text
         text = type(error).__name__
+    if any(sign in text for sign in NO_MEMORY):
+        return f"not enough memory: {place}"
     return f"unexpected error, please report it ({text}): {place}"
 
 

@@ -67,5 +67,7 @@ def chunk_level(planes: Planes, n_fft: int) -> float:
     windowed samples. The mean square of a Hann window is 3/8.
     """
     frames = planes.shape[2]
-    root = float(np.linalg.norm(planes)) / (n_fft * math.sqrt(3 / 8 * frames))  # 2 channels, and 2 signs of frequency
+    with np.errstate(over="ignore"):  # of samples far beyond full scale: the level is infinite
+        norm = float(np.linalg.norm(planes))
+    root = norm / (n_fft * math.sqrt(3 / 8 * frames))  # 2 channels, and 2 signs of frequency
     return 20 * math.log10(root) if root > 0 else -math.inf

@@ -254,6 +254,8 @@ class Separator:
             raise ArgumentError(
                 f"expected a model whose targets sum to the mixture, got only {', '.join(self.targets)}"
             )
+        if not isinstance(residual, (str, type(None))):
+            raise ArgumentError(f"expected the name of the residual, got {residual!r}")
         if residual in names:
             raise ArgumentError(f"expected a residual of another name than the targets, got {residual!r}")
         check_format(sample_rate)
@@ -317,6 +319,8 @@ def _network(model: Manifest, threads: int | None) -> Network:
 def _names(targets: Sequence[str]) -> tuple[str, ...]:
     if isinstance(targets, str):
         raise ArgumentError(f"expected a sequence of targets, got the text {targets!r}: write ({targets!r},)")
+    if not isinstance(targets, Iterable):
+        raise ArgumentError(f"expected a sequence of targets, got {targets!r}")
     return tuple(targets)
 
 

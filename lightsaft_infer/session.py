@@ -64,12 +64,15 @@ class Session:
         options.enable_mem_pattern = False
         _register_arena()
         options.add_session_config_entry("session.use_env_allocators", "1")
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors are raised, and need not be printed too
         if profile is not None:
             options.enable_profiling = True
             options.profile_file_prefix = str(profile)
         try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            # Without its fallback, which prints a banner on standard output.
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:  # ONNX Runtime's errors have no common root but Exception
             raise ModelError(f"ONNX Runtime cannot load {self.path}: {error}") from error
 

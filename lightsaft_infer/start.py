@@ -15,6 +15,9 @@ def entry() -> NoReturn:
         from .cli import main
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # a package is missing or damaged, or there is too little memory to load it
+        print(f"lightsaft: error: cannot start: {type(error).__name__}: {error}".replace("\n", " "), file=sys.stderr)
+        sys.exit(1)
     sys.exit(main())
 
 

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
+from .errors import OutputError, reason
 from .signals import leave_on_signals
 
 PATIENCE = 30  # seconds in which a worker must remove its temporary files
+_ENVIRONMENT = threading.Lock()  # held while this process's environment is changed
 
 
 class WorkerProcess:
@@ -33,7 +35,7 @@ class WorkerProcess:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, function), daemon=True)
-        with _interrupts_held():
+        with _interrupts_held(), _safe_path():
             self.process.start()
         theirs.close()
 
@@ -60,6 +62,32 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Keep Python processes that are started in the context from importing modules of the working folder, such as a
+    `signal.py` beside somebody's music. This needs Python 3.11."""
+    name = "PYTHONSAFEPATH"
+    with _ENVIRONMENT:
+        before = os.environ.get(name)
+        os.environ[name] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
+
+
+def check_working_folder() -> None:
+    """Check that processes can be started from the working folder. Raises OutputError if it is gone, or this user may
+    not enter it."""
+    try:
+        os.chdir(os.getcwd())
+    except OSError as error:
+        raise OutputError(f"cannot enter the working folder: {reason(error)} (start from another folder)") from error
 
 
 def _work(pipe: Connection, function: Callable[[Connection], object]) -> None:

@@ -1,13 +1,14 @@
 """The entry for the Music Demixing Challenge: separates every song of the grader."""
 
 import os
+import sys
 
 from evaluator.music_demixing import MusicDemixingPredictor
 
 from lightsaft_infer import Separator, separate_file
+from lightsaft_infer.text import one_line
 
-# Seconds for a song. The rest of the grader's limit is a reserve for a slow disk.
-TIME_LIMIT = 0.85 * float(os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240"))
+SHARE = 0.85  # of the grader's limit for a song; the rest is a reserve for a slow disk
 
 
 class LightSAFTPredictor(MusicDemixingPredictor):
@@ -16,6 +17,7 @@ class LightSAFTPredictor(MusicDemixingPredictor):
     def prediction_setup(self) -> None:
         """Load the model."""
         self.separator = Separator.from_file()
+        self.time_limit = SHARE * float(os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS") or 240)
 
     def prediction(
         self,
@@ -33,9 +35,12 @@ class LightSAFTPredictor(MusicDemixingPredictor):
             "vocals": vocals_file_path,
         }
         # Without mixture consistency, which lowers the SDR of this model: see benchmarks/README.md.
-        separate_file(self.separator, mixture_file_path, outputs, overwrite=True, time_limit=TIME_LIMIT)
+        separate_file(self.separator, mixture_file_path, outputs, overwrite=True, time_limit=self.time_limit)
 
 
 if __name__ == "__main__":
-    LightSAFTPredictor().run()
+    try:
+        LightSAFTPredictor().run()
+    except Exception as error:
+        sys.exit(f"error: {one_line(error)}")
     print("Successfully generated predictions!")

@@ -38,8 +38,8 @@ def test_the_mixture_is_never_overwritten(echo, tmp_path):
     content = path.read_bytes()
     (tmp_path / "link.wav").symlink_to(path)
     for mixture in (path, tmp_path / "link.wav"):
-        with pytest.raises(OutputError, match=r"cannot write .*vocals\.wav: it is the file that is separated"):
+        with pytest.raises(OutputError, match=r"cannot write .*vocals\.wav: it is one of the files that are read"):
             separate_file(echo, mixture, {"vocals": path}, overwrite=True)
-    with open(path, "rb") as file, pytest.raises(OutputError, match="it is the file that is separated"):
+    with open(path, "rb") as file, pytest.raises(OutputError, match="it is one of the files that are read"):
         separate_file(echo, file, {"vocals": path}, overwrite=True)
     assert path.read_bytes() == content

@@ -70,6 +70,26 @@ def test_interface(data, monkeypatch):
         Copy().get_all_music_names()
 
 
+@pytest.mark.parametrize("text", ["abc", "0", "-1", "nan", "inf"])
+def test_a_wrong_time_limit_is_named(data, monkeypatch, text):
+    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", text)
+    with pytest.raises(ValueError, match="INFERENCE_PER_MUSIC_TIMEOUT_SECONDS to be seconds above 0"):
+        Copy()
+
+
+def test_true_stems_are_not_overwritten(data, monkeypatch):
+    monkeypatch.setenv("RESULTS_DATASET_PATH", str(data / "test" / ".." / "test"))
+    with pytest.raises(ValueError, match="expected another folder for the results"):
+        Copy()
+
+
+def test_an_error_of_the_entry_is_one_line(tmp_path):
+    script = SUBMISSION / "predict.py"
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"error: expected folders with a mixture.wav, got none: {tmp_path}/data/test\n"
+
+
 def test_too_slow_is_an_error_that_names_the_song(data, monkeypatch):
     monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "1")
     slow = Copy()

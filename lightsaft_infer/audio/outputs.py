@@ -95,15 +95,21 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
     """
     seen = set()
     for path in paths:
-        if path in seen:
-            raise OutputError(f"expected a file for each stem, got one name for two: {path}")
-        seen.add(path)
         with naming(path):
+            place = file_place(path)
+            if place in seen:
+                raise OutputError(f"expected a file for each stem, got one name for two: {path}")
+            seen.add(place)
             folder, exists = path.is_dir(), path.exists() or path.is_symlink()
         if folder:
             raise OutputError(f"cannot write {path}: it is a folder")
         if exists and not overwrite:
             raise already_exists(path)
+
+
+def file_place(path: Path) -> str:
+    """Return the path of a file that is to be written, without links and `..` in the path of its folder."""
+    return os.path.join(os.path.realpath(path.parent), path.name)
 
 
 def check_not_input(paths: Iterable[AnyPath], inputs: Iterable[AnyPath | BinaryIO]) -> None:
@@ -121,14 +127,14 @@ def check_not_input(paths: Iterable[AnyPath], inputs: Iterable[AnyPath | BinaryI
     """
     read = set()
     for source in inputs:
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # opening it will say what is wrong
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):  # opening it will say what is wrong
             found = os.stat(source) if isinstance(source, (str, os.PathLike)) else os.fstat(source.fileno())
             read.add((found.st_dev, found.st_ino))
     for path in paths:
         with contextlib.suppress(OSError, ValueError):
-            found = os.stat(path)
-            if (found.st_dev, found.st_ino) in read:
-                raise OutputError(f"cannot write {path}: it is the file that is separated")
+            found = os.stat(path) if isinstance(path, (str, os.PathLike)) else None
+            if found and (found.st_dev, found.st_ino) in read:
+                raise OutputError(f"cannot write {path}: it is one of the files that are read")
 
 
 def make_folders(folder: Path, discarding: contextlib.ExitStack) -> None:

@@ -197,7 +197,7 @@ class StemWriter:
         OutputError
             If a file cannot be written, or the writer is closed.
         ArgumentError
-            If a target is missing, or an array has another shape or type.
+            If a target is missing, or an array has another shape or type, or NaN or infinity.
         """
         self._check_open()
         blocks = {target: check_stem(stems, target, self._channels) for target in self._staged}
@@ -307,13 +307,18 @@ def check_clip(clip: str) -> None:
 
 
 def check_stem(stems: Mapping[str, Audio], target: str, channels: int) -> Audio:
-    """Return the samples of a target in a block. Raises ArgumentError if they are missing, or not floating-point
+    """Return the samples of a target in a block. Raises ArgumentError if they are missing, or not finite floating-point
     samples (channels, samples)."""
     if not isinstance(stems, Mapping) or target not in stems:
         found = ", ".join(map(str, stems)) if isinstance(stems, Mapping) else type(stems).__name__
         raise ArgumentError(f"expected a block of stems with {target}, got {found or 'an empty one'}")
+    if isinstance(stems[target], np.ma.MaskedArray):
+        raise ArgumentError(f"expected an array without a mask of {target}, got a masked one")
     block = np.asarray(stems[target])
     if block.ndim != 2 or block.shape[0] != channels or block.dtype.kind != "f":
         expected = f"expected floating-point samples ({channels}, samples) of {target}"
         raise ArgumentError(f"{expected}, got {block.dtype} {block.shape}")
-    return block if block.itemsize in (4, 8) else block.astype(np.float32)  # soundfile takes no other size
+    if not np.isfinite(block).all():
+        raise ArgumentError(f"expected finite samples of {target}, got NaN or infinity")
+    # soundfile takes no other type, and would take samples of another byte order for noise.
+    return block if block.dtype in (np.float32, np.float64) else block.astype(np.float32)

@@ -132,12 +132,19 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b", buffering=0)
             try:
+                self._check_content()
                 if not lock(self._file):
                     raise OutputError(f"another run is at work on this folder: {self.path.parent}")
                 self._end_torn_line()
             except BaseException:
                 self._file.close()
                 raise
+
+    def _check_content(self) -> None:
+        """Raise OutputError if the file is something else, such as a song: nothing must be added to it."""
+        self._file.seek(0)
+        if self._file.read(1) not in (b"", b"{", b"\n", b"\0"):  # a crash of the machine may leave zeros
+            raise OutputError(f"expected a journal of lightsaft batch, got another file: {self.path}")
 
     def _end_torn_line(self) -> None:
         if self._file.seek(0, os.SEEK_END):

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import functools
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,9 @@ from ..bundle import Bundle, read_model
 from ..errors import ArgumentError, AudioError
 from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
-from .options import AddCommand, add_stem_options, chosen_stems, positive
-from .terminal import DEBUG, complain, show, write_line
+from ..worker_process import check_working_folder
+from .options import AddCommand, add_stem_options, chosen_stems, given_path, positive
+from .terminal import DEBUG, beside_bars, complain, progress_bar, show, write_line
 
 if TYPE_CHECKING:  # the subpackage is imported only if its command runs
     from ..batch import Engine, Entry
@@ -43,7 +43,7 @@ def add_batch(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -
     add("--cores", type=positive, metavar="N", help="limit workers times threads to N (default: all cores)")
     help_cluster = "use the workers of a Dask scheduler: tcp://HOST:PORT, or a scheduler file"
     add("--cluster", metavar="ADDRESS", help=help_cluster)
-    add("--journal", type=Path, metavar="FILE", help="keep the journal in FILE (default: OUT_DIR/journal.jsonl)")
+    add("--journal", type=given_path, metavar="FILE", help="keep the journal in FILE (default: OUT_DIR/journal.jsonl)")
     add("--check-digests", action="store_true", help="read all finished tracks to find out if they have changed")
     add("--dry-run", action="store_true", help="only print the tracks that would be separated, and why")
 
@@ -51,7 +51,7 @@ def add_batch(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -
 def _place(text: str) -> str | Path:
     from ..batch import is_url
 
-    return text if is_url(text) else Path(text)
+    return text if is_url(text) else given_path(text)
 
 
 def _pattern(text: str) -> str:
@@ -71,11 +71,11 @@ def _batch(args: argparse.Namespace) -> int:
     unreadable: list[AudioError] = []
     found = find_tracks(args.in_dir, leave_out=args.out_dir, on_error=unreadable.append)
     tracks = [track for track in found if args.only is None or PurePosixPath(track).match(args.only)]
+    for error in unreadable:
+        complain(f"error: {error}")
     if not tracks:
         like = f" like {args.only}" if found else ""
         raise AudioError(f"expected audio files{like}, got none: {args.in_dir}")
-    for error in unreadable:
-        complain(f"error: {error}")
     plan = functools.partial(
         plan_batch,
         tracks,
@@ -104,6 +104,7 @@ def _engine(args: argparse.Namespace, manifest: Manifest | Bundle) -> "Engine":
     from ..cores import available_cores
 
     if args.cluster is None:
+        check_working_folder()
         workers = check_cores(args.workers, args.threads, args.cores or available_cores())
         return functools.partial(run_in_workers, workers=workers)
     if args.workers or args.cores:
@@ -141,18 +142,16 @@ def _print_plan(reasons: dict[str, str | None]) -> None:
 
 def _print_progress(entries: "Iterable[Entry]", *, to_do: int, skipped: int) -> int:
     """Print errors, progress and counts while tracks are separated. Return the number of tracks that failed."""
-    from tqdm import tqdm
-
     count = {"done": 0, "skipped": skipped, "failed": 0}
-    disable = True if sys.stderr is None else None  # None: no bar unless on a terminal
-    with tqdm(total=to_do, unit="track", disable=disable) as bar:
-        for entry in entries:
+    with progress_bar(unit="track") as progress:
+        progress(0, to_do)
+        for finished, entry in enumerate(entries, 1):
             count[entry["status"]] += 1
             if entry["status"] == "failed":
-                with tqdm.external_write_mode(file=sys.stderr):
+                with beside_bars():
                     complain(f"error: {entry['error']}")
                     if "traceback" in entry and os.environ.get(DEBUG):
                         write_line(entry["traceback"])
-            bar.update()
+            progress(finished, to_do)
     show(", ".join(f"{number} {status}" for status, number in count.items()))
     return count["failed"]

@@ -3,9 +3,8 @@
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from .options import AddCommand, positive
+from .options import AddCommand, given_path, positive
 from .terminal import show
 
 
@@ -13,7 +12,7 @@ def add_benchmark(command: AddCommand, parents: Sequence[argparse.ArgumentParser
     """Add the command to `lightsaft`."""
     parser = command("benchmark", _benchmark, "Measure the speed of the model on this machine.", parents)
     add = parser.add_argument
-    add("--mixture", type=Path, metavar="FILE", help="separate this file (default: noise)")
+    add("--mixture", type=given_path, metavar="FILE", help="separate this file (default: noise)")
     add("--seconds", type=float, default=30.0, help="separate this length of audio (default: %(default)s)")
     add("--repeats", type=positive, metavar="N", default=5, help="measure N separations (default: %(default)s)")
     add("--consistency", action="store_true", help="make the stems sum to the mixture")

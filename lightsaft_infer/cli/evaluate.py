@@ -2,11 +2,10 @@
 
 import argparse
 import json
-from pathlib import Path
 
-from ..audio import check_outputs, make_parent, write_text
-from ..evaluation import evaluate, table
-from .options import AddCommand, names
+from ..audio import check_not_input, check_outputs, make_parent, write_text
+from ..evaluation import evaluate, find_songs, table
+from .options import AddCommand, given_path, names
 from .terminal import progress_bar, show
 
 
@@ -14,19 +13,22 @@ def add_evaluate(command: AddCommand) -> None:
     """Add the command to `lightsaft`."""
     description = "Score separated stems against references: SDR of the Music Demixing Challenge, and BSS Eval."
     add = command("evaluate", _evaluate, description, []).add_argument
-    add("references", type=Path, metavar="REFERENCES", help="folder of songs, <song>/<target>.wav, .flac or .ogg")
-    add("estimates", type=Path, metavar="ESTIMATES", help="folder of the same songs, separated")
+    add("references", type=given_path, metavar="REFERENCES", help="folder of songs, <song>/<target>.wav, .flac or .ogg")
+    add("estimates", type=given_path, metavar="ESTIMATES", help="folder of the same songs, separated")
     add("--targets", type=names, metavar="A,B", help="score only these targets (default: all that have a reference)")
     add("--allow-missing", action="store_true", help="score the stems that exist, and list the missing ones")
     add("--bsseval", action="store_true", help="compute BSS Eval v4 with museval as well (needs the extra eval)")
     add("--json", action="store_true", help="print JSON instead of a table")
-    add("-o", "--output", type=Path, metavar="FILE.json", help="write JSON to a file as well")
+    add("-o", "--output", type=given_path, metavar="FILE.json", help="write JSON to a file as well")
     add("--force", action="store_true", help="replace an existing file")
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     if args.output is not None:
         check_outputs([args.output], overwrite=args.force)
+        trees = [find_songs(tree) for tree in (args.references, args.estimates)]
+        check_not_input([args.output], [file for tree in trees for stems in tree.values() for file in stems.values()])
+        make_parent(args.output)
     with progress_bar(desc="evaluate", unit="song") as progress:
         result = evaluate(
             args.references,
@@ -37,8 +39,7 @@ def _evaluate(args: argparse.Namespace) -> int:
             progress=progress,
         )
     text = json.dumps(result, indent=1, allow_nan=False)
-    show(text if args.json else table(result))
-    if args.output is not None:
-        make_parent(args.output)
+    if args.output is not None:  # before anything that can fail: scores take long
         write_text(args.output, [text, "\n"])
+    show(text if args.json else table(result))
     return 0

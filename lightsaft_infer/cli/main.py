@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..version import __version__
 from .batch import add_batch
@@ -10,7 +9,7 @@ from .benchmark import add_benchmark
 from .evaluate import add_evaluate
 from .info import add_info
 from .models import add_bundle, add_import_mdx
-from .options import Run, positive
+from .options import Run, given_path, positive
 from .report import add_report
 from .separate import add_separate
 from .studio import add_studio
@@ -57,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     model = argparse.ArgumentParser(add_help=False)
     model.add_argument(
-        "--model", type=Path, metavar="MANIFEST", help="use the model of this manifest (default: the packaged model)"
+        "--model",
+        type=given_path,
+        metavar="MANIFEST",
+        help="use the model of this manifest (default: the packaged model)",
     )
     threads = argparse.ArgumentParser(add_help=False)
     threads.add_argument(

@@ -1,10 +1,9 @@
 """The commands `lightsaft import-mdx` and `lightsaft bundle`: manifests for models of other origins."""
 
 import argparse
-from pathlib import Path
 
 from ..text import one_line
-from .options import AddCommand
+from .options import AddCommand, given_path
 from .terminal import show
 
 
@@ -12,8 +11,8 @@ def add_import_mdx(command: AddCommand) -> None:
     """Add the command to `lightsaft`."""
     description = "Write a manifest for an MDX-Net file (ONNX), so that every command can use it with --model."
     add = command("import-mdx", _import_mdx, description, []).add_argument
-    add("model", type=Path, metavar="MODEL.onnx", help="the ONNX file; it is copied")
-    add("-o", "--output", type=Path, required=True, metavar="DIR", help="write the manifest and the copy to DIR")
+    add("model", type=given_path, metavar="MODEL.onnx", help="the ONNX file; it is copied")
+    add("-o", "--output", type=given_path, required=True, metavar="DIR", help="write the manifest and the copy to DIR")
     add("--target", metavar="NAME", help="set what the model estimates, such as vocals")
     add("--n-fft", type=int, metavar="N", help="set the window of the STFT in samples; n_fft / 2 + 1 > dim_f")
     add("--dim-f", type=int, metavar="N", help="set the number of the lowest frequency bins, which the graph gets")
@@ -63,9 +62,9 @@ def add_bundle(command: AddCommand) -> None:
     description = "Join models into one manifest, whose targets are those of all of them."
     add = command("bundle", _bundle, description, []).add_argument
     help_manifests = "manifests; a target that several of them have is separated by the first one"
-    add("manifests", type=Path, nargs="+", metavar="MANIFEST", help=help_manifests)
+    add("manifests", type=given_path, nargs="+", metavar="MANIFEST", help=help_manifests)
     help_output = "write the bundle to FILE; the ONNX files are copied beside it"
-    add("-o", "--output", type=Path, required=True, metavar="FILE", help=help_output)
+    add("-o", "--output", type=given_path, required=True, metavar="FILE", help=help_output)
     add("--name", help="set the name of the bundle (default: the name of the file)")
     add("--force", action="store_true", help="replace existing files")
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from ..audio import CLIP_POLICIES, OUTPUT_FORMATS
@@ -31,6 +32,14 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
     return value
+
+
+def given_path(text: str) -> Path:
+    """Return an option as a path. Raises ArgumentTypeError if it is empty, as a variable of a shell that is not set: it
+    would mean the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, got an empty text")
+    return Path(text)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -1,11 +1,10 @@
 """The command `lightsaft report`: a page to see and hear stems."""
 
 import argparse
-from pathlib import Path
 
 from ..report import EMBEDDED_FORMATS, write_report
 from ..text import one_line
-from .options import AddCommand
+from .options import AddCommand, given_path
 from .terminal import progress_bar, show
 
 
@@ -13,13 +12,22 @@ def add_report(command: AddCommand) -> None:
     """Add the command to `lightsaft`."""
     description = "Write a page to see and hear the stems of a mixture: one HTML file that opens offline."
     add = command("report", _report, description, []).add_argument
-    add("mixture", type=Path, metavar="MIXTURE", help="the file that was separated")
-    add("stems", type=Path, metavar="STEMS_DIR", help="folder of its stems, named after their targets")
-    add("-o", "--output", type=Path, metavar="FILE", help="write the page to FILE (default: STEMS_DIR/report.html)")
+    add("mixture", type=given_path, metavar="MIXTURE", help="the file that was separated")
+    add("stems", type=given_path, metavar="STEMS_DIR", help="folder of its stems, named after their targets")
     add(
-        "--references", type=Path, metavar="DIR", help="add the SDR against the true stems in DIR, named like the stems"
+        "-o",
+        "--output",
+        type=given_path,
+        metavar="FILE",
+        help="write the page to FILE (default: STEMS_DIR/report.html)",
     )
-    add("--model", type=Path, metavar="MANIFEST", help="name the model that separated the stems on the page")
+    add(
+        "--references",
+        type=given_path,
+        metavar="DIR",
+        help="add the SDR against the true stems in DIR, named like the stems",
+    )
+    add("--model", type=given_path, metavar="MANIFEST", help="name the model that separated the stems on the page")
     help_audio = "embed audio in this format (default: mp3, but none for more than 15 minutes)"
     add("--audio", choices=("none", *EMBEDDED_FORMATS), help=help_audio)
     add("--force", action="store_true", help="replace an existing page")

@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ..arrays import Progress
-from ..audio import MAX_SECONDS, check_not_input, chosen_bitrate, output_format, stream_subtype, track_name
+from ..audio import (
+    MAX_SECONDS,
+    check_not_input,
+    chosen_bitrate,
+    file_place,
+    output_format,
+    stream_subtype,
+    track_name,
+)
 from ..errors import AudioError, OutputError
 from ..separate_file import separate_file, separate_to_stream
 from ..separator import Separator
 from ..stem_options import StemOptions
-from .options import AddCommand, add_stem_options, chosen_stems
+from .options import AddCommand, add_stem_options, chosen_stems, given_path
 from .terminal import complain, complain_of, progress_bar
 
 TEMPLATE = "{track}/{target}.{ext}"
@@ -62,7 +70,7 @@ def _seconds(text: str) -> float:
 
 
 def _place(text: str) -> Path | str:
-    return PIPE if text == PIPE else Path(text)
+    return PIPE if text == PIPE else given_path(text)
 
 
 def _template(text: str) -> str:
@@ -87,18 +95,18 @@ def _run(args: argparse.Namespace) -> int:
     if args.output == PIPE:
         return _separate_to_stdout(separator, stems, args)
     failed = 0
-    taken: dict[Path, Path | str] = {}
+    taken: dict[str, Path | str] = {}
     for mixture in args.mixtures:
         try:
             outputs = _outputs(mixture, stems, args)
             for path in outputs.values():
-                if path in taken:
-                    reason = f"{path} is already a stem of {taken[path]}"
+                if file_place(path) in taken:
+                    reason = f"{path} is already a stem of {taken[file_place(path)]}"
                     raise OutputError(f"cannot separate {mixture}: {reason} (use another --template)")
             if args.force:
                 check_not_input(outputs.values(), [other for other in args.mixtures if other != PIPE])
             _separate_one(separator, mixture, outputs, stems, args)
-            taken |= dict.fromkeys(outputs.values(), mixture)
+            taken |= {file_place(path): mixture for path in outputs.values()}
         except Exception as error:  # no error must stop the other files
             complain_of(error, mixture)
             failed += 1

@@ -5,10 +5,9 @@ import os
 import threading
 import webbrowser
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import ArgumentError
-from .options import AddCommand, positive
+from .options import AddCommand, given_path, positive
 from .terminal import show
 
 TOKEN = "LIGHTSAFT_TOKEN"  # environment variable
@@ -24,9 +23,9 @@ def add_studio(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) 
     add("--port", type=_port, default=PORT, help="listen on this port; 0 is any free one (default: %(default)s)")
     add("--token", help=f"refuse requests without this secret (default: the environment variable {TOKEN})")
     add("--allow-host", action="append", default=[], metavar="NAME", help="accept this name as Host, such as a proxy's")
-    add("--music", type=Path, metavar="DIR", help="let programs name files below DIR instead of uploading them")
+    add("--music", type=given_path, metavar="DIR", help="let programs name files below DIR instead of uploading them")
     add("--no-browser", dest="browser", action="store_false", help="do not open the page, only print its address")
-    add("--folder", type=Path, metavar="DIR", help="keep uploads and stems in DIR (default: in the user's cache)")
+    add("--folder", type=given_path, metavar="DIR", help="keep uploads and stems in DIR (default: in the user's cache)")
     add("--workers", type=positive, default=1, metavar="N", help="separate N tracks at a time (default: 1)")
     add("--max-upload-gb", type=_number, default=4.0, metavar="GB", help="refuse larger files (default: %(default)g)")
     help_size = "remove the oldest finished tracks if the folder would hold more (default: %(default)g)"
@@ -45,8 +44,8 @@ def _number(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    if not 0.001 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"expected a number of 0.001 or more, got {text!r}")
     return value
 
 
@@ -55,6 +54,8 @@ def _studio(args: argparse.Namespace) -> int:
         from ..studio import Settings, default_folder, run_studio
     except ModuleNotFoundError as error:
         raise ArgumentError(f'lightsaft studio needs {error.name}: pip install "lightsaft[studio]"') from error
+    if args.music is not None and not args.music.is_dir():
+        raise ArgumentError(f"expected a folder of music, got another file or none: {args.music}")
     settings = Settings(
         folder=(args.folder or default_folder()).absolute(),
         host=args.host,

@@ -47,19 +47,35 @@ def write_line(text: str) -> None:
 
 
 @contextlib.contextmanager
-def progress_bar(*, desc: str, unit: str, unit_scale: bool = False) -> Iterator[Progress]:
+def progress_bar(*, unit: str, desc: str = "", unit_scale: bool = False) -> Iterator[Progress]:
     """Yield a progress function that draws a bar of tqdm on a terminal, and nothing in a pipe."""
+    if not _on_terminal():
+        yield lambda done, total: None
+        return
     from tqdm import tqdm
 
-    # None: no bar unless on a terminal
-    disable = True if sys.stderr is None else None
-    with tqdm(desc=one_line(desc), unit=unit, unit_scale=unit_scale, disable=disable) as bar:
+    tqdm.monitor_interval = 0  # no thread, which some machines do not allow
+    with tqdm(desc=one_line(desc) or None, unit=unit, unit_scale=unit_scale) as bar:
 
         def progress(done: float, total: float | None) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
         yield progress
+
+
+def beside_bars() -> contextlib.AbstractContextManager[object]:
+    """Return a context in which lines can be printed on standard error although there are bars."""
+    if not _on_terminal():
+        return contextlib.nullcontext()
+    from tqdm import tqdm
+
+    beside: contextlib.AbstractContextManager[object] = tqdm.external_write_mode(file=sys.stderr)
+    return beside
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _encodable(text: str, stream: TextIO) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..arrays import Progress
-from ..audio import check_outputs, make_parent, write_text
+from ..audio import check_not_input, check_outputs, make_parent, write_text
 from ..bundle import Bundle, read_model
 from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
 from ..manifest import Manifest, default_manifest_path
@@ -98,10 +98,11 @@ def write_report(
     stems_dir = to_path(stems_dir, "the path of a folder of stems")
     output = stems_dir / "report.html" if output is None else to_path(output, "the path of a page")
     check_outputs([output], overwrite=overwrite)
-    make_parent(output)
     manifest = read_model(default_manifest_path() if model is None else model)
     stems = find_stems(stems_dir, mixture=mixture, order=manifest.targets)
     truths = {} if references is None else _references(references, mixture, stems)
+    check_not_input([output], [mixture, *stems.values(), *truths.values()])
+    make_parent(output)
     samples = samples_of(mixture, [*stems.values(), *truths.values()])
     counted = _counter(progress, 1 + len(stems))
     whole, *sounds = (counted(measure(path, samples)) for path in (mixture, *stems.values()))

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from starlette.datastructures import State
 
 from ..audio import track_name
-from ..errors import LightSAFTError
+from ..errors import LightSAFTError, unexpected
 from ..report import page_style
+from ..text import one_line
 from ..version import __version__
 from .downloads import PcmWav, byte_range, zip_stream
 from .job import Job, NewJob, Upload
@@ -114,15 +115,18 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(LightSAFTError)
     async def known(request: Request, error: LightSAFTError) -> Response:
-        return JSONResponse(
-            {"error": str(error)}, next((code for kind, code in codes.items() if isinstance(error, kind)), 400)
-        )
+        code = next((code for kind, code in codes.items() if isinstance(error, kind)), 400)
+        return JSONResponse({"error": one_line(error)}, code)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": one_line(unexpected(error, request.url.path))}, 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        return JSONResponse({"error": f"{place}: {first['msg']}"}, 400)
+        return JSONResponse({"error": one_line(f"{place}: {first['msg']}")}, 400)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

@@ -14,10 +14,10 @@ from typing import Any
 
 from ..audio import chosen_bitrate, output_format
 from ..bundle import read_model
-from ..errors import ArgumentError, LightSAFTError, OutputError
+from ..errors import ArgumentError, LightSAFTError, OutputError, unexpected
 from ..manifest import default_manifest_path
 from ..stem_options import choose_stems
-from ..worker_process import WorkerProcess
+from ..worker_process import WorkerProcess, check_working_folder
 from .job import UNFINISHED, AudioFormat, Job, NewJob, now
 from .settings import Settings
 from .work_folder import NotFoundError, WorkFolder, new_id, remove_tree
@@ -36,6 +36,7 @@ class Jobs:
     """
 
     def __init__(self, folder: WorkFolder, settings: Settings) -> None:
+        check_working_folder()
         self.folder = folder
         self.settings = settings
         self.manifest = read_model(settings.model or default_manifest_path())
@@ -120,7 +121,12 @@ class Jobs:
                 created=now(),
             )
             self._jobs[job.id] = job
-            return self._change(job)
+            try:
+                return self._change(job)
+            except BaseException:
+                del self._jobs[job.id], self._versions[job.id]
+                remove_tree(self.folder.job(job.id))
+                raise
 
     def cancel(self, job: str) -> Job:
         """End the work on a job. Nothing happens to one that is finished. Raises NotFoundError."""
@@ -181,9 +187,9 @@ class Jobs:
             job = self._jobs[job.id] = self._jobs[job.id].model_copy(update=fields)
             self.version += 1
             self._versions[job.id] = self.version
+            self._changed.notify_all()
             if not fields or not fields.keys() <= {"done", "total", "left", "audio"}:
                 self.folder.save(job)
-            self._changed.notify_all()
             return job
 
     def _doom(self, job: str) -> None:
@@ -208,7 +214,8 @@ class Jobs:
             try:
                 work(job)
             except Exception as error:  # such as a full disk, which keeps the state from being written
-                failed: dict[str, object] = {"state": "failed", "error": str(error), "finished": now()}
+                text = unexpected(error, job.name)
+                failed: dict[str, object] = {"state": "failed", "error": text, "finished": now()}
                 with contextlib.suppress(LightSAFTError):
                     self._change(job, **(failed if work == self._separate else {"report": "failed"}))
             finally:

@@ -1,19 +1,23 @@
 """A studio at its address."""
 
 import contextlib
+import logging
 import socket
 from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..errors import OutputError, reason
+from ..errors import OutputError, reason, unexpected
+from ..text import one_line
 from .app import create_app
 from .jobs import Jobs
 from .security import check_address
 from .settings import Settings
 from .work_folder import WorkFolder
 
+LOG = logging.getLogger(__name__)
 MAX_CONNECTIONS = 500
 GOODBYE = 2  # seconds for open answers, such as streams of events, when the studio ends
 
@@ -49,7 +53,8 @@ def run_studio(settings: Settings, on_start: Callable[[str], object] = lambda ur
 def server_of(app: FastAPI) -> uvicorn.Server:
     """Return the server of an application."""
     config = uvicorn.Config(
-        app,
+        _without_tracebacks(app),
+        log_config=None,  # warnings go to standard error; uvicorn's own configuration needs standard output too
         log_level="warning",
         access_log=False,
         limit_concurrency=MAX_CONNECTIONS,
@@ -58,6 +63,20 @@ def server_of(app: FastAPI) -> uvicorn.Server:
     )
     server = app.state.server = uvicorn.Server(config)
     return server
+
+
+def _without_tracebacks(app: ASGIApp) -> ASGIApp:
+    """Return the application with one line in the log, not a traceback, for each error that it did not expect."""
+
+    async def logged(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            LOG.error("lightsaft: error: %s", one_line(unexpected(error, scope["path"])))
+
+    return logged
 
 
 def listen(host: str, port: int) -> socket.socket:

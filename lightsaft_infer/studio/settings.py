@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from ..errors import ArgumentError
+
 GB = 10**9
 
 
@@ -61,11 +63,19 @@ class Settings:
 
 
 def default_folder() -> Path:
-    """Return the work folder in the user's folder for caches (the XDG Base Directory Specification on Linux)."""
+    """Return the work folder in the user's folder for caches (the XDG Base Directory Specification on Linux).
+
+    Raises ArgumentError if the user has no home folder.
+    """
+    try:
+        return _caches() / "lightsaft" / "studio"
+    except RuntimeError as error:  # Path.home
+        raise ArgumentError("expected a folder for uploads and stems, as there is no home folder (--folder)") from error
+
+
+def _caches() -> Path:
     if sys.platform == "win32":
-        caches = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        caches = Path.home() / "Library" / "Caches"
-    else:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return caches / "lightsaft" / "studio"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -15,11 +15,12 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..audio import PARTS, part_name, write_text
+from ..audio import PARTS, naming, part_name, write_text
 from ..errors import LightSAFTError, OutputError, reason
 from ..file_lock import lock
 from ..text import one_line
@@ -91,22 +92,24 @@ class WorkFolder:
     def save(self, job: Job) -> None:
         """Write the state of a job. Raises OutputError."""
         folder = self.job(job.id)
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
+        with naming(folder):
+            folder.mkdir(parents=True, exist_ok=True)  # also if somebody has removed the folder of all jobs
         write_text(folder / STATE, [job.model_dump_json(indent=1)])
 
     def clear_unfinished(self, job: str) -> None:
-        """Remove the incomplete files of a job whose process has ended."""
+        """Remove the incomplete files of a job whose process has ended. Raises OutputError."""
         folder = self.job(job)
-        remove_tree(folder / GROWING)
-        for part in folder.rglob(PARTS):
-            part.unlink(missing_ok=True)
+        with naming(folder):
+            remove_tree(folder / GROWING)
+            for part in folder.rglob(PARTS):
+                part.unlink(missing_ok=True)
 
     def clear(self, job: str) -> None:
-        """Remove all files of a job but its state."""
-        for path in self.job(job).iterdir():
-            if path.name != STATE:
-                remove_tree(path)
+        """Remove all files of a job but its state. Raises OutputError."""
+        with naming(self.job(job)):
+            for path in self.job(job).iterdir():
+                if path.name != STATE:
+                    remove_tree(path)
 
     def job(self, job: str) -> Path:
         """Return the folder of a job."""
@@ -123,10 +126,8 @@ class WorkFolder:
         Raises OutputError.
         """
         folder = self.uploads / new_id()
-        try:
-            folder.mkdir()
-        except OSError as error:
-            raise OutputError(f"cannot write {folder}: {reason(error)}") from error
+        with naming(folder):
+            folder.mkdir(parents=True)
         return folder / safe_name(name)
 
     def take(self, file: Path) -> Upload:
@@ -151,7 +152,7 @@ class WorkFolder:
 
     def remove_orphans(self, known: set[str]) -> None:
         """Remove uploads that no job needs and that nothing was written to for an hour."""
-        for folder in list(self.uploads.iterdir()):
+        for folder in list(self.uploads.iterdir()) if self.uploads.is_dir() else []:
             with contextlib.suppress(OSError):  # removed meanwhile
                 last = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
                 if folder.name not in known and time.time() - last > ORPHAN_SECONDS:
@@ -182,6 +183,8 @@ def safe_name(name: str) -> str:
     """Return the last part of a path that somebody sent as the name of a file on any system: without separators and
     control characters, not hidden, and not too long."""
     name = one_line(re.split(r"[/\\]", name)[-1])
+    encoding = sys.getfilesystemencoding()
+    name = name.encode(encoding, errors="replace").decode(encoding)
     name = re.sub(r'[<>:"|?*\\]', "_", name).strip().lstrip(".").rstrip(". ")
     stem, dot, suffix = name.rpartition(".")
     if not dot or len(suffix) > 10:

@@ -33,8 +33,10 @@ class MusicDemixingPredictor:
         data = Path.cwd() / "data"
         self.test_data_path = os.environ.get("TEST_DATASET_PATH", str(data / "test"))
         self.results_data_path = os.environ.get("RESULTS_DATASET_PATH", str(data / "results"))
-        self.inference_setup_timeout = int(os.environ.get("INFERENCE_SETUP_TIMEOUT_SECONDS", "900"))
-        self.inference_per_music_timeout = int(os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240"))
+        self.inference_setup_timeout = _seconds("INFERENCE_SETUP_TIMEOUT_SECONDS", 900)
+        self.inference_per_music_timeout = _seconds("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", 240)
+        if os.path.realpath(self.test_data_path) == os.path.realpath(self.results_data_path):
+            raise ValueError(f"expected another folder for the results than for the songs: {self.results_data_path}")
         self.partial_run = os.environ.get("PARTIAL_RUN_MUSIC_NAMES", "")
 
     def prediction_setup(self) -> None:
@@ -140,6 +142,18 @@ class MusicDemixingPredictor:
                 raise ValueError(f"expected (samples, channels, rate) {expected} as in the mixture, got {got}: {path}")
 
 
+def _seconds(variable: str, default: float) -> float:
+    """Return the seconds that an environment variable holds, or the default if it is missing or empty."""
+    text = os.environ.get(variable) or default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < threading.TIMEOUT_MAX:
+        raise ValueError(f"expected {variable} to be seconds above 0, got {text!r}")
+    return seconds
+
+
 def _read(path: str | Path) -> Audio:
     audio: Audio = soundfile.read(path, dtype="float32", always_2d=True)[0].T
     return audio
@@ -150,7 +164,7 @@ def _time_limit(seconds: float, what: str) -> Iterator[None]:
     """Raise TimeoutError at the limit if the system has alarms (main thread, not Windows), otherwise afterwards."""
 
     def late(*_: object) -> NoReturn:
-        raise TimeoutError(f"{what} took longer than {seconds} s")
+        raise TimeoutError(f"{what} took longer than {seconds:g} s")
 
     interrupts = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
     start = time.monotonic()

@@ -297,3 +297,31 @@ def test_a_drive_that_is_not_there(monkeypatch):
     monkeypatch.setattr(Path, "mkdir", no_links)
     with pytest.raises(OutputError, match="cannot write"), contextlib.ExitStack() as discarding:
         make_folders(Path("/drive/folder"), discarding)
+
+
+def test_one_file_by_two_paths(tmp_path, stems):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for paths in (("x.wav", "a/../x.wav"), ("a/x.wav", "link/x.wav")):
+        with pytest.raises(OutputError, match="got one name for two"):
+            save({stem: tmp_path / path for stem, path in zip(stems, paths, strict=True)}, stems, overwrite=True)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "f2", "f8"])
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_24"])
+def test_samples_of_any_byte_order(tmp_path, dtype, subtype):
+    audio = noise(2, 1000) / 2
+    save({"a": tmp_path / "a.wav"}, {"a": audio.astype(dtype)}, subtype=subtype)
+    np.testing.assert_allclose(load(tmp_path / "a.wav"), audio, atol=1e-3 if dtype == "f2" else 1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3"])
+def test_samples_that_are_no_numbers(tmp_path, suffix):
+    masked = np.ma.masked_invalid([[0.0, np.nan], [0.0, 0.0]])
+    for block, message in ((np.array([[0, np.nan], [0, 0]]), "NaN or infinity"), (masked, "without a mask")):
+        with (
+            pytest.raises(ArgumentError, match=message),
+            StemWriter({"a": tmp_path / f"a{suffix}"}, **FORM) as writer,
+        ):
+            writer.write({"a": block})
+    assert not list(tmp_path.iterdir())

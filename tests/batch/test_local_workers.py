@@ -11,7 +11,9 @@ import pytest
 from data import worker_tasks
 from helpers import is_alive, posix, wait_for
 
+from lightsaft_infer import OutputError
 from lightsaft_infer.batch.local_workers import WorkerLost, run_in_workers
+from lightsaft_infer.worker_process import check_working_folder
 
 
 def test_every_task_has_its_result_and_workers_are_bounded():
@@ -59,3 +61,23 @@ def test_workers_end_in_good_order_with_their_parent(tmp_path, number):
     process.wait()
     wait_for(lambda: not any(map(is_alive, workers)))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no safe path")
+def test_modules_of_the_working_folder_are_not_run(tmp_path, monkeypatch):
+    (tmp_path / "signal.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    assert [result for _, (result, _) in run_in_workers(worker_tasks.square, [3], workers=1)] == [9]
+    assert "PYTHONSAFEPATH" not in os.environ
+
+
+@posix
+def test_a_working_folder_that_is_gone_is_told(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(OutputError, match="cannot enter the working folder: no such file or directory"):
+        check_working_folder()
+    monkeypatch.chdir(tmp_path)
+    check_working_folder()

@@ -237,6 +237,14 @@ def test_a_torn_line_costs_its_track_alone(batch):
         assert batch.reasons() == {}
 
 
+def test_a_file_that_is_no_journal_is_left_alone(batch):
+    song = batch.tracks / "a.wav"
+    before = song.read_bytes()
+    with pytest.raises(OutputError, match="expected a journal of lightsaft batch, got another file"):
+        Journal(song)
+    assert song.read_bytes() == before
+
+
 def test_two_runs_at_once_are_an_error(tmp_path):
     with Journal(tmp_path / NAME), pytest.raises(OutputError, match=f"another run .*{tmp_path}"):
         Journal(tmp_path / NAME)

@@ -176,7 +176,7 @@ def test_a_stem_never_replaces_another_file_to_separate(run, song, tmp_path, cap
     assert run(song, "-o", "out") == 0
     before = other.read_bytes()
     assert run(song, other, "-o", "out", "--force") == 1
-    assert "it is the file that is separated" in capsys.readouterr().err
+    assert "it is one of the files that are read" in capsys.readouterr().err
     assert other.read_bytes() == before
 
 
@@ -305,3 +305,40 @@ def test_benchmark(model_path, song, capsys):
     assert result["load_seconds"] > 0
     assert main([*common, "--seconds", "1"]) == 0
     assert "real-time factor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command", [["separate", ""], ["batch", "", "out"], ["evaluate", "a", ""], ["separate", "-o", "", "a"]]
+)
+def test_an_empty_path_is_not_the_working_folder(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(command)
+    assert caught.value.code == 2
+    assert "expected a path, got an empty text" in capsys.readouterr().err
+
+
+def test_a_package_that_cannot_be_loaded_is_one_line(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ImportError('failed to map segment')")
+    done = subprocess.run(
+        [sys.executable, "-m", "lightsaft_infer", "separate", "song.wav"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "lightsaft: error: cannot start: ImportError: failed to map segment\n"
+
+
+def test_folders_that_cannot_be_read_are_told_if_there_is_no_track(tmp_path, capsys, monkeypatch):
+    (tmp_path / "in" / "locked").mkdir(parents=True)
+    scan = os.scandir
+
+    def locked(path):
+        if os.path.basename(path) == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    assert main(["batch", str(tmp_path / "in"), str(tmp_path / "out")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert ["permission denied" in lines[0], "expected audio files, got none" in lines[1]] == [True, True]

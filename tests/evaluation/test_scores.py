@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -302,3 +303,21 @@ def test_import_is_light():
     code = f"import sys, lightsaft_infer.evaluation; print({heavy} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_the_command_never_replaces_a_stem(two_songs, capfd):
+    for stem in sorted(Path(two_songs[1]).rglob("*.*"))[:1] + sorted(Path(two_songs[2]).rglob("*.*"))[:1]:
+        before = stem.read_bytes()
+        assert main([*two_songs, "-o", str(stem), "--force"]) == 1
+        assert "it is one of the files that are read" in capfd.readouterr().err
+        assert stem.read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_scores_are_in_their_file_although_nobody_reads_the_table(two_songs, tmp_path):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "lightsaft_infer", *two_songs, "-o", str(tmp_path / "scores.json")]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "lightsaft: error: cannot write standard output: no space left on device\n"
+    assert json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")) == evaluate(*two_songs[1:])

@@ -267,6 +267,15 @@ def test_an_existing_page_is_kept_unless_forced(song, made):
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
+def test_the_page_never_replaces_what_it_shows(song):
+    stem = song.parent / "stems" / "vocals.wav"
+    for page in (song, stem):
+        before = page.read_bytes()
+        with pytest.raises(OutputError, match="it is one of the files that are read"):
+            write_report(song, stem.parent, page, audio="none", overwrite=True)
+        assert page.read_bytes() == before
+
+
 def test_a_failure_half_way_leaves_nothing(song, made, monkeypatch):
     def fail(path, form, gain):
         raise AudioError("broken")

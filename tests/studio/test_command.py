@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lightsaft_infer import ArgumentError
 from lightsaft_infer.cli import main
 from lightsaft_infer.studio import default_folder
 
@@ -41,7 +42,9 @@ def test_a_port_that_is_taken(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("option", [["--port", "65536"], ["--port", "x"], ["--max-gb", "0"], ["--max-days", "nan"]])
+@pytest.mark.parametrize(
+    "option", [["--port", "65536"], ["--port", "x"], ["--max-gb", "0"], ["--max-days", "nan"], ["--folder", ""]]
+)
 def test_wrong_options(option, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["studio", *option])
@@ -56,3 +59,16 @@ def test_the_work_folder_is_in_the_users_cache(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert default_folder() == Path("/home/somebody/.cache/lightsaft/studio")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders of POSIX systems")
+def test_no_home_folder(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: Path("~nobody-of-this-name").expanduser())
+    with pytest.raises(ArgumentError, match="there is no home folder"):
+        default_folder()
+
+
+def test_a_folder_of_music_that_is_not_there(tmp_path, capsys):
+    assert main(["studio", "--folder", str(tmp_path / "work"), "--music", str(tmp_path / "missing")]) == 1
+    assert "expected a folder of music" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,3 +157,49 @@ def test_the_number_of_jobs_is_bounded(model_path, tmp_path):
         upload = studio.upload(b"x")
         answer = studio.client.post("/api/jobs", json={"upload": upload["id"]})
         assert (answer.status_code, answer.json()["error"]) == (400, "expected at most 1 jobs (delete some)")
+
+
+def test_a_work_folder_that_somebody_removes_costs_what_was_in_it(model_path, tmp_path, songs):
+    long = studios.long_song_in(tmp_path, minutes=1).read_bytes()
+    with studios.running(studios.settings_in(tmp_path / "work", model_path)) as studio:
+        first = studio.submit(long, "long.wav")
+        wait_for(lambda: studio.jobs.get(first).done > 1)
+        shutil.rmtree(tmp_path / "work")
+        assert studio.wait(first)["state"] == "failed"
+        assert studio.wait(studio.submit(songs[0]))["state"] == "done"
+
+
+def test_a_job_that_cannot_be_written_is_no_job(model_path, tmp_path, monkeypatch):
+    with studios.running(studios.settings_in(tmp_path, model_path, workers=0)) as studio:
+        upload = studio.upload(b"x")
+
+        def fail(job):
+            raise OutputError("cannot write: no space left on device")
+
+        monkeypatch.setattr(studio.folder, "save", fail)
+        answer = studio.client.post("/api/jobs", json={"upload": upload["id"]})
+        assert (answer.status_code, answer.json()["error"]) == (400, "cannot write: no space left on device")
+        assert studio.client.get("/api/jobs").json() == []
+
+
+def test_an_unexpected_error_is_one_line(model_path, tmp_path, monkeypatch, caplog, capfd):
+    with studios.running(studios.settings_in(tmp_path, model_path, workers=0)) as studio:
+
+        def fail():
+            raise RuntimeError("a fault\nof two lines")
+
+        monkeypatch.setattr(studio.jobs, "all", fail)
+        answer = studio.client.get("/api/jobs")
+        text = "unexpected error, please report it (RuntimeError: a fault\\nof two lines): /api/jobs"
+        assert (answer.status_code, answer.json()["error"]) == (500, text)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        f"lightsaft: error: {text}"
+    ]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_text_that_cannot_be_encoded_is_escaped(model_path, tmp_path):
+    with studios.running(studios.settings_in(tmp_path, model_path, workers=0)) as studio:
+        content = f'{{"upload": "{studio.upload(b"x")["id"]}", "options": {{"subtype": "\\ud800"}}}}'
+        answer = studio.client.post("/api/jobs", content=content, headers={"content-type": "application/json"})
+        assert (answer.status_code, "\\ud800" in answer.json()["error"].lower()) == (400, True)
