@@ -42,8 +42,10 @@ def complain_of(error: Exception, place: object) -> None:
 def write_line(text: str) -> None:
     """Print text on standard error. It is lost if it cannot be written."""
     if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):
-            print(_encodable(text, sys.stderr), file=sys.stderr)
+        try:
+            print(_encodable(text, sys.stderr), file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            _forget(sys.stderr)
 
 
 @contextlib.contextmanager
@@ -90,3 +92,16 @@ def _discard(stream: TextIO) -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
+
+
+def _forget(stream: TextIO) -> None:
+    """Discard the text that a stream holds. Python would write it again when it ends, and end with the status 120."""
+    with contextlib.suppress(OSError, ValueError):
+        number = stream.fileno()
+        kept = os.dup(number)
+        try:
+            _discard(stream)
+            stream.flush()
+        finally:
+            os.dup2(kept, number)
+            os.close(kept)
