@@ -124,16 +124,19 @@ def check_not_input(paths: Iterable[AnyPath], inputs: Iterable[AnyPath | BinaryI
     ------
     OutputError
         If one is.
+    ArgumentError
+        If an output is not a path.
     """
     read = set()
     for source in inputs:
-        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):  # opening it will say what is wrong
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # opening it will say what is wrong
             found = os.stat(source) if isinstance(source, (str, os.PathLike)) else os.fstat(source.fileno())
             read.add((found.st_dev, found.st_ino))
     for path in paths:
-        with contextlib.suppress(OSError, ValueError):
-            found = os.stat(path) if isinstance(path, (str, os.PathLike)) else None
-            if found and (found.st_dev, found.st_ino) in read:
+        output = to_path(path, "the path of an output")
+        with contextlib.suppress(OSError):
+            found = output.stat()
+            if (found.st_dev, found.st_ino) in read:
                 raise OutputError(f"cannot write {path}: it is one of the files that are read")
 
 

@@ -26,8 +26,9 @@ def add_evaluate(command: AddCommand) -> None:
 def _evaluate(args: argparse.Namespace) -> int:
     if args.output is not None:
         check_outputs([args.output], overwrite=args.force)
-        trees = [find_songs(tree) for tree in (args.references, args.estimates)]
-        check_not_input([args.output], [file for tree in trees for stems in tree.values() for file in stems.values()])
+        if args.force:
+            songs = [stems for tree in (args.references, args.estimates) for stems in find_songs(tree).values()]
+            check_not_input([args.output], [file for stems in songs for file in stems.values()])
         make_parent(args.output)
     with progress_bar(desc="evaluate", unit="song") as progress:
         result = evaluate(

@@ -99,14 +99,15 @@ def _run(args: argparse.Namespace) -> int:
     for mixture in args.mixtures:
         try:
             outputs = _outputs(mixture, stems, args)
-            for path in outputs.values():
-                if file_place(path) in taken:
-                    reason = f"{path} is already a stem of {taken[file_place(path)]}"
+            places = {file_place(path): path for path in outputs.values()}
+            for place, path in places.items():
+                if place in taken:
+                    reason = f"{path} is already a stem of {taken[place]}"
                     raise OutputError(f"cannot separate {mixture}: {reason} (use another --template)")
             if args.force:
                 check_not_input(outputs.values(), [other for other in args.mixtures if other != PIPE])
             _separate_one(separator, mixture, outputs, stems, args)
-            taken |= {file_place(path): mixture for path in outputs.values()}
+            taken |= dict.fromkeys(places, mixture)
         except Exception as error:  # no error must stop the other files
             complain_of(error, mixture)
             failed += 1

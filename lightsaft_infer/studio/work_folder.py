@@ -54,12 +54,10 @@ class WorkFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.uploads, self.jobs = path / "uploads", path / "jobs"
-        try:
+        with naming(path):
             for folder in (path, self.uploads, self.jobs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = open(path / "lock", "ab")
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {reason(error)}") from error
         if not lock(self._lock):
             self._lock.close()
             raise OutputError(f"another studio is at work on this folder: {path} (use --folder)")
