@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from quality_measures import sum_of
 
 from lightsaft_infer import Separator, sdr
-from lightsaft_infer.arrays import Planes
-from lightsaft_infer.network import Network
+from lightsaft_infer.arrays import Network, Planes
 from lightsaft_infer.passes import phase_rotated
 
 Views = Sequence[tuple[int, bool]]

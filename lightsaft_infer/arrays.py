@@ -26,7 +26,8 @@ Progress = Callable[[float, "float | None"], object]
 class Network(Protocol):
     """A separation network: any callable that follows the model contract.
 
-    A network with an attribute `concurrency` above 1 is called by this number of threads at the same time.
+    It may have two attributes. If `concurrency` is above 1, so many threads call it at the same time. `waiting()`
+    returns a context in which the thread that does everything else waits for the estimates of a chunk.
     """
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64], /) -> Planes:

@@ -117,10 +117,10 @@ def read_model(path: str | os.PathLike[str]) -> Manifest | Bundle:
     return Manifest.from_content(content, path)
 
 
-def shared_out(models: Sequence[Manifest], targets: Sequence[str]) -> list[list[str]]:
-    """Share targets out among models: the first one that has a target gets it. Returns the targets of each model."""
-    left, shares = list(targets), []
+def assigned_targets(models: Sequence[Manifest], targets: Sequence[str]) -> list[list[str]]:
+    """Return the targets that each model estimates: the first model that has a target gets it."""
+    left, assigned = list(targets), []
     for model in models:
-        shares.append([target for target in left if target in model.targets])
-        left = [target for target in left if target not in shares[-1]]
-    return shares
+        assigned.append([target for target in left if target in model.targets])
+        left = [target for target in left if target not in assigned[-1]]
+    return assigned

@@ -11,20 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Network, Planes, Spectrum
 from .errors import ModelError
 
 BLOCK_FRAMES = 16  # frames of a pair at most, so that the next steps of the chain work on arrays of a few MB
 
-Estimator = Callable[[Planes], Planes]
-"""One pass of the network for the targets of a separation."""
-
-EstimateChunk = Callable[[Planes, Estimator], Planes]
-"""A function of a chunk and one pass of the network, which returns the estimates of the chunk."""
-
 Waiting = Callable[[], contextlib.AbstractContextManager[None]]
-"""Returns a context in which the thread of the chain only waits for the estimates of a chunk."""
+"""Returns a context in which the calling thread only waits for the estimates of a chunk."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,7 +41,6 @@ def estimate_chunks(
     overlap: int,
     multiple: int,
     unused: int = 0,
-    estimate_chunk: EstimateChunk | None = None,
     waiting: Waiting = contextlib.nullcontext,
     concurrency: int = 1,
 ) -> Iterator[SpectrumPair]:
@@ -67,9 +61,6 @@ def estimate_chunks(
         The network takes frames in multiples of it. A shorter end of the track is padded with silence.
     unused : int, optional
         Frames at each border of a chunk whose estimates are not used, less than half the overlap. Default: none.
-    estimate_chunk : callable, optional
-        ``estimate_chunk(planes, estimate)`` returns the estimates of a chunk from any number of calls of
-        ``estimate(planes)``. Default: one call.
     waiting : callable, optional
         Returns a context in which the calling thread waits for the estimates of a chunk.
     concurrency : int, optional
@@ -89,15 +80,10 @@ def estimate_chunks(
     rise = (np.arange(overlap, dtype=np.float32) + np.float32(0.5) - unused) / max(overlap - 2 * unused, 1)
     rise = np.clip(rise, 0, 1)[:, np.newaxis]
 
-    def one_pass(planes: Planes) -> Planes:
-        estimates = np.asarray(network(planes, np.asarray(targets, np.int64)))
-        expected = (1, len(targets), *planes.shape[1:])
-        if estimates.shape != expected:
-            raise ModelError(f"expected estimates of shape {expected} from the network, got {estimates.shape}")
-        return estimates
+    indices = np.asarray(targets, np.int64)
 
     def estimate(piece: _Piece) -> Planes:
-        return one_pass(piece.planes) if estimate_chunk is None else estimate_chunk(piece.planes, one_pass)
+        return checked_estimates(network, piece.planes, indices)
 
     faded: Spectrum | None = None
     for piece, estimates in _with_results(estimate, _pieces(spectra, chunk, step, multiple), concurrency, waiting):
@@ -112,6 +98,21 @@ def estimate_chunks(
             yield SpectrumPair(spectrum[0], block)
         faded = None if piece.last else _spectra(estimates[0, :, :, step:chunk]) * (1 - rise)
         del piece, estimates  # frees their memory before the next ones are made
+
+
+def checked_estimates(network: Network, planes: Planes, targets: NDArray[np.int64]) -> Planes:
+    """Run a network and return its estimates (see `lightsaft_infer.arrays.Network`).
+
+    Raises
+    ------
+    ModelError
+        If they have another shape than the model contract says.
+    """
+    estimates = np.asarray(network(planes, targets))
+    expected = (1, len(targets), *planes.shape[1:])
+    if estimates.shape != expected:
+        raise ModelError(f"expected estimates of shape {expected} from the network, got {estimates.shape}")
+    return estimates
 
 
 class _Piece(NamedTuple):

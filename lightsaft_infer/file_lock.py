@@ -9,7 +9,7 @@ def lock(file: BinaryIO) -> bool:
     Returns
     -------
     bool
-        Whether no other run keeps it. Always true on systems and file systems without locks.
+        Whether this process holds the lock now. Always true on systems and file systems without locks.
     """
     try:
         import fcntl

@@ -1,7 +1,7 @@
 """Chunks at the levels that a network knows from its training.
 
-A network that compresses its input is not indifferent to its level: what is much quieter or louder than the music that
-it was trained on is separated worse.
+A network that compresses its input depends on its level: chunks that are much quieter or louder than the music of its
+training are separated worse.
 """
 
 import math

@@ -187,7 +187,7 @@ class Manifest:
 
     @property
     def models(self) -> "tuple[Manifest, ...]":
-        """The models that it describes: itself, as a bundle's are several."""
+        """This manifest alone, as a tuple. A bundle has several models."""
         return (self,)
 
     @property

@@ -1,9 +1,8 @@
-"""Several networks on one track: the targets shared out among them, and their stems joined.
+"""Several networks on one track: the targets assigned to them, and their stems joined.
 
 The networks of a bundle have STFTs and chunks of different lengths, so their stems come in different blocks.
 """
 
-import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,69 +10,59 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from .arrays import Audio
-from .bundle import shared_out
-from .chain import Chain
-from .chunking import EstimateChunk, Waiting
+from .bundle import assigned_targets
 from .consistency import mixture_consistency
+from .spectral_separator import SpectralSeparator
 from .stft import istft_stream, stft_stream
 
 N_FFT, HOP_LENGTH = 4096, 1024  # of the spectra in which stems are made to sum to the mixture
 
 
 @dataclasses.dataclass
-class ChainTask:
-    """The part of a chain in a separation.
+class Task:
+    """What one network does in a separation.
 
     Attributes
     ----------
-    chain : Chain
+    separator : SpectralSeparator
+        The network with its STFT.
     indices : list of int
         Its targets, as indices in its model.
-    places : list of int
-        Their places among the targets of the separation.
-    estimate_chunk, waiting : callable, optional
-        See `lightsaft_infer.chunking.estimate_chunks`.
+    positions : list of int
+        Their positions among the targets of the separation.
     """
 
-    chain: Chain
+    separator: SpectralSeparator
     indices: list[int]
-    places: list[int]
-    estimate_chunk: EstimateChunk | None = None
-    waiting: Waiting = contextlib.nullcontext
+    positions: list[int]
 
     def stems(self, audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:
-        """Yield the stems of a mixture (see `Chain.stems`)."""
-        return self.chain.stems(
-            audio,
-            self.indices,
-            consistency=consistency,
-            estimate_chunk=self.estimate_chunk,
-            waiting=self.waiting,
-        )
+        """Yield the stems of a mixture (see `SpectralSeparator.stems`)."""
+        return self.separator.stems(audio, self.indices, consistency=consistency)
 
 
-def tasks_of(chains: Sequence[Chain], targets: Sequence[str]) -> list[ChainTask]:
-    """Share targets out among chains (see `lightsaft_infer.bundle.shared_out`). Chains without any have no task."""
-    shares = shared_out([chain.manifest for chain in chains], targets)
+def tasks_for(targets: Sequence[str], separators: Sequence[SpectralSeparator]) -> list[Task]:
+    """Assign targets to separators (see `lightsaft_infer.bundle.assigned_targets`). Those without any have no task."""
+    assigned = assigned_targets([separator.manifest for separator in separators], targets)
     return [
-        ChainTask(chain, chain.manifest.indices(names), [targets.index(name) for name in names])
-        for chain, names in zip(chains, shares, strict=True)
+        Task(separator, separator.manifest.indices(names), [targets.index(name) for name in names])
+        for separator, names in zip(separators, assigned, strict=True)
         if names
     ]
 
 
-def together(tasks: Sequence[ChainTask], audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:
-    """Yield the stems of several chains, float32 (targets, 2, samples), in the order of the targets."""
+def stems_of_tasks(tasks: Sequence[Task], audio: Iterable[Audio], *, consistency: bool) -> Iterator[Audio]:
+    """Yield the stems of all tasks, float32 (targets, 2, samples), in the order of the targets of the separation."""
     if len(tasks) == 1:
         return tasks[0].stems(audio, consistency=consistency)
     *copies, mixture = itertools.tee(audio, len(tasks) + 1)
     streams = [task.stems(copy, consistency=False) for task, copy in zip(tasks, copies, strict=True)]
-    order = np.argsort([place for task in tasks for place in task.places])
-    stems = (block[order] for block in merged(streams))
-    return consistent(mixture, stems) if consistency else stems
+    order = np.argsort([position for task in tasks for position in task.positions])
+    stems = (block[order] for block in side_by_side(streams))
+    return made_consistent(mixture, stems) if consistency else stems
 
 
-def merged(streams: Sequence[Iterator[Audio]]) -> Iterator[Audio]:
+def side_by_side(streams: Sequence[Iterator[Audio]]) -> Iterator[Audio]:
     """Yield the blocks of several streams together.
 
     Parameters
@@ -105,7 +94,7 @@ def merged(streams: Sequence[Iterator[Audio]]) -> Iterator[Audio]:
         held[behind] = np.concatenate([held[behind], more], axis=-1)
 
 
-def consistent(mixture: Iterable[Audio], stems: Iterator[Audio]) -> Iterator[Audio]:
+def made_consistent(mixture: Iterable[Audio], stems: Iterator[Audio]) -> Iterator[Audio]:
     """Correct stems of any origin so that they sum to the mixture.
 
     It is `lightsaft_infer.consistency.mixture_consistency` on the spectra of the stems.
@@ -119,8 +108,8 @@ def consistent(mixture: Iterable[Audio], stems: Iterator[Audio]) -> Iterator[Aud
     ------
     float32 array, shape (stems, channels, samples)
     """
-    together = merged([(block[np.newaxis] for block in mixture), stems])
-    rows = (block.reshape(-1, block.shape[-1]) for block in together)
+    blocks = side_by_side([(block[np.newaxis] for block in mixture), stems])
+    rows = (block.reshape(-1, block.shape[-1]) for block in blocks)
     spectra = (
         spectrum.reshape(-1, 2, *spectrum.shape[1:])
         for spectrum in stft_stream(rows, n_fft=N_FFT, hop_length=HOP_LENGTH)

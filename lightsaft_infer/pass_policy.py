@@ -24,7 +24,7 @@ class Policy:
     limit: float
     max_passes: int = MAX_PASSES
 
-    def another(
+    def allows_another(
         self,
         passes: int,
         *,
@@ -32,7 +32,7 @@ class Policy:
         chunks: int | None,
         pass_seconds: float,
         other_seconds: float,
-        later_seconds: float | None = None,
+        later_seconds: float,
         concurrency: int = 1,
     ) -> bool:
         """Decide whether a chunk that has had a number of passes gets one more.
@@ -52,8 +52,8 @@ class Policy:
             Expected time of a pass.
         other_seconds : float
             Expected time of the other work for a chunk.
-        later_seconds : float, optional
-            Expected time of one pass over each later chunk. Default: `pass_seconds` for each.
+        later_seconds : float
+            Expected time of one pass over each later chunk, all together.
         concurrency : int
             Number of chunks that get passes at the same time.
 
@@ -66,5 +66,4 @@ class Policy:
             return pass_seconds <= left
         if passes >= self.max_passes or chunks is None:
             return False
-        later = (chunks - 1) * pass_seconds if later_seconds is None else later_seconds
-        return CAUTION * (pass_seconds + later * (passes + 1) / concurrency) <= left
+        return CAUTION * (pass_seconds + later_seconds * (passes + 1) / concurrency) <= left

@@ -34,13 +34,13 @@ class AverageGains:
     ----------
     targets : int
         Number of targets.
-    share : float
-        The gain while there are no earlier estimates.
+    gain : float
+        The gain of all targets while there are no earlier estimates.
     """
 
-    def __init__(self, targets: int, share: float) -> None:
+    def __init__(self, targets: int, gain: float) -> None:
         self._whole = np.full(1, 1e-6)
-        self._taken = np.full((targets, 1), share) * self._whole
+        self._taken = np.full((targets, 1), gain) * self._whole
 
     def add(self, planes: Planes, estimates: Planes) -> None:
         """Take the estimates of a chunk into account."""

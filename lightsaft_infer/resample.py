@@ -9,7 +9,7 @@ from .arrays import Audio
 
 
 def resample_stream(blocks: Iterable[Audio], *, orig_sr: float, target_sr: float) -> Iterator[Audio]:
-    """Yield blocks float32 (..., samples) at `target_sr` Hz as blocks at `orig_sr` Hz come.
+    """Convert blocks float32 (..., samples) from `orig_sr` to `target_sr` Hz, one by one.
 
     The resampler is libsoxr at its quality VHQ ("very high"), which librosa.resample calls too. The result does not
     depend on the sizes of the blocks, is aligned with the input, and has round(samples * target_sr / orig_sr) samples,

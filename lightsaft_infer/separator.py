@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike
 from .arrays import Audio, Network, Progress, Stems
 from .blocks import Delay, check_format, checked, reblocked, to_array
 from .bundle import Bundle, read_model
-from .chain import Chain
 from .errors import ArgumentError, ModelError, whole_number
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
-from .merging import ChainTask, tasks_of, together
+from .merging import Task, stems_of_tasks, tasks_for
 from .network import OnnxNetwork
 from .resample import resample_stream
 from .session import Session
+from .spectral_separator import SpectralSeparator
 from .time_limit import TimeLimit, Work
 
 
@@ -74,8 +74,8 @@ class Separator:
             raise ArgumentError(f"expected {len(manifest.models)} networks, got {len(networks)}")
         self.manifest = manifest
         self.networks = networks
-        self._chains = tuple(
-            Chain(model, network, chunk=chunk, overlap=overlap)
+        self._separators = tuple(
+            SpectralSeparator(model, network, chunk=chunk, overlap=overlap)
             for model, network in zip(manifest.models, networks, strict=True)
         )
 
@@ -122,12 +122,12 @@ class Separator:
     @property
     def chunk(self) -> int:
         """Frames that the (first) network gets at once."""
-        return self._chains[0].chunk
+        return self._separators[0].chunk
 
     @property
     def overlap(self) -> int:
         """Frames that a chunk of the (first) network shares with the next one."""
-        return self._chains[0].overlap
+        return self._separators[0].overlap
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -261,20 +261,20 @@ class Separator:
         check_format(sample_rate)
         if samples is not None:
             samples = whole_number(samples, "samples", least=0)
-        tasks = tasks_of(self._chains, names)
+        tasks = tasks_for(names, self._separators)
         if limit is not None:
             length = None if samples is None else math.ceil(samples * self.manifest.sample_rate / sample_rate)
             works = [
                 Work(
-                    chunks=None if length is None else task.chain.chunks(length),
+                    task.separator.network,
+                    chunks=None if length is None else task.separator.chunks(length),
                     targets=len(task.indices),
-                    share=1 / max(2, len(self.targets)),
-                    concurrency=task.chain.concurrency,
+                    gain=1 / max(2, len(self.targets)),
                 )
                 for task in tasks
             ]
-            for task, estimate_chunk in zip(tasks, limit.expect(works), strict=True):
-                task.estimate_chunk, task.waiting = estimate_chunk, limit.waiting
+            for task, network in zip(tasks, limit.limited(works), strict=True):
+                task.separator = task.separator.with_network(network)
         return self._stream(blocks, sample_rate, names, tasks, consistency, residual)
 
     def _stream(
@@ -282,7 +282,7 @@ class Separator:
         blocks: Iterable[ArrayLike],
         sample_rate: float,
         targets: tuple[str, ...],
-        tasks: list[ChainTask],
+        tasks: list[Task],
         consistency: bool,
         residual: str | None,
     ) -> Iterator[Stems]:
@@ -298,13 +298,13 @@ class Separator:
             yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, spread)
 
     def _estimate(
-        self, mixture: Iterable[Audio], sample_rate: float, tasks: list[ChainTask], consistency: bool
+        self, mixture: Iterable[Audio], sample_rate: float, tasks: list[Task], consistency: bool
     ) -> Iterator[Audio]:
         """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
         rate = self.manifest.sample_rate
         stereo = (np.broadcast_to(block, (2, block.shape[1])) for block in mixture)
         audio = resample_stream(stereo, orig_sr=sample_rate, target_sr=rate)
-        stems = together(tasks, audio, consistency=consistency)
+        stems = stems_of_tasks(tasks, audio, consistency=consistency)
         return resample_stream(stems, orig_sr=rate, target_sr=sample_rate)
 
 

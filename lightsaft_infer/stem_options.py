@@ -38,7 +38,7 @@ def choose_stems(
     two_stems : str, optional
         Choose this target, and the mixture minus this target, instead of `targets`.
     consistency : bool, optional
-        Default: whether all targets are chosen, and they sum to the mixture.
+        Default: true if all targets are chosen, and they sum to the mixture.
 
     Returns
     -------

@@ -7,15 +7,15 @@ Planes are float32 (1, 4, frames, bins): left real, right real, left imaginary, 
 import collections
 import contextlib
 import dataclasses
-import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .arrays import Planes
-from .chunking import EstimateChunk
+from .arrays import Network, Planes
+from .chunking import checked_estimates
 from .errors import ArgumentError, is_number, whole_number
 from .pass_policy import CAUTION, MAX_PASSES, Policy
 from .passes import PHASE_ROTATIONS, AverageGains, phase_rotated
@@ -29,20 +29,25 @@ class Work:
 
     Attributes
     ----------
+    network : Network
     chunks : int or None
         Number of its chunks. None if it is not known; then no chunk gets a second pass.
     targets : int
         Number of targets that it estimates.
-    share : float
-        Part of the mixture's energy that a target is assumed to have before the network has run.
-    concurrency : int
-        Number of chunks that are estimated at the same time.
+    gain : float
+        The estimate of a target is the mixture times this factor, if a chunk gets no pass before the network has run.
     """
 
+    network: Network
     chunks: int | None
     targets: int
-    share: float
-    concurrency: int = 1
+    gain: float
+
+    @property
+    def concurrency(self) -> int:
+        """Number of chunks that are estimated at the same time."""
+        concurrency: int = getattr(self.network, "concurrency", 1)
+        return concurrency
 
 
 class TimeLimit:
@@ -117,8 +122,8 @@ class TimeLimit:
             limit._start = limit._clock()
         return limit
 
-    def expect(self, works: Sequence[Work]) -> list[EstimateChunk]:
-        """Announce the track.
+    def limited(self, works: Sequence[Work]) -> "list[LimitedNetwork]":
+        """Return networks for a track that keep to this limit.
 
         Parameters
         ----------
@@ -127,9 +132,7 @@ class TimeLimit:
 
         Returns
         -------
-        list of callable
-            For each network, the function `estimate_chunk` of `lightsaft_infer.chunking.estimate_chunks`. It returns
-            the mean of as many passes as there is time for. Several threads may call it at the same time.
+        list of LimitedNetwork
 
         Raises
         ------
@@ -137,9 +140,9 @@ class TimeLimit:
             If the limit has served another track.
         """
         if self._progress:
-            raise ArgumentError("expected a time limit that has not served another track")
+            raise ArgumentError("expected a time limit that was not used for another track: make a new one")
         self._progress = [_Progress(work) for work in works]
-        return [functools.partial(self._estimate_chunk, progress) for progress in self._progress]
+        return [LimitedNetwork(self, progress) for progress in self._progress]
 
     def keep(self, seconds: float) -> None:
         """Keep time for work after the last chunk, such as the conversion of stems."""
@@ -147,7 +150,7 @@ class TimeLimit:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Return a context in which the thread of the chain waits for the estimates of a chunk.
+        """Return a context in which the thread that does everything else waits for the estimates of a chunk.
 
         Its other time is the work without the network. Part of that work is done while the network runs in other
         threads. It takes time of its own when later chunks get no pass.
@@ -162,16 +165,18 @@ class TimeLimit:
                 self._waited += self._clock() - self._waiting_since
                 self._waiting_since = None
 
-    def _estimate_chunk(self, progress: "_Progress", planes: Planes, estimate: Callable[[Planes], Planes]) -> Planes:
+    def _estimates(self, progress: "_Progress", planes: Planes, targets: NDArray[np.int64]) -> Planes:
+        network = progress.work.network
         total: Planes | None = None
         passes = 0
-        while self._another(progress, passes):
+        while self._allows_another(progress, passes):
             before = self._clock()
             if total is None:
-                total = estimate(planes)
+                total = checked_estimates(network, planes, targets)
             else:
                 angle = PHASE_ROTATIONS[passes]
-                total = total + phase_rotated(estimate(phase_rotated(planes, angle)), -angle)
+                rotated = checked_estimates(network, phase_rotated(planes, angle), targets)
+                total = total + phase_rotated(rotated, -angle)
             took = self._clock() - before
             with self._lock:
                 progress.recent.append(took)
@@ -186,7 +191,7 @@ class TimeLimit:
             progress.average_gains.add(planes, total)
         return total
 
-    def _another(self, progress: "_Progress", passes: int) -> bool:
+    def _allows_another(self, progress: "_Progress", passes: int) -> bool:
         with self._lock:
             assert self._start is not None, "started() comes first"
             now = self._clock()
@@ -199,7 +204,7 @@ class TimeLimit:
             slowest = max(each.pass_seconds for each in self._progress)
             every = sum(each.left * (each.pass_seconds or slowest) for each in self._progress)
             known = all(each.work.chunks is not None for each in self._progress)
-            return self._policy.another(
+            return self._policy.allows_another(
                 passes,
                 elapsed=elapsed + unwritten * other_seconds + self._kept,
                 chunks=sum(each.left for each in self._progress) if known else None,
@@ -210,6 +215,29 @@ class TimeLimit:
             )
 
 
+class LimitedNetwork:
+    """A network whose chunks get the mean of as many passes as there is time for, or a cheap estimate.
+
+    Several threads may call it at the same time. `TimeLimit.limited` makes it.
+
+    Attributes
+    ----------
+    concurrency : int
+        That of the network (see `lightsaft_infer.arrays.Network`).
+    waiting : callable
+        See `TimeLimit.waiting`.
+    """
+
+    def __init__(self, limit: TimeLimit, progress: "_Progress") -> None:
+        self._limit, self._progress = limit, progress
+        self.concurrency = progress.work.concurrency
+        self.waiting = limit.waiting
+
+    def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
+        """Estimate targets (see `lightsaft_infer.arrays.Network`)."""
+        return self._limit._estimates(self._progress, planes, targets)
+
+
 class _Progress:
     """What a network has done so far."""
 
@@ -217,7 +245,7 @@ class _Progress:
         self.work = work
         self.finished = 0
         self.recent: collections.deque[float] = collections.deque(maxlen=RECENT)
-        self.average_gains = AverageGains(work.targets, work.share)
+        self.average_gains = AverageGains(work.targets, work.gain)
 
     @property
     def pass_seconds(self) -> float:

@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from data.make_model import write_model
@@ -10,6 +11,8 @@ from data.make_model import write_model
 from lightsaft_infer import Manifest, Separator
 
 pytest.register_assert_rewrite("helpers")
+hypothesis.settings.register_profile("no deadline", deadline=None)  # on a busy machine an example may take seconds
+hypothesis.settings.load_profile("no deadline")
 if hasattr(signal, "SIGHUP"):  # ignored under nohup, also by the commands that tests start
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

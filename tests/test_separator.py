@@ -26,7 +26,7 @@ def test_identity_network_returns_the_mixture(echo, length, channels):
     np.testing.assert_array_equal(mixture, noise(channels, length))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     length=st.integers(1, 3000),
     size=st.integers(1, 4000),

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightsaft_infer import Separator, TimeLimit
-from lightsaft_infer.chain import Chain
 from lightsaft_infer.pass_policy import MAX_PASSES, Policy
 from lightsaft_infer.passes import PHASE_ROTATIONS
+from lightsaft_infer.spectral_separator import SpectralSeparator
 from lightsaft_infer.time_limit import Work
 
 SECONDS = st.floats(1e-3, 10)
@@ -39,12 +39,13 @@ def spend(policy, chunks, pass_seconds, other_seconds=0.0):
     for left in range(chunks, 0, -1):
         now += other_seconds
         passes = 0
-        while policy.another(
+        while policy.allows_another(
             passes,
             elapsed=now,
             chunks=left,
             pass_seconds=max(recent[-3:], default=0.0),
             other_seconds=other_seconds,
+            later_seconds=(left - 1) * max(recent[-3:], default=0.0),
         ):
             recent.append(next(costs))
             now += recent[-1]
@@ -68,12 +69,13 @@ def spend_concurrently(policy, chunks, pass_seconds, concurrency):
             continue
         if passes is None:
             waiting, passes = waiting - 1, 0
-        if policy.another(
+        if policy.allows_another(
             passes,
             elapsed=now,
             chunks=chunks - len(counts),
             pass_seconds=max(recent[-3:], default=0.0),
             other_seconds=0.0,
+            later_seconds=(chunks - len(counts) - 1) * max(recent[-3:], default=0.0),
             concurrency=concurrency,
         ):
             took = next(costs)
@@ -146,9 +148,9 @@ def test_enough_time_is_used(chunks, cost, max_passes):
 
 
 def test_of_a_stream_of_unknown_length_no_chunk_gets_two_passes():
-    known = {"elapsed": 0.0, "pass_seconds": 1.0, "other_seconds": 0.1}
-    assert Policy(100.0).another(0, chunks=None, **known)
-    assert not Policy(100.0).another(1, chunks=None, **known)
+    known = {"elapsed": 0.0, "pass_seconds": 1.0, "other_seconds": 0.1, "later_seconds": 0.0}
+    assert Policy(100.0).allows_another(0, chunks=None, **known)
+    assert not Policy(100.0).allows_another(1, chunks=None, **known)
 
 
 def slowing(clock, seconds, after, factor):
@@ -205,7 +207,9 @@ def test_with_chunks_at_once_every_chunk_is_counted(manifest, concurrency):
     mixture = noise(2, 30 * 12 * manifest.hop_length)
     limit = TimeLimit(1.0, clock=Clock())
     stems = separator.separate(mixture, sample_rate=44100, time_limit=limit)
-    assert limit.passes == {MAX_PASSES: Chain(manifest, Network(), chunk=16, overlap=4).chunks(mixture.shape[1])}
+    assert limit.passes == {
+        MAX_PASSES: SpectralSeparator(manifest, Network(), chunk=16, overlap=4).chunks(mixture.shape[1])
+    }
     np.testing.assert_allclose(stems["bass"], mixture / 2, atol=1e-5)
 
 
@@ -213,18 +217,18 @@ def test_work_beside_the_passes_takes_time_of_its_own_without_them():
     """The rest of the chain works in half of the time of a pass. Chunks without a pass still need this half."""
     clock = Clock()
     limit = TimeLimit.started(TimeLimit(10.0, max_passes=1, clock=clock))
-    (estimate_chunk,) = limit.expect([Work(chunks=16, targets=1, share=1.0)])
     planes = np.ones((1, 4, 2, 3), np.float32)
 
-    def estimate(planes):
+    def network(planes, targets):
         clock.now += 0.5
         with limit.waiting():
             clock.now += 0.5
         return planes[:, np.newaxis]
 
+    (limited,) = limit.limited([Work(network, chunks=16, targets=1, gain=1.0)])
     for _ in range(16):
         before = clock.now
-        estimate_chunk(planes, estimate)
+        limited(planes, np.array([0]))
         if clock.now == before:
             clock.now += 0.5
             with limit.waiting():
@@ -298,7 +302,7 @@ def test_chunks_are_as_many_as_were_expected(manifest, sample_rate, length):
 
     separator = Separator(manifest, network)
     list(separator.stream(split(noise(1, length), 999), sample_rate=sample_rate))
-    chunks = Chain(manifest, network).chunks(math.ceil(length * 44100 / sample_rate))
+    chunks = SpectralSeparator(manifest, network).chunks(math.ceil(length * 44100 / sample_rate))
     assert abs(len(calls) - chunks) <= (sample_rate != 44100)
 
 

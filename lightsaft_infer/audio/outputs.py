@@ -98,7 +98,7 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
         with naming(path):
             place = file_place(path)
             if place in seen:
-                raise OutputError(f"expected a file for each stem, got one name for two: {path}")
+                raise OutputError(f"expected a file for each stem, but two stems have the same one: {path}")
             seen.add(place)
             folder, exists = path.is_dir(), path.exists() or path.is_symlink()
         if folder:

@@ -157,7 +157,7 @@ class StemWriter:
                     self._write_converted([np.zeros((self._channels, 1), np.float32)], part)
             except OutputError as error:
                 asked = f"{form.subtype} with {self._channels} channels at {self._sample_rate} Hz"
-                raise OutputError(f"{error}; it was to have {asked}") from error
+                raise OutputError(f"{error} (requested: {asked})") from error
 
     def _part_file(self, target: str, form: OutputFormat, tags: Tags | None) -> PartFile:
         return PartFile(

@@ -87,7 +87,7 @@ def _find_tracks_at(root: str, leave_out: AnyPath) -> list[str]:
 
 
 def _overlap(root: AnyPath, leave_out: AnyPath) -> AudioError:
-    return AudioError(f"expected a folder for the stems that does not hold the tracks, got {leave_out}: {root}")
+    return AudioError(f"expected a folder for the stems that does not hold the tracks, but {leave_out} holds {root}")
 
 
 def _inside(root: str, place: AnyPath) -> str | None:

@@ -221,5 +221,6 @@ def check_cores(workers: int | None, threads: int, cores: int) -> int:
     threads, cores = whole_number(threads, "threads"), whole_number(cores, "cores")
     workers = max(1, cores // threads) if workers is None else whole_number(workers, "workers")
     if workers * threads > cores:
-        raise ArgumentError(f"expected {cores} cores to be enough, got {workers} workers of {threads} threads each")
+        needed = f"{workers} workers of {threads} threads each need {workers * threads}"
+        raise ArgumentError(f"expected {cores} cores to be enough, but {needed}")
     return workers

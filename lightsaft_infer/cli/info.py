@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from ..bundle import read_model, shared_out
+from ..bundle import assigned_targets, read_model
 from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
 from .options import AddCommand
@@ -30,7 +30,7 @@ def _info(args: argparse.Namespace) -> int:
             "audio": f"{manifest.sample_rate} Hz, {manifest.channels} channels (other rates and mono are converted)",
         }
     )
-    for model, targets in zip(manifest.models, shared_out(manifest.models, manifest.targets), strict=True):
+    for model, targets in zip(manifest.models, assigned_targets(manifest.models, manifest.targets), strict=True):
         if model is not manifest:
             show("")
             _show({"part": f"{model.name} {model.version}", "estimates": ", ".join(targets)})

@@ -15,8 +15,8 @@ BLOCK = 2**18  # bytes
 
 
 def zip_stream(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
-    """Yield a ZIP archive of files, given by the names in it and their paths. Nothing is compressed: audio hardly is
-    smaller then."""
+    """Yield a ZIP archive of files, given by the names in it and their paths. Nothing is compressed: audio would hardly
+    get smaller."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as archive:
         for name, path in files:

@@ -154,7 +154,7 @@ def test_what_is_in_the_way(tmp_path, stems):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"cannot write.*file"):
         save({"loud": tmp_path / "file" / "loud.wav"}, stems)
-    with pytest.raises(OutputError, match="one name for two"):
+    with pytest.raises(OutputError, match="two stems have the same one"):
         save({"loud": tmp_path / "a.wav", "soft": tmp_path / "a.wav"}, stems)
 
 
@@ -303,7 +303,7 @@ def test_one_file_by_two_paths(tmp_path, stems):
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "a")
     for paths in (("x.wav", "a/../x.wav"), ("a/x.wav", "link/x.wav")):
-        with pytest.raises(OutputError, match="got one name for two"):
+        with pytest.raises(OutputError, match="two stems have the same one"):
             save({stem: tmp_path / path for stem, path in zip(stems, paths, strict=True)}, stems, overwrite=True)
 
 

@@ -182,5 +182,5 @@ def test_usage(tmp_path, capsys):
     assert main(["batch", str(tmp_path), str(tmp_path / "out")]) == 1
     assert "expected audio files, got none" in capsys.readouterr().err
     assert main(["batch", str(tmp_path), "out", "--workers", "3", "--threads", "2", "--cores", "4"]) == 1
-    assert "expected 4 cores to be enough, got 3 workers of 2 threads each" in capsys.readouterr().err
+    assert "expected 4 cores to be enough, but 3 workers of 2 threads each need 6" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -1,13 +1,14 @@
 """One network with its STFT: from a mixture to stems, at the sample rate of the model."""
 
 import contextlib
+import copy
 import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from .arrays import Audio, Network
-from .chunking import EstimateChunk, Waiting, chunk_count, estimate_chunks
+from .chunking import Waiting, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import ArgumentError, whole_number
 from .level import LevelledNetwork
@@ -15,7 +16,7 @@ from .manifest import Manifest
 from .stft import istft_stream, stft_stream
 
 
-class Chain:
+class SpectralSeparator:
     """The STFT, the network chunk by chunk, and the inverse STFT.
 
     Parameters
@@ -54,26 +55,29 @@ class Chain:
         self.network = network
         self.chunk = chunk
         self.overlap = overlap
-        self.concurrency: int = getattr(network, "concurrency", 1)
         # MDX-Net: the track lies between n_fft / 2 zeros, as in the published inference, and the borders of a chunk,
         # where the network lacks the frames beyond, are not used.
         self._pad = manifest.n_fft // 2 if manifest.mdx_net else 0
         self._unused = overlap // 4 if manifest.mdx_net else 0
+
+    def with_network(self, network: Network) -> "SpectralSeparator":
+        """Return the same separator with another network in the place of its own."""
+        other = copy.copy(self)
+        other.network = network
+        return other
+
+    @property
+    def concurrency(self) -> int:
+        """Number of threads that call the network at the same time."""
+        concurrency: int = getattr(self.network, "concurrency", 1)
+        return concurrency
 
     def chunks(self, samples: int) -> int:
         """Return the number of chunks of a mixture of a number of samples."""
         frames = 1 + math.ceil((samples + 2 * self._pad) / self.manifest.hop_length)
         return chunk_count(frames, chunk=self.chunk, overlap=self.overlap)
 
-    def stems(
-        self,
-        audio: Iterable[Audio],
-        targets: list[int],
-        *,
-        consistency: bool = False,
-        estimate_chunk: EstimateChunk | None = None,
-        waiting: Waiting = contextlib.nullcontext,
-    ) -> Iterator[Audio]:
+    def stems(self, audio: Iterable[Audio], targets: list[int], *, consistency: bool = False) -> Iterator[Audio]:
         """Yield the stems of a mixture.
 
         Parameters
@@ -84,8 +88,6 @@ class Chain:
             Indices of the targets.
         consistency : bool, optional
             Make the stems sum to the mixture.
-        estimate_chunk, waiting : callable, optional
-            See `lightsaft_infer.chunking.estimate_chunks`.
 
         Yields
         ------
@@ -93,6 +95,7 @@ class Chain:
             Blocks of stems. Joined, they have as many samples as the mixture, or some more at the end.
         """
         n_fft, hop_length = self.manifest.n_fft, self.manifest.hop_length
+        waiting: Waiting = getattr(self.network, "waiting", contextlib.nullcontext)
         padded = _padded(audio, self._pad, hop_length) if self._pad else audio
         pairs = estimate_chunks(
             stft_stream(padded, n_fft=n_fft, hop_length=hop_length),
@@ -102,7 +105,6 @@ class Chain:
             overlap=self.overlap,
             unused=self._unused,
             multiple=self.manifest.frames_multiple,
-            estimate_chunk=estimate_chunk,
             waiting=waiting,
             concurrency=self.concurrency,
         )
