@@ -43,13 +43,19 @@ def visible_folders(
             seen.add(real)
             try:
                 with os.scandir(folder) as entries:
-                    visible = sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
+                    visible = [entry for entry in entries if not is_hidden(entry.name)]
             except OSError as error:
                 on_error(folder, error)
                 continue
+            visible.sort(key=lambda entry: entry.name)
             for entry in filter(_is_folder, visible):
                 (links if entry.is_symlink() else folders).append(Path(entry.path))
             yield folder, [entry for entry in visible if not _is_folder(entry)]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name begins with one dot, as those of system files. A song may be called "...Baby One More Time"."""
+    return name.startswith(".") and not name.startswith("..")
 
 
 def _is_folder(entry: Entry) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .errors import ArgumentError, ModelError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # the functions import them when they run, so that `import li
     from .audio import AudioReader, StemWriter, WavStreamWriter
     from .separator import Separator
     from .time_limit import TimeLimit
+
+NOTED_OVERRUN = 0.05  # seconds beyond a time limit that a note tells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,8 @@ class SeparationResult:
         Largest magnitude of each stem before the gain.
     passes : dict of int to int, or None
         With a time limit: the number of chunks that got each number of passes (see `TimeLimit`).
+    overrun : float
+        Seconds by which the time limit was exceeded; 0 without a limit.
     """
 
     outputs: dict[str, Path]
@@ -43,6 +47,7 @@ class SeparationResult:
     gain: float
     peaks: dict[str, float]
     passes: dict[int, int] | None = None
+    overrun: float = 0.0
 
     @property
     def notes(self) -> list[str]:
@@ -58,6 +63,8 @@ class SeparationResult:
             if 0 in self.passes:
                 parts[0] = f"{self.passes[0]} without the network, as time ran out"
             notes.append(f"of {sum(self.passes.values())} chunks, {', '.join(parts)}")
+        if self.overrun >= NOTED_OVERRUN:
+            notes.append(f"the time limit was exceeded by {self.overrun:.1f} s")
         return notes
 
 
@@ -182,7 +189,7 @@ def separate_file(
         channels=reader.channels,
         gain=gain,
         peaks=writer.peaks,
-        passes=_passes(limit),
+        **_facts(limit),
     )
 
 
@@ -276,7 +283,7 @@ def separate_to_stream(
         channels=reader.channels,
         gain=1.0,
         peaks=writer.peaks,
-        passes=_passes(limit),
+        **_facts(limit),
     )
 
 
@@ -288,8 +295,9 @@ def _tapped(stems: "Iterable[Stems]", tap: "Callable[[Stems], object] | None") -
         yield block
 
 
-def _passes(limit: "TimeLimit | None") -> dict[int, int] | None:
-    return None if limit is None else dict(limit.passes)
+def _facts(limit: "TimeLimit | None") -> "dict[str, Any]":
+    """The fields of a result that a time limit has."""
+    return {} if limit is None else {"passes": dict(limit.passes), "overrun": limit.overrun}
 
 
 def _write(

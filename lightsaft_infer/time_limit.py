@@ -144,6 +144,11 @@ class TimeLimit:
         self._progress = [_Progress(work) for work in works]
         return [LimitedNetwork(self, progress) for progress in self._progress]
 
+    @property
+    def overrun(self) -> float:
+        """Seconds that have passed since the end of the limit; 0 before."""
+        return 0.0 if self._start is None else max(0.0, self._clock() - self._start - self._policy.limit)
+
     def keep(self, seconds: float) -> None:
         """Keep time for work after the last chunk, such as the conversion of stems."""
         self._kept = CAUTION * seconds

@@ -19,16 +19,24 @@ def test_the_tap_gets_what_is_written(echo, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("gain", "passes", "notes"),
+    ("gain", "passes", "overrun", "notes"),
     [
-        (1.0, None, []),
-        (0.8, None, ["a peak of 1.250 would clip, all stems scaled by 0.8000"]),
-        (1.0, {2: 3, 1: 4}, ["of 7 chunks, 4 with 1 pass, 3 with 2 passes"]),
-        (1.0, {1: 4, 0: 2}, ["of 6 chunks, 2 without the network, as time ran out, 4 with 1 pass"]),
+        (1.0, None, 0.0, []),
+        (0.8, None, 0.0, ["a peak of 1.250 would clip, all stems scaled by 0.8000"]),
+        (1.0, {2: 3, 1: 4}, 0.01, ["of 7 chunks, 4 with 1 pass, 3 with 2 passes"]),
+        (
+            1.0,
+            {1: 4, 0: 2},
+            2.13,
+            [
+                "of 6 chunks, 2 without the network, as time ran out, 4 with 1 pass",
+                "the time limit was exceeded by 2.1 s",
+            ],
+        ),
     ],
 )
-def test_notes(gain, passes, notes):
-    result = SeparationResult({}, 1, 44100, 2, gain, {}, passes)
+def test_notes(gain, passes, overrun, notes):
+    result = SeparationResult({}, 1, 44100, 2, gain, {}, passes, overrun)
     assert result.notes == notes
 
 

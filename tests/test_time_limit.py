@@ -185,6 +185,16 @@ def test_a_network_that_becomes_ten_times_slower(manifest, limit, after):
         assert {0, 1, 2} <= set(time_limit.passes)
 
 
+def test_the_overrun_is_the_time_since_the_end_of_the_limit():
+    clock = Clock()
+    limit = TimeLimit(10, clock=clock)
+    assert limit.overrun == 0
+    TimeLimit.started(limit)
+    for now, overrun in ((1005, 0), (1010, 0), (1012.5, 2.5)):
+        clock.now = now
+        assert limit.overrun == overrun
+
+
 def test_time_is_kept_for_the_work_after_the_last_chunk(manifest):
     clock = Clock()
     separator = Separator(manifest, slowing(clock, 0.2, 0, 1), chunk=16, overlap=4)

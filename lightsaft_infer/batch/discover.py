@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from ..audio import track_name
 from ..errors import AnyPath, AudioError, reason, to_path
-from ..folders import visible_folders
+from ..folders import is_hidden, visible_folders
 from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place
 
@@ -81,7 +81,7 @@ def _find_tracks_at(root: str, leave_out: AnyPath) -> list[str]:
         str(name)
         for name in names
         if name.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in name.parts)
+        and not any(map(is_hidden, name.parts))
         and not (inside and name.is_relative_to(inside))
     )
 

@@ -37,10 +37,11 @@ def _evaluate(args: argparse.Namespace) -> int:
             targets=args.targets,
             allow_missing=args.allow_missing,
             bsseval=args.bsseval,
+            keep_going=True,
             progress=progress,
         )
     text = json.dumps(result, indent=1, allow_nan=False)
     if args.output is not None:  # before anything that can fail: scores take long
         write_text(args.output, [text, "\n"])
     show(text if args.json else table(result))
-    return 0
+    return 1 if result["failed"] else 0

@@ -43,21 +43,23 @@ def museval_version() -> str:
     return importlib.metadata.version("museval")
 
 
-def bss_eval(pairs: Mapping[str, tuple[AnyPath, AnyPath]]) -> BssEval:
+def bss_eval(pairs: Mapping[str, tuple[AnyPath, AnyPath | None]]) -> BssEval:
     """Compute BSS Eval v4 of one song, which is held in memory.
 
     Parameters
     ----------
     pairs : dict of str to (path, path)
-        The files of the reference and of the estimate of each target. Each target is interference for the others.
+        The files of the reference and of the estimate of each target. The reference of each target is interference for
+        the others. A target whose estimate is None is only that, and gets no scores.
 
     Returns
     -------
     BssEval
         A tuple ``(scores, undefined)``. For each target, ``scores`` has ``SDR``, ``ISR``, ``SIR`` and ``SAR`` in dB.
         Each is the median over the frames of 1 s in which museval gives a finite value. It is None if there are none,
-        as for an estimate that equals its reference. If BSS Eval is not defined, because a stem is silent throughout or
-        there is only one stem, ``scores`` is None and ``undefined`` is the reason. Otherwise ``undefined`` is None.
+        as for an estimate that equals its reference. If BSS Eval is not defined, because a stem that is scored is
+        silent throughout or there is only one stem, ``scores`` is None and ``undefined`` is the reason. Otherwise
+        ``undefined`` is None.
 
     Raises
     ------
@@ -81,21 +83,30 @@ def bss_eval(pairs: Mapping[str, tuple[AnyPath, AnyPath]]) -> BssEval:
     if not isinstance(pairs, Mapping) or not all(map(_is_pair, pairs.values())):
         raise ArgumentError(f"expected a dict of targets to pairs (reference, estimate), got {pairs!r}")
     museval = load_museval()
-    if len(pairs) < 2:
-        return BssEval(None, f"expected two targets or more, got {', '.join(pairs)}")
+    scored = [target for target, (_, estimate) in pairs.items() if estimate is not None]
+    # museval wants an estimate of each reference: where there is none, it gets the reference.
     sample_rate, references = _read([reference for reference, _ in pairs.values()])
-    _, estimates = _read([estimate for _, estimate in pairs.values()])
+    _, estimates = _read([estimate or reference for reference, estimate in pairs.values()])
     for name, stems in (("reference", references), ("estimate", estimates)):
         for target, stem in zip(pairs, stems, strict=True):
-            if not stem.sum(axis=1).any():  # museval's definition: a left channel of -1 and a right one of 1 are silent
+            if target in scored and _is_silent(stem):
                 return BssEval(None, f"the {name} of {target} is silent (its channels sum to zero)")
+    heard = [index for index, reference in enumerate(references) if not _is_silent(reference)]
+    if len(heard) < 2:
+        return BssEval(None, f"expected two targets or more, got {', '.join(pairs)}")
     window = int(WINDOW * sample_rate)
     with _old_name_of_linalg(), np.errstate(divide="ignore"):
-        values = museval.evaluate(references, estimates, win=window, hop=window, padding=False)
+        values = museval.evaluate(references[heard], estimates[heard], win=window, hop=window, padding=False)
     scores = {}
-    for target, *frames in zip(pairs, *values, strict=True):
-        scores[target] = {metric: _median(row) for metric, row in zip(METRICS, frames, strict=True)}
+    for target, *frames in zip((list(pairs)[index] for index in heard), *values, strict=True):
+        if target in scored:
+            scores[target] = {metric: _median(row) for metric, row in zip(METRICS, frames, strict=True)}
     return BssEval(scores, None)
+
+
+def _is_silent(stem: NDArray[np.float32]) -> bool:
+    """museval's definition: a left channel of -1 and a right one of 1 are silent."""
+    return not stem.sum(axis=1).any()
 
 
 def _is_pair(value: object) -> bool:

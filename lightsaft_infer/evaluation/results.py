@@ -56,11 +56,19 @@ class MissingStem(FoundInstead):
     target: str
 
 
+class FailedSong(TypedDict):
+    """A song that could not be scored, and the message of the error."""
+
+    song: str
+    error: str
+
+
 class Evaluation(TypedDict):
     """The result of `evaluate`."""
 
     songs: dict[str, SongScores]
     sdr: SdrSummaries
     bsseval: BssEvalSummaries | None
+    failed: list[FailedSong]
     missing: list[MissingStem]
     unreferenced: int

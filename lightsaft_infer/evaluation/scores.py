@@ -17,9 +17,18 @@ import numpy as np
 
 from ..arrays import Audio, Progress
 from ..audio import AudioReader
-from ..errors import AnyPath, EvaluationError
+from ..errors import AnyPath, AudioError, EvaluationError
 from .metrics import sdr_of_blocks
-from .results import BssEvalScores, BssEvalSummaries, Evaluation, MissingStem, SdrSummaries, SdrSummary, SongScores
+from .results import (
+    BssEvalScores,
+    BssEvalSummaries,
+    Evaluation,
+    FailedSong,
+    MissingStem,
+    SdrSummaries,
+    SdrSummary,
+    SongScores,
+)
 from .song_tree import StemPair, match
 
 
@@ -30,6 +39,7 @@ def evaluate(
     targets: Iterable[str] | None = None,
     allow_missing: bool = False,
     bsseval: bool = False,
+    keep_going: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score a tree of estimated stems against a tree of references.
@@ -50,6 +60,9 @@ def evaluate(
     bsseval : bool, optional
         Compute BSS Eval v4 by museval as well (see `bss_eval`), which holds one song in memory. The SDR holds a few
         blocks in memory for any length.
+    keep_going : bool, optional
+        Score the other songs, instead of raising an error, if a file of a song is damaged. An error is still raised if
+        no song can be scored.
     progress : callable, optional
         Called as ``progress(done, total)`` with numbers of songs.
 
@@ -67,6 +80,7 @@ def evaluate(
         - ``bsseval`` is None if BSS Eval was not computed. Otherwise it has ``museval``, the version of museval, and
           ``targets``, with medians over the songs that have a value and ``songs``, the number of songs, for each
           target. ``overall`` has the means of these medians over the targets. A score is None if it has no value.
+        - ``failed`` is a list of the songs that could not be scored, each with ``song`` and ``error``.
         - ``missing`` is a list of the references without an estimate, each with ``song`` and ``target``, and with
           ``found`` if there is a file that may be meant, of another format, in other letters or in another folder.
         - ``unreferenced`` is the number of estimates without a reference.
@@ -104,30 +118,40 @@ def evaluate(
 
         load_museval()
     matches = match(references, estimates, targets=targets, allow_missing=allow_missing)
-    for pairs in matches.pairs.values():
-        _check_headers(pairs, alike=bsseval)
-    songs: dict[str, SongScores] = {}
+    others = matches.unpaired if bsseval else {}
     for song, pairs in matches.pairs.items():
-        songs[song] = _song_scores(pairs, bsseval=bsseval)
+        _check_headers(pairs, others.get(song, {}), alike=bsseval)
+    songs: dict[str, SongScores] = {}
+    failed: list[FailedSong] = []
+    for done, (song, pairs) in enumerate(matches.pairs.items(), start=1):
+        try:
+            songs[song] = _song_scores(pairs, others.get(song, {}), bsseval=bsseval)
+        except (AudioError, EvaluationError) as error:
+            if not keep_going or (done == len(matches.pairs) and not songs):
+                raise
+            failed.append({"song": song, "error": str(error)})
         if progress is not None:
-            progress(len(songs), len(matches.pairs))
+            progress(done, len(matches.pairs))
     return {
         "songs": songs,
         "sdr": _sdr_summaries(songs),
         "bsseval": _bsseval_summaries(songs) if bsseval else None,
+        "failed": failed,
         "missing": [_missing_stem(*stem, matches.found.get(stem)) for stem in matches.missing],
         "unreferenced": matches.unreferenced,
     }
 
 
-def _check_headers(pairs: Mapping[str, StemPair], *, alike: bool) -> None:
-    """Check that each estimate has the format of its reference, and with `alike` that all references of the song have
-    the same format."""
+def _check_headers(pairs: Mapping[str, StemPair], others: Mapping[str, Path], *, alike: bool) -> None:
+    """Check that each estimate has the format of its reference, and with `alike` that all references of the song,
+    also the others, have the same format."""
     first = next(iter(pairs.values())).reference
     for pair in pairs.values():
         _check_files(pair.reference, pair.estimate)
         if alike:
             _check_files(first, pair.reference)
+    for other in others.values():
+        _check_files(first, other)
 
 
 def _check_files(expected: Path, got: Path) -> None:
@@ -142,13 +166,16 @@ def _check_form(expected: AudioReader, got: AudioReader) -> None:
             raise EvaluationError(f"expected {values[0]} {unit} as in {expected.path}, got {values[1]}: {got.path}")
 
 
-def _song_scores(pairs: Mapping[str, StemPair], *, bsseval: bool) -> SongScores:
+def _song_scores(pairs: Mapping[str, StemPair], others: Mapping[str, Path], *, bsseval: bool) -> SongScores:
+    """Score the pairs of a song. The others are references that count as interference in BSS Eval."""
     sdr = {target: _sdr(pair) for target, pair in pairs.items()}
     scores: SongScores = {"sdr": sdr, "mean": statistics.fmean(sdr.values())}
     if bsseval:
         from .bss_eval import bss_eval
 
-        scores["bsseval"], scores["bsseval_undefined"] = bss_eval(pairs)
+        scores["bsseval"], scores["bsseval_undefined"] = bss_eval(
+            {**pairs, **{target: (reference, None) for target, reference in others.items()}}
+        )
     return scores
 
 

@@ -3,8 +3,8 @@
 A song is a folder with a file for each target: `<target>.wav`, `.flac` or `.ogg`. Its name is its path below the tree,
 with /, or "." if the tree itself is the song. The data of the Music Demixing Challenge and the output of this package
 have `<song>/vocals.wav`, MUSDB18-HQ has `test/<song>/vocals.wav`. A folder `mixture` contains stems of the song in its
-parent folder, because the stems of `<song>/mixture.wav` are written there. `mixture.wav` is not a stem. Names with a
-leading dot are ignored.
+parent folder, because the stems of `<song>/mixture.wav` are written there. `mixture.wav` is not a stem. Hidden names
+(`folders.is_hidden`) are ignored.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 
 from ..errors import AnyPath, ArgumentError, EvaluationError, reason, to_path
-from ..folders import visible_folders
+from ..folders import is_hidden, visible_folders
 
 STEM_SUFFIXES = (".wav", ".flac", ".ogg")  # formats that keep the length of a stem
 MIXTURE = "mixture"
@@ -32,12 +32,14 @@ class StemPair(NamedTuple):
 class Matches:
     """The stems of two trees that can be compared.
 
-    `pairs` is {song: {target: StemPair}}. `missing` has (song, target) of each reference without an estimate.
-    `unreferenced` is the number of estimates without a reference. `found` has, for some of `missing`, the path below
-    the estimates of a file that may be meant.
+    `pairs` is {song: {target: StemPair}}, `unpaired` {song: {target: reference}} of the other references of these
+    songs: those without an estimate, and those of targets that are not chosen. `missing` has (song, target) of each
+    reference without an estimate. `unreferenced` is the number of estimates without a reference. `found` has, for some
+    of `missing`, the path below the estimates of a file that may be meant.
     """
 
     pairs: dict[str, dict[str, StemPair]]
+    unpaired: dict[str, dict[str, Path]]
     missing: tuple[tuple[str, str], ...]
     unreferenced: int
     found: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
@@ -71,7 +73,7 @@ def match(
     """
     wanted, found = find_songs(references), find_songs(estimates)
     if not wanted:
-        raise EvaluationError(f"expected folders of stems, <song>/<target>.wav or .flac, got none: {references}")
+        raise EvaluationError(f"expected folders of stems, <song>/<target>.wav, .flac or .ogg, got none: {references}")
     unreferenced = sum(target not in wanted.get(song, ()) for song, stems in found.items() for target in stems)
     pairs: dict[str, dict[str, StemPair]] = {}
     missing = []
@@ -90,7 +92,11 @@ def match(
         )
         more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
         raise EvaluationError(f"expected an estimate of every reference, none of {named}{more}: {estimates}")
-    return Matches(pairs, tuple(missing), unreferenced, instead)
+    unpaired = {
+        song: {target: reference for target, reference in wanted[song].items() if target not in stems}
+        for song, stems in pairs.items()
+    }
+    return Matches(pairs, unpaired, tuple(missing), unreferenced, instead)
 
 
 def find_songs(tree: AnyPath) -> dict[str, dict[str, Path]]:
@@ -134,7 +140,7 @@ def _found_instead(tree: AnyPath, missing: Sequence[tuple[str, str]]) -> dict[tu
     for folder, _, files in os.walk(tree):
         for file in files:
             path = PurePosixPath(Path(folder, file).relative_to(tree).as_posix())
-            if path.suffix and file[0] != ".":
+            if path.suffix and not is_hidden(file):
                 names.setdefault(path.stem.casefold(), []).append(path)
     found = {}
     for song, target in missing:

@@ -29,6 +29,7 @@ def table(result: Evaluation) -> str:
     ...     "songs": {"song": {"sdr": {"bass": 20.0}, "mean": 20.0}},
     ...     "sdr": {"targets": {"bass": summary}, "overall": summary},
     ...     "bsseval": None,
+    ...     "failed": [],
     ...     "missing": [],
     ...     "unreferenced": 0,
     ... }
@@ -48,7 +49,8 @@ def table(result: Evaluation) -> str:
     lines = _aligned(rows)
     if result["bsseval"] is not None:
         lines += ["", *_bsseval(result["bsseval"], result["songs"])]
-    unscored = [one_line(f"no estimate: {item['song']}/{item['target']}{_found(item)}") for item in result["missing"]]
+    unscored = [one_line(f"not scored: {item['song']}: {item['error']}") for item in result["failed"]]
+    unscored += [one_line(f"no estimate: {item['song']}/{item['target']}{_found(item)}") for item in result["missing"]]
     if result["unreferenced"]:
         unscored.append(f"estimates without reference, not scored: {result['unreferenced']}")
     return "\n".join(lines + ([""] if unscored else []) + unscored)

@@ -7,6 +7,7 @@ from ..arrays import Progress
 from ..audio import check_not_input, check_outputs, make_parent, write_text
 from ..bundle import Bundle, read_model
 from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
+from ..folders import is_hidden
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
 from .encode import EMBEDDED_FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, embedded_rate, encode
@@ -162,7 +163,7 @@ def find_stems(folder: AnyPath, *, mixture: AnyPath | None = None, order: Sequen
     stems: dict[str, Path] = {}
     try:
         for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES):
-            if path.name.startswith(".") or not path.is_file() or _same(path, mixture):
+            if is_hidden(path.name) or not path.is_file() or _same(path, mixture):
                 continue
             if path.stem in stems:
                 raise AudioError(f"expected one stem {path.stem}, got {stems[path.stem].name} too: {path}")

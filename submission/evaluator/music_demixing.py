@@ -164,8 +164,9 @@ def _time_limit(seconds: float, what: str) -> Iterator[None]:
     """Raise TimeoutError at the limit if the system has alarms (main thread, not Windows), otherwise afterwards."""
 
     def late(*_: object) -> NoReturn:
-        raise TimeoutError(f"{what} took longer than {seconds:g} s")
+        raise _LateError
 
+    late_message = f"{what} took longer than {seconds:g} s"
     interrupts = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
     start = time.monotonic()
     if interrupts:
@@ -173,9 +174,15 @@ def _time_limit(seconds: float, what: str) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except _LateError:
+        raise TimeoutError(late_message) from None
     finally:
         if interrupts:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
     if time.monotonic() - start > seconds:
-        late()
+        raise TimeoutError(late_message)
+
+
+class _LateError(BaseException):
+    """The alarm of a time limit. Code that catches OSError, as TimeoutError is one, or Exception lets it pass."""

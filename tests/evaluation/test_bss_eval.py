@@ -107,6 +107,26 @@ def test_medians_over_songs_are_those_of_museval(scores):
         assert summary["overall"][metric] == pytest.approx(expected[:, metric].mean(), abs=2e-5)
 
 
+def test_every_reference_is_interference_whatever_is_scored(scores):
+    """The scores of a target do not depend on the targets that are chosen, nor on estimates that are missing."""
+    song = stems(channels=1, samples=RATE, targets=("bass", "drums", "vocals"))
+    everything = scores({"A": song})["songs"]["A"]["bsseval"]
+    row = scores({"A": song}, targets=["bass", "vocals"])["songs"]["A"]["bsseval"]
+    assert list(row) == ["bass", "vocals"]
+    for target in row:
+        assert row[target] == pytest.approx(everything[target], abs=1e-9)
+
+
+def test_a_silent_reference_that_is_not_scored_is_no_interference(scores):
+    song = stems(channels=1, samples=RATE, targets=("bass", "drums", "vocals"))
+    without = {target: song[target] for target in ("bass", "drums")}
+    expected = scores({"A": without})["songs"]["A"]["bsseval"]
+    song["vocals"] = (0 * song["vocals"][0], song["vocals"][1])
+    row = scores({"B": song}, targets=["bass", "drums"])["songs"]["B"]["bsseval"]
+    for target, values in expected.items():
+        assert row[target] == pytest.approx(values, abs=1e-9)
+
+
 def test_silent_stems_leave_a_song_undefined(scores, tmp_path, capsys):
     """museval raises an error. The evaluation of a catalogue goes on and lists the song."""
     songs = {name: stems(channels=2, samples=2000) for name in ("A", "B", "C", "D")}
@@ -143,7 +163,7 @@ def test_identical_stems_have_no_finite_sdr(scores):
 
 
 def test_one_target_alone_is_undefined(scores):
-    result = scores({"A": stems(channels=1)}, targets=["bass"])
+    result = scores({"A": stems(channels=1, targets=["bass"])})
     assert result["songs"]["A"]["bsseval_undefined"] == "expected two targets or more, got bass"
     assert result["bsseval"]["targets"]["bass"] == {"songs": 0, **dict.fromkeys(METRICS)}
 

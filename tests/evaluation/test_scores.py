@@ -206,6 +206,18 @@ def test_the_command_prints_a_table(two_songs, capfd):
     assert capfd.readouterr() == (TABLE, "")
 
 
+def test_a_damaged_song_is_named_and_the_others_are_scored(two_songs, save, evaluated, tmp_path, capfd):
+    save("ref/...Baby One/bass.wav", noise(2, 3000))
+    save("est/...Baby One/bass.wav", np.full((2, 3000), np.nan, np.float32))
+    assert main([*two_songs, "-o", str(tmp_path / "scores.json")]) == 1
+    out = capfd.readouterr().out
+    assert out.startswith(TABLE)
+    assert "not scored: ...Baby One: " in out
+    assert json.loads((tmp_path / "scores.json").read_text())["failed"][0]["song"] == "...Baby One"
+    with pytest.raises(AudioError):
+        evaluated()
+
+
 def test_the_command_prints_json(two_songs, capfd):
     assert main([*two_songs, "--json", "--targets", "bass"]) == 0
     result = json.loads(capfd.readouterr().out)
@@ -220,6 +232,7 @@ def test_the_command_prints_json(two_songs, capfd):
             "overall": {"songs": 2, "mean": near[30], "median": near[30]},
         },
         "bsseval": None,
+        "failed": [],
         "missing": [],
         "unreferenced": 0,
     }
@@ -271,6 +284,7 @@ def test_the_table_of_bss_eval():
             "overall": summary,
         },
         "bsseval": bsseval,
+        "failed": [],
         "missing": [],
         "unreferenced": 0,
     }
