@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import AnyPath, is_number, whole_number
 from .arrays import Audio, Network, Planes
 from .audio import AudioReader
 from .cores import available_cores
-from .errors import ArgumentError, is_number, whole_number
+from .errors import ArgumentError
 from .separator import Separator
 
 MDX_SONG_SECONDS = 240
@@ -37,8 +38,8 @@ print(json.dumps([imported - start, time.perf_counter() - imported]))
 
 def benchmark(
     *,
-    model: str | os.PathLike[str] | None = None,
-    mixture: str | os.PathLike[str] | None = None,
+    model: AnyPath | None = None,
+    mixture: AnyPath | None = None,
     seconds: float = 30.0,
     repeats: int = 5,
     threads: int | None = None,
@@ -176,7 +177,7 @@ class _Excerpt(NamedTuple):
     sample_rate: int
 
 
-def _excerpt(path: str | os.PathLike[str] | None, seconds: float, sample_rate: int) -> _Excerpt:
+def _excerpt(path: AnyPath | None, seconds: float, sample_rate: int) -> _Excerpt:
     if path is None:
         noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, int(seconds * sample_rate)))
         return _Excerpt(noise.astype(np.float32), sample_rate)
@@ -198,7 +199,7 @@ class _LoadTimes(NamedTuple):
     loaded: float
 
 
-def _load_times(model: str | os.PathLike[str] | None, threads: int | None) -> _LoadTimes:
+def _load_times(model: AnyPath | None, threads: int | None) -> _LoadTimes:
     """The load times of a fresh process: the better of two, as the first one fills the file cache."""
     arguments = [json.dumps(None if model is None else str(model)), json.dumps(threads)]
     runs = [

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import is_number
 from .arrays import Audio
-from .errors import AudioError, is_number
+from .errors import AudioError
 
 BLOCK_SAMPLES = 65536  # samples per channel that are read, separated and written at a time
 SAMPLE_RATES = (8000, 192000)

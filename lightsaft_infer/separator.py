@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arguments import whole_number
 from .arrays import Audio, Network, Progress, Stems
 from .blocks import Delay, check_format, checked, reblocked, to_array
 from .bundle import Bundle, read_model
 from .chain import Chain
-from .errors import ArgumentError, ModelError, whole_number
+from .errors import ArgumentError, ModelError
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
 from .merging import ChainTask, tasks_of, together

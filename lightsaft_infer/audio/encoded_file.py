@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from ..arguments import AnyPath, to_path
 from ..arrays import Audio
-from ..errors import AnyPath, ArgumentError, AudioError, OutputError, to_path
+from ..errors import ArgumentError, AudioError, OutputError
 from .files import write_all
 from .mpeg import KILOBITS
 from .mpeg import SAMPLE_RATES as MPEG1_RATES

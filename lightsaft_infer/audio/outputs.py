@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
+from ..arguments import AnyPath, to_path, whole_number
+from ..errors import ArgumentError, OutputError
 from .encoded_file import ENCODINGS
 from .part_file import already_exists, naming
 from .wav_format import SAMPLE_BYTES, WAV_BYTES

@@ -12,9 +12,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..arguments import AnyPath, is_number, to_path, whole_number
 from ..arrays import Audio
 from ..blocks import BLOCK_SAMPLES, check_format, check_samples
-from ..errors import AnyPath, ArgumentError, AudioError, is_number, reason, to_path, whole_number
+from ..errors import ArgumentError, AudioError, reason
 from .downmix import downmix_matrix, downmixed
 from .opening import open_source
 from .tags import Tags, read_tags

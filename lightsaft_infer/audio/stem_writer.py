@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from ..arguments import AnyPath, to_path, whole_number
 from ..arrays import Audio
-from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
+from ..errors import ArgumentError, OutputError
 from ..resample import resample_stream
 from .encoded_file import EncodedFile, chosen_bitrate
 from .outputs import OutputFormat, check_outputs, make_folders, output_format

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from ..arguments import AnyPath, to_path
 from ..audio import track_name
-from ..errors import AnyPath, AudioError, reason, to_path
+from ..errors import AudioError, reason
 from ..folders import visible_folders
 from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place

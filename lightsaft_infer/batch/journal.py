@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from ..errors import AnyPath, OutputError, reason, to_path
+from ..arguments import AnyPath, to_path
+from ..errors import OutputError, reason
 from ..file_lock import lock
 from .storage import is_url
 

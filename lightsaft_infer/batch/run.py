@@ -5,8 +5,9 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
+from ..arguments import AnyPath, whole_number
 from ..bundle import Bundle
-from ..errors import AnyPath, ArgumentError, reason, whole_number
+from ..errors import ArgumentError, reason
 from ..manifest import Manifest
 from .discover import stem_folders
 from .journal import Entry, Journal, journal_path, read_journal

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import AnyPath, AudioError, ModelError, OutputError, reason
+from ..arguments import AnyPath
+from ..errors import AudioError, ModelError, OutputError, reason
 from .journal import Entry
 from .storage import below, download, is_url, remove_parts_of, upload
 from .track import Track

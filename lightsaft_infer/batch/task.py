@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..arguments import AnyPath
 from ..audio import PARTS
-from ..errors import AnyPath, AudioError, LightSAFTError, reason, unexpected
+from ..errors import AudioError, LightSAFTError, message_of, reason
 from .journal import Entry
 from .storage import below, is_url, opened, remove_parts_of
 from .track import Track
@@ -51,7 +52,7 @@ def separate_track(track: Track, *, scratch: AnyPath | None = None) -> Entry:
         else:
             done = separate_local(track)
     except Exception as error:  # no error must stop the other tracks of a long run
-        entry = failed_entry(track, unexpected(error, track.source))
+        entry = failed_entry(track, message_of(error, track.source))
         known = isinstance(error, (LightSAFTError, OSError, MemoryError))
         return entry if known else entry | {"traceback": traceback.format_exc()}
     wall = time.perf_counter() - start

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..arrays import Audio, Progress
 from ..audio import AudioReader
-from ..errors import AnyPath, EvaluationError
+from ..errors import EvaluationError
 from .metrics import sdr_of_blocks
 from .results import BssEvalScores, BssEvalSummaries, Evaluation, MissingStem, SdrSummaries, SdrSummary, SongScores
 from .song_tree import StemPair, match

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..arguments import AnyPath, is_number, to_path, whole_number
 from ..audio import check_outputs, make_parent, write_bytes, write_text
-from ..errors import AnyPath, ArgumentError, ModelError, is_number, reason, to_path, whole_number
+from ..errors import ArgumentError, ModelError, reason
 from ..manifest import Manifest, MdxNet
 from ..mdx_network import MdxNetwork, MdxShape, mdx_shape
 from ..session import Session

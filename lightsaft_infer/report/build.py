@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ..arguments import AnyPath, to_path
 from ..arrays import Progress
 from ..audio import check_not_input, check_outputs, make_parent, write_text
 from ..bundle import Bundle, read_model
-from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
+from ..errors import ArgumentError, AudioError, reason
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
 from .encode import EMBEDDED_FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, embedded_rate, encode

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from starlette.datastructures import State
 
 from ..audio import track_name
-from ..errors import LightSAFTError, unexpected
+from ..errors import LightSAFTError, message_of
 from ..report import page_style
 from ..text import one_line
 from ..version import __version__
@@ -120,7 +120,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": one_line(unexpected(error, request.url.path))}, 500)
+        return JSONResponse({"error": one_line(message_of(error, request.url.path))}, 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..audio import chosen_bitrate, output_format
 from ..bundle import read_model
-from ..errors import ArgumentError, LightSAFTError, OutputError, unexpected
+from ..errors import ArgumentError, LightSAFTError, OutputError, message_of
 from ..manifest import default_manifest_path
 from ..stem_options import choose_stems
 from ..worker_process import WorkerProcess, check_working_folder
@@ -214,7 +214,7 @@ class Jobs:
             try:
                 work(job)
             except Exception as error:  # such as a full disk, which keeps the state from being written
-                text = unexpected(error, job.name)
+                text = message_of(error, job.name)
                 failed: dict[str, object] = {"state": "failed", "error": text, "finished": now()}
                 with contextlib.suppress(LightSAFTError):
                     self._change(job, **(failed if work == self._separate else {"report": "failed"}))
