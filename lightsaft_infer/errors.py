@@ -3,6 +3,9 @@
 The command `lightsaft` imports this module before it handles signals, so it imports no large package.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 
 class LightSAFTError(Exception):
     """The root of every error that a caller of this package can cause."""
@@ -52,6 +55,30 @@ def message_of(error: Exception, subject: object) -> str:
     if any(sign in text for sign in NO_MEMORY):
         return f"not enough memory: {subject}"
     return f"unexpected error, please report it ({text}): {subject}"
+
+
+@contextlib.contextmanager
+def raise_as(kind: type[LightSAFTError], action: str, path: object = None) -> Iterator[None]:
+    """Raise errors of the system as errors of this package: `cannot write a.wav: no space left on device`.
+
+    Parameters
+    ----------
+    kind : type of LightSAFTError
+        The class of the errors that are raised.
+    action : str
+        What failed: "write", "read the manifest".
+    path : path, optional
+        The file that the message names. Default: the one that the system's error names.
+
+    Raises
+    ------
+    LightSAFTError
+        Of the given class.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"cannot {action} {error.filename if path is None else path}: {reason(error)}") from error
 
 
 def reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .arguments import AnyPath, to_path
-from .errors import ModelError, reason
+from .errors import ModelError, raise_as
 
 REST = frozenset({"other", "instrumental", "accompaniment"})  # targets that are all that the others are not
 FORMAT_VERSIONS = (1, 2)  # 2 adds `mdx_net`, and bundles (`lightsaft_infer.bundle`)
@@ -221,10 +221,8 @@ class Manifest:
             If the file cannot be read, or its size or SHA-256 is not the manifest's.
         """
         path = self.graph_path
-        try:
+        with raise_as(ModelError, "read the graph", path):
             graph = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"cannot read the graph {path}: {reason(error)}") from error
         if len(graph) != self.onnx.bytes:
             raise ModelError(f"expected {self.onnx.bytes} bytes, got {len(graph)}: {path}")
         digest = hashlib.sha256(graph).hexdigest()
@@ -271,9 +269,9 @@ def read_content(path: AnyPath) -> tuple[Path, dict[str, Any]]:
     """
     path = to_path(path, "the path of a manifest")
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))  # an editor may have written a byte order mark
-    except OSError as error:
-        raise ModelError(f"cannot read the manifest {path}: {reason(error)}") from error
+        with raise_as(ModelError, "read the manifest", path):
+            text = path.read_text(encoding="utf-8-sig")  # an editor may have written a byte order mark
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if path.suffix == ".onnx":
             hint = "lightsaft import-mdx writes one for MDX-Net files"

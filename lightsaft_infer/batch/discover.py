@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from ..arguments import AnyPath, to_path
 from ..audio import track_name
-from ..errors import AudioError, reason
+from ..errors import AudioError, raise_as, reason
 from ..folders import visible_folders
 from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place
@@ -73,10 +73,8 @@ def _find_tracks_at(root: str, leave_out: AnyPath) -> list[str]:
     inside = _inside(root, leave_out)
     if inside == ".":
         raise _overlap(root, leave_out)
-    try:
+    with raise_as(AudioError, "read the folder"):
         files = list_files(root)
-    except OSError as error:
-        raise AudioError(f"cannot read the folder {error.filename}: {reason(error)}") from error
     names = [PurePosixPath(name) for name in files]
     return sorted(
         str(name)
