@@ -21,8 +21,8 @@ from .cores import available_cores
 from .errors import ArgumentError
 from .separator import Separator
 
-MDX_SONG_SECONDS = 240
-MDX_LIMIT_SECONDS = 240
+CHALLENGE_SONG_SECONDS = 240
+CHALLENGE_LIMIT_SECONDS = 240
 MAX_SECONDS = 3600  # of audio, which is in memory
 
 # Runs in its own process: the time that a user waits before the first sample, without Python's own start.
@@ -65,7 +65,7 @@ def benchmark(
     dict
         Can be written as JSON. Times are in seconds. `rtf` is the real-time factor, seconds of work per second of audio
         for all targets: median, minimum and maximum of the repeats. `dsp_share` is the part of the time in which the
-        network does not run. `mdx_song_seconds` is the time of a song of 240 s, projected from the median.
+        network does not run. `challenge_song_seconds` is the time of a song of 240 s, projected from the median.
 
     Raises
     ------
@@ -115,8 +115,8 @@ def benchmark(
         "rtf": {"median": statistics.median(rtfs), "min": min(rtfs), "max": max(rtfs)},
         "dsp_share": 1 - sum(networks[1:]) / sum(totals[1:]),
         "peak_rss_mb": peak_rss_mb(),
-        "mdx_song_seconds": statistics.median(rtfs) * MDX_SONG_SECONDS,
-        "mdx_limit_seconds": MDX_LIMIT_SECONDS,
+        "challenge_song_seconds": statistics.median(rtfs) * CHALLENGE_SONG_SECONDS,
+        "challenge_limit_seconds": CHALLENGE_LIMIT_SECONDS,
         "machine": _machine(),
     }
 
@@ -124,7 +124,8 @@ def benchmark(
 def table(result: dict[str, Any]) -> str:
     """Format the result of `benchmark` as text."""
     rtf = result["rtf"]
-    song = f"{result['mdx_song_seconds']:.1f} s for a song of {MDX_SONG_SECONDS} s, limit {MDX_LIMIT_SECONDS} s"
+    seconds = result["challenge_song_seconds"]
+    song = f"{seconds:.1f} s for a song of {CHALLENGE_SONG_SECONDS} s, limit {CHALLENGE_LIMIT_SECONDS} s"
     memory = result["peak_rss_mb"]
     rows = {
         "model": f"{result['model']}, {result['targets']} targets, sha256 {result['model_sha256'][:12]}",
@@ -135,7 +136,7 @@ def table(result: dict[str, Any]) -> str:
         "real-time factor": f"{rtf['median']:.4f} (min {rtf['min']:.4f}, max {rtf['max']:.4f})",
         "DSP": f"{result['dsp_share']:.1%} of the total",
         "peak memory": "not known on this system" if memory is None else f"{memory:.0f} MB",
-        "MDX": song,
+        "challenge": song,
     }
     return "\n".join(f"{name:17} {value}" for name, value in rows.items())
 

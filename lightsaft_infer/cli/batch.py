@@ -100,12 +100,12 @@ def _batch(args: argparse.Namespace) -> int:
 
 def _engine(args: argparse.Namespace, manifest: Manifest | Bundle) -> "Engine":
     """The function that separates the tracks: in processes of this machine, or on a cluster."""
-    from ..batch import check_cores, run_in_workers, run_on_cluster
+    from ..batch import run_in_workers, run_on_cluster, worker_count
     from ..cores import available_cores
 
     if args.cluster is None:
         check_working_folder()
-        workers = check_cores(args.workers, args.threads, args.cores or available_cores())
+        workers = worker_count(args.workers, args.threads, args.cores or available_cores())
         return functools.partial(run_in_workers, workers=workers)
     if args.workers or args.cores:
         raise ArgumentError("--cluster has its own workers: expected neither --workers nor --cores")

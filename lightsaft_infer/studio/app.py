@@ -172,7 +172,7 @@ def _add_uploads(app: FastAPI, jobs: Jobs, settings: Settings) -> None:
         if settings.music is None:
             raise NotFoundError("this studio has no folder of files to name: start it with --music")
         path = file_below(settings.music, file.path)
-        jobs.empty(path.stat().st_size + uploads.missing)
+        jobs.make_room(path.stat().st_size + uploads.missing)
         return jobs.folder.take(path)
 
 
