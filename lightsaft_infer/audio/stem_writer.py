@@ -17,10 +17,10 @@ from .encodings import chosen_bitrate
 from .libav_file import LibavFile
 from .libsndfile_file import LibsndfileFile
 from .outputs import OutputFormat, check_outputs, make_folders, output_format
+from .stem_checks import check_clip, check_stem
 from .tags import Tags
 from .unfinished_file import UnfinishedFile, rename_all
 
-CLIP_POLICIES = ("scale", "clamp", "error")
 PROBE = 4  # seconds of noise whose conversion is measured
 
 
@@ -301,27 +301,3 @@ class StemWriter:
     def __exit__(self, *exception: object) -> None:
         self._ended = True
         self._discarding.close()
-
-
-def check_clip(clip: str) -> None:
-    """Raise ArgumentError unless a clip policy is known."""
-    if clip not in CLIP_POLICIES:
-        raise ArgumentError(f"expected clip to be one of {', '.join(CLIP_POLICIES)}, got {clip!r}")
-
-
-def check_stem(stems: Mapping[str, Audio], target: str, channels: int) -> Audio:
-    """Return the samples of a target in a block. Raises ArgumentError if they are missing, or not finite floating-point
-    samples (channels, samples)."""
-    if not isinstance(stems, Mapping) or target not in stems:
-        found = ", ".join(map(str, stems)) if isinstance(stems, Mapping) else type(stems).__name__
-        raise ArgumentError(f"expected a block of stems with {target}, got {found or 'an empty one'}")
-    if isinstance(stems[target], np.ma.MaskedArray):
-        raise ArgumentError(f"expected an array without a mask of {target}, got a masked one")
-    block = np.asarray(stems[target])
-    if block.ndim != 2 or block.shape[0] != channels or block.dtype.kind != "f":
-        expected = f"expected floating-point samples ({channels}, samples) of {target}"
-        raise ArgumentError(f"{expected}, got {block.dtype} {block.shape}")
-    if not np.isfinite(block).all():
-        raise ArgumentError(f"expected finite samples of {target}, got NaN or infinity")
-    # soundfile takes no other type, and would take samples of another byte order for noise.
-    return block if block.dtype in (np.float32, np.float64) else block.astype(np.float32)
