@@ -95,7 +95,7 @@ def _cleaning(jobs: Jobs) -> Callable[[FastAPI], contextlib.AbstractAsyncContext
         async def clean() -> None:
             while True:
                 with contextlib.suppress(LightSAFTError):
-                    await asyncio.to_thread(jobs.empty)
+                    await asyncio.to_thread(jobs.make_room)
                 await asyncio.sleep(CLEANING)
 
         task = asyncio.create_task(clean())
@@ -162,7 +162,7 @@ def _add_uploads(app: FastAPI, jobs: Jobs, settings: Settings) -> None:
         job that needs it."""
         size = int(request.headers.get("content-length") or 0)
         uploads.check(size)
-        await asyncio.to_thread(jobs.empty, size + uploads.missing)
+        await asyncio.to_thread(jobs.make_room, size + uploads.missing)
         return await uploads.receive(name, _bytes(request), size)
 
     @app.post("/api/files", status_code=201, tags=["uploads"])
