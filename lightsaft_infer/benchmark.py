@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import AnyPath, is_number, whole_number
 from .arrays import Audio, Network, Planes
 from .audio import AudioReader
 from .cores import available_cores
-from .errors import ArgumentError, is_number, whole_number
+from .errors import ArgumentError
 from .separator import Separator
 
-MDX_SONG_SECONDS = 240
-MDX_LIMIT_SECONDS = 240
+CHALLENGE_SONG_SECONDS = 240
+CHALLENGE_LIMIT_SECONDS = 240
 MAX_SECONDS = 3600  # of audio, which is in memory
 
 # Runs in its own process: the time that a user waits before the first sample, without Python's own start.
@@ -37,8 +38,8 @@ print(json.dumps([imported - start, time.perf_counter() - imported]))
 
 def benchmark(
     *,
-    model: str | os.PathLike[str] | None = None,
-    mixture: str | os.PathLike[str] | None = None,
+    model: AnyPath | None = None,
+    mixture: AnyPath | None = None,
     seconds: float = 30.0,
     repeats: int = 5,
     threads: int | None = None,
@@ -64,7 +65,7 @@ def benchmark(
     dict
         Can be written as JSON. Times are in seconds. `rtf` is the real-time factor, seconds of work per second of audio
         for all targets: median, minimum and maximum of the repeats. `dsp_share` is the part of the time in which the
-        network does not run. `mdx_song_seconds` is the time of a song of 240 s, projected from the median.
+        network does not run. `challenge_song_seconds` is the time of a song of 240 s, projected from the median.
 
     Raises
     ------
@@ -114,8 +115,8 @@ def benchmark(
         "rtf": {"median": statistics.median(rtfs), "min": min(rtfs), "max": max(rtfs)},
         "dsp_share": 1 - sum(networks[1:]) / sum(totals[1:]),
         "peak_rss_mb": peak_rss_mb(),
-        "mdx_song_seconds": statistics.median(rtfs) * MDX_SONG_SECONDS,
-        "mdx_limit_seconds": MDX_LIMIT_SECONDS,
+        "challenge_song_seconds": statistics.median(rtfs) * CHALLENGE_SONG_SECONDS,
+        "challenge_limit_seconds": CHALLENGE_LIMIT_SECONDS,
         "machine": _machine(),
     }
 
@@ -123,7 +124,8 @@ def benchmark(
 def table(result: dict[str, Any]) -> str:
     """Format the result of `benchmark` as text."""
     rtf = result["rtf"]
-    song = f"{result['mdx_song_seconds']:.1f} s for a song of {MDX_SONG_SECONDS} s, limit {MDX_LIMIT_SECONDS} s"
+    seconds = result["challenge_song_seconds"]
+    song = f"{seconds:.1f} s for a song of {CHALLENGE_SONG_SECONDS} s, limit {CHALLENGE_LIMIT_SECONDS} s"
     memory = result["peak_rss_mb"]
     rows = {
         "model": f"{result['model']}, {result['targets']} targets, sha256 {result['model_sha256'][:12]}",
@@ -134,7 +136,7 @@ def table(result: dict[str, Any]) -> str:
         "real-time factor": f"{rtf['median']:.4f} (min {rtf['min']:.4f}, max {rtf['max']:.4f})",
         "DSP": f"{result['dsp_share']:.1%} of the total",
         "peak memory": "not known on this system" if memory is None else f"{memory:.0f} MB",
-        "MDX": song,
+        "challenge": song,
     }
     return "\n".join(f"{name:17} {value}" for name, value in rows.items())
 
@@ -176,7 +178,7 @@ class _Excerpt(NamedTuple):
     sample_rate: int
 
 
-def _excerpt(path: str | os.PathLike[str] | None, seconds: float, sample_rate: int) -> _Excerpt:
+def _excerpt(path: AnyPath | None, seconds: float, sample_rate: int) -> _Excerpt:
     if path is None:
         noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, int(seconds * sample_rate)))
         return _Excerpt(noise.astype(np.float32), sample_rate)
@@ -198,7 +200,7 @@ class _LoadTimes(NamedTuple):
     loaded: float
 
 
-def _load_times(model: str | os.PathLike[str] | None, threads: int | None) -> _LoadTimes:
+def _load_times(model: AnyPath | None, threads: int | None) -> _LoadTimes:
     """The load times of a fresh process: the better of two, as the first one fills the file cache."""
     arguments = [json.dumps(None if model is None else str(model)), json.dumps(threads)]
     runs = [

@@ -5,16 +5,17 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import is_number
 from .arrays import Audio
-from .errors import AudioError, is_number
+from .errors import AudioError
 
 BLOCK_SAMPLES = 65536  # samples per channel that are read, separated and written at a time
-SAMPLE_RATES = (8000, 192000)
+SAMPLE_RATE_RANGE = (8000, 192000)  # in Hz
 
 
 def check_format(sample_rate: float, channels: int = 2) -> None:
     """Raise AudioError unless the rate is a whole number of Hz in range and there are 1 or 2 channels."""
-    low, high = SAMPLE_RATES
+    low, high = SAMPLE_RATE_RANGE
     if not is_number(sample_rate) or not (low <= float(sample_rate) <= high and float(sample_rate).is_integer()):
         raise AudioError(f"expected a sample rate of {low} to {high} Hz, got {sample_rate!r}")
     if channels not in (1, 2):
@@ -80,7 +81,7 @@ def reblocked(blocks: Iterable[Audio]) -> Iterator[Audio]:
         yield np.concatenate(parts, axis=1)
 
 
-class Delay:
+class MixtureBuffer:
     """Keeps the mixture's samples until their stems are complete."""
 
     def __init__(self) -> None:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .arguments import AnyPath
 from .errors import ModelError
 from .manifest import Manifest, read_content, sum_to_mixture, target_indices
 
@@ -95,7 +95,7 @@ class Bundle:
         return target_indices(self.targets, targets)
 
 
-def read_model(path: str | os.PathLike[str]) -> Manifest | Bundle:
+def read_model(path: AnyPath) -> Manifest | Bundle:
     """Read and check the manifest of a model or of a bundle.
 
     Parameters

@@ -1,16 +1,10 @@
-"""The errors of lightsaft_infer, and the checks of arguments that raise them.
+"""The errors of lightsaft_infer: one root, and a class for each thing that can be wrong.
 
-There is one root, and a class for each thing that can be wrong. The command `lightsaft` imports this module before it
-handles signals, so it imports no large package.
+The command `lightsaft` imports this module before it handles signals, so it imports no large package.
 """
 
-import numbers
-import os
-from pathlib import Path
-from typing import TypeGuard
-
-AnyPath = str | os.PathLike[str]
-"""A path as callers may give it."""
+import contextlib
+from collections.abc import Iterator
 
 
 class LightSAFTError(Exception):
@@ -44,23 +38,47 @@ class ClusterError(LightSAFTError):
 NO_MEMORY = ("bad_alloc", "failed to map segment", "Cannot allocate memory")  # in errors of other libraries
 
 
-def unexpected(error: Exception, place: object) -> str:
-    """Return the message of any error, on the file or command `place`. It asks for a report of those that this package
-    does not expect."""
+def message_of(error: Exception, subject: object) -> str:
+    """Return the message of any error. `subject` is the file or the command. The message of an error that this package
+    does not expect asks for a report."""
     if isinstance(error, LightSAFTError):
         return str(error)
     if isinstance(error, MemoryError):
-        return f"not enough memory: {place}"
+        return f"not enough memory: {subject}"
     if isinstance(error, OSError) and error.strerror:
-        named = place if error.filename is None else error.filename
+        named = subject if error.filename is None else error.filename
         return f"cannot read or write {named}: {reason(error)}"
     try:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # an error of another package that has no text
         text = type(error).__name__
     if any(sign in text for sign in NO_MEMORY):
-        return f"not enough memory: {place}"
-    return f"unexpected error, please report it ({text}): {place}"
+        return f"not enough memory: {subject}"
+    return f"unexpected error, please report it ({text}): {subject}"
+
+
+@contextlib.contextmanager
+def raise_as(kind: type[LightSAFTError], action: str, path: object = None) -> Iterator[None]:
+    """Raise errors of the system as errors of this package: `cannot write a.wav: no space left on device`.
+
+    Parameters
+    ----------
+    kind : type of LightSAFTError
+        The class of the errors that are raised.
+    action : str
+        What failed: "write", "read the manifest".
+    path : path, optional
+        The file that the message names. Default: the one that the system's error names.
+
+    Raises
+    ------
+    LightSAFTError
+        Of the given class.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"cannot {action} {error.filename if path is None else path}: {reason(error)}") from error
 
 
 def reason(error: Exception) -> str:
@@ -68,28 +86,3 @@ def reason(error: Exception) -> str:
     text: str = getattr(error, "strerror", None) or str(error)
     # "I/O error" and "RuntimeError: ..." stay as they are.
     return text[:1].lower() + text[1:] if text[1:].partition(" ")[0].islower() else text
-
-
-def to_path(value: object, what: str) -> Path:
-    """Return a path as Path. Raises ArgumentError, which says that `what` was expected, for a value of another type."""
-    if not isinstance(value, (str, os.PathLike)):
-        raise ArgumentError(f"expected {what}, got {value!r}")
-    try:
-        path = Path(value)
-    except TypeError as error:  # a path of bytes
-        raise ArgumentError(f"expected {what}, got {value!r}") from error
-    if "\0" in str(path):
-        raise ArgumentError(f"expected {what} without a null character, got {value!r}")
-    return path
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a real number of Python's or numpy's types, and not a truth value."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def whole_number(value: object, name: str, *, least: int = 1) -> int:
-    """Return a value as int. Raises ArgumentError unless it is a whole number of `least` or more."""
-    if not is_number(value) or not float(value).is_integer() or value < least:
-        raise ArgumentError(f"expected {name} to be a whole number of {least} or more, got {value!r}")
-    return int(value)

@@ -3,13 +3,13 @@
 import dataclasses
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .errors import ArgumentError, ModelError, reason
+from .arguments import AnyPath, to_path
+from .errors import ModelError, raise_as
 
 REST = frozenset({"other", "instrumental", "accompaniment"})  # targets that are all that the others are not
 FORMAT_VERSIONS = (1, 2)  # 2 adds `mdx_net`, and bundles (`lightsaft_infer.bundle`)
@@ -129,7 +129,7 @@ class Manifest:
     level_range: tuple[float, float] | None = None
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> "Manifest":
+    def from_file(cls, path: AnyPath) -> "Manifest":
         """Read and check a manifest.
 
         Parameters
@@ -221,10 +221,8 @@ class Manifest:
             If the file cannot be read, or its size or SHA-256 is not the manifest's.
         """
         path = self.graph_path
-        try:
+        with raise_as(ModelError, "read the graph", path):
             graph = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"cannot read the graph {path}: {reason(error)}") from error
         if len(graph) != self.onnx.bytes:
             raise ModelError(f"expected {self.onnx.bytes} bytes, got {len(graph)}: {path}")
         digest = hashlib.sha256(graph).hexdigest()
@@ -264,18 +262,16 @@ def sum_to_mixture(targets: Sequence[str]) -> bool:
     return len(targets) > 1 and not REST.isdisjoint(targets)
 
 
-def read_content(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
+def read_content(path: AnyPath) -> tuple[Path, dict[str, Any]]:
     """Read the JSON object of a manifest or bundle. The path is returned as a Path.
 
     Raises ModelError if it is missing, is not JSON or has an unknown format, and ArgumentError if `path` is not a path.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise ArgumentError(f"expected the path of a manifest, got {path!r}")
-    path = Path(path)
+    path = to_path(path, "the path of a manifest")
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))  # an editor may have written a byte order mark
-    except OSError as error:
-        raise ModelError(f"cannot read the manifest {path}: {reason(error)}") from error
+        with raise_as(ModelError, "read the manifest", path):
+            text = path.read_text(encoding="utf-8-sig")  # an editor may have written a byte order mark
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if path.suffix == ".onnx":
             hint = "lightsaft import-mdx writes one for MDX-Net files"

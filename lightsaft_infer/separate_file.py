@@ -1,11 +1,11 @@
 """Separation of a file into files, or into a stream."""
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from .arguments import AnyPath
 from .errors import ArgumentError, ModelError
 
 if TYPE_CHECKING:  # the functions import them when they run, so that `import lightsaft_infer` is fast
@@ -70,8 +70,8 @@ class SeparationResult:
 
 def separate_file(
     separator: "Separator",
-    mixture: str | os.PathLike[str] | BinaryIO,
-    outputs: Mapping[str, str | os.PathLike[str]],
+    mixture: AnyPath | BinaryIO,
+    outputs: Mapping[str, AnyPath],
     *,
     consistency: bool = False,
     residual: str | None = None,
@@ -195,7 +195,7 @@ def separate_file(
 
 def separate_to_stream(
     separator: "Separator",
-    mixture: str | os.PathLike[str] | BinaryIO,
+    mixture: AnyPath | BinaryIO,
     file: BinaryIO,
     target: str,
     *,

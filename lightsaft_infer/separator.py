@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arguments import whole_number
 from .arrays import Audio, Network, Progress, Stems
-from .blocks import Delay, check_format, checked, reblocked, to_array
+from .blocks import MixtureBuffer, check_format, checked, reblocked, to_array
 from .bundle import Bundle, read_model
-from .errors import ArgumentError, ModelError, whole_number
+from .errors import ArgumentError, ModelError
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
 from .merging import Task, stems_of_tasks, tasks_for
@@ -286,14 +287,14 @@ class Separator:
         consistency: bool,
         residual: str | None,
     ) -> Iterator[Stems]:
-        delay = Delay()
-        mixture = delay.through(reblocked(checked(blocks)))
+        buffer = MixtureBuffer()
+        mixture = buffer.through(reblocked(checked(blocks)))
         names = targets if residual is None else (*targets, residual)
         spread = consistency and sample_rate != self.manifest.sample_rate
         for stems in self._estimate(mixture, sample_rate, tasks, consistency):
-            yield _finish(stems, delay.take(stems.shape[-1]), names, spread)
+            yield _finish(stems, buffer.take(stems.shape[-1]), names, spread)
         # Conversion of the sample rate may end some samples early.
-        rest = delay.take(None)
+        rest = buffer.take(None)
         if rest.shape[1]:
             yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, spread)
 

@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .arguments import AnyPath, whole_number
 from .cores import available_cores
-from .errors import ArgumentError, ModelError, whole_number
+from .errors import ArgumentError, ModelError
 
 MAX_THREADS = 1024
 
@@ -45,10 +46,10 @@ class Session:
         self,
         graph: bytes,
         *,
-        path: str | os.PathLike[str],
+        path: AnyPath,
         threads: int | None = None,
         max_concurrency: int = 1,
-        profile: str | os.PathLike[str] | None = None,
+        profile: AnyPath | None = None,
     ) -> None:
         onnxruntime = _imported()
         self.path = os.fspath(path)

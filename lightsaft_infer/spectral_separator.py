@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from .arguments import whole_number
 from .arrays import Audio, Network
 from .chunking import Waiting, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
-from .errors import ArgumentError, whole_number
+from .errors import ArgumentError
 from .level import LevelledNetwork
 from .manifest import Manifest
 from .stft import istft_stream, stft_stream

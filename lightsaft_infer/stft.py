@@ -11,8 +11,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from .arguments import whole_number
 from .arrays import Audio, Spectrum
-from .errors import ArgumentError, whole_number
+from .errors import ArgumentError
 
 TINY = np.finfo(np.float32).tiny
 

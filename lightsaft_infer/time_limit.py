@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import is_number, whole_number
 from .arrays import Network, Planes
 from .chunking import checked_estimates
-from .errors import ArgumentError, is_number, whole_number
+from .errors import ArgumentError
 from .pass_policy import CAUTION, MAX_PASSES, Policy
 from .passes import PHASE_ROTATIONS, AverageGains, phase_rotated
 

@@ -1,4 +1,4 @@
-"""The MDX entry: the evaluator's interface, and a built submission from end to end."""
+"""The challenge entry: the evaluator's interface, and a built submission from end to end."""
 
 import json
 import os

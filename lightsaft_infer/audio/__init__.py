@@ -3,12 +3,12 @@
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
-from .encoded_file import chosen_bitrate, encodable_rate
+from .encodings import chosen_bitrate, encodable_rate
 from .files import PARTS, make_parent, part_name, track_name, write_bytes, write_text
 from .outputs import OUTPUT_FORMATS, OutputFormat, check_not_input, check_outputs, file_place, output_format
-from .part_file import naming
 from .reader import MAX_SECONDS, AudioReader
-from .stem_writer import CLIP_POLICIES, StemWriter
+from .stem_checks import CLIP_POLICIES
+from .stem_writer import StemWriter
 from .tags import Picture, Tags
 from .wav_stream_writer import WavStreamWriter, stream_subtype
 
@@ -29,7 +29,6 @@ __all__ = [
     "encodable_rate",
     "file_place",
     "make_parent",
-    "naming",
     "output_format",
     "part_name",
     "stream_subtype",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from ..errors import OutputError, reason
+from ..errors import OutputError, raise_as
 
 PARTS = ".lightsaft-*.part"  # pattern of the temporary names
 
@@ -63,10 +63,8 @@ def write_all(file: BinaryIO, content: bytes) -> None:
 
 def make_parent(path: Path) -> None:
     """Make the folder of a file, unless it exists. Raises OutputError if that fails."""
-    try:
+    with raise_as(OutputError, "write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {reason(error)}") from error
 
 
 def write_text(path: Path, parts: Iterable[str]) -> None:
@@ -101,14 +99,13 @@ def write_bytes(path: Path, parts: Iterable[bytes]) -> None:
     """
     part = path.with_name(part_name())
     try:
-        with open(part, "xb") as file:
-            for content in parts:
-                file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {reason(error)}") from error
+        with raise_as(OutputError, "write", path):
+            with open(part, "xb") as file:
+                for content in parts:
+                    file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink()

@@ -16,7 +16,7 @@ from ..errors import AudioError, reason
 from .downmix import GAINS, default_speakers
 from .file_slice import FileSlice
 from .mpeg import begins_with_xing, ending_tags, frame_length, is_frame, xing_header
-from .source import Rest, read_and_skip
+from .source import BufferedBlocks, read_and_skip
 from .wav_format import is_placeholder
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ class LibavSource:
             self._container.close()
             raise
         self.samples = self._declared() if self._xing is not None and self._xing.alone else None
-        self._rest = Rest(self._decoded(), self.channels)
+        self._buffered = BufferedBlocks(self._decoded(), self.channels)
 
     def read(self, count: int) -> Audio:
-        return self._rest.read(count)
+        return self._buffered.read(count)
 
     def skip(self, count: int) -> int:
         return read_and_skip(self, count)

@@ -15,7 +15,7 @@ from .file_slice import FileSlice
 from .wav_format import is_placeholder
 
 SF_COUNT_MAX = 2**63 - 1  # libsndfile's largest count
-SAMPLE_BYTES = 8  # of its largest type of sample
+MAX_SAMPLE_BYTES = 8  # of its largest type of sample
 
 
 class LibsndfileSource:
@@ -44,7 +44,7 @@ class LibsndfileSource:
         self.speakers = default_speakers(self.channels)
         # libsndfile has no value for an unknown length. It assumes a file of SF_COUNT_MAX bytes, and computes the
         # number of samples from that.
-        known = self._sound.frames < SF_COUNT_MAX // (self.channels * SAMPLE_BYTES) // 2
+        known = self._sound.frames < SF_COUNT_MAX // (self.channels * MAX_SAMPLE_BYTES) // 2
         self.samples = int(self._sound.frames) if known else None
         self._done = 0
         _check_declared_size(self._sound.extra_info)

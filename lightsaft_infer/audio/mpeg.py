@@ -11,7 +11,7 @@ KILOBITS = (
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 )
-SAMPLE_RATES = (44100, 48000, 32000)  # of MPEG 1; MPEG 2 has half of them, MPEG 2.5 a quarter
+MPEG1_RATES = (44100, 48000, 32000)  # sample rates in Hz; MPEG 2 has half of them, MPEG 2.5 a quarter
 
 
 class XingHeader(NamedTuple):
@@ -44,7 +44,7 @@ def frame_length(header: bytes) -> int:
         return 0
     mpeg1 = version == 3
     bits = 1000 * KILOBITS[0 if mpeg1 else 1][kilobits]
-    sample_rate = SAMPLE_RATES[rate] // (1 if mpeg1 else 2 if version == 2 else 4)
+    sample_rate = MPEG1_RATES[rate] // (1 if mpeg1 else 2 if version == 2 else 4)
     return (144 if mpeg1 else 72) * bits // sample_rate + (header[2] >> 1 & 1) if bits else 0
 
 

@@ -11,7 +11,7 @@ from ..errors import AudioError
 from .downmix import default_speakers
 from .file_slice import FileSlice
 from .libsndfile import damaged, read_blocks
-from .source import Rest, read_and_skip
+from .source import BufferedBlocks, read_and_skip
 
 FIRST, LAST = 2, 4  # flags of a stream's pages
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # bytes with their bits in the opposite order
@@ -112,11 +112,11 @@ class ChainSource:
         self.channels = int(sounds[0].channels)
         self.speakers = default_speakers(self.channels)
         self.samples: int | None = sum(sound.frames for sound in sounds)
-        self._rest = Rest(self._read(), self.channels)
+        self._buffered = BufferedBlocks(self._read(), self.channels)
         self._done = 0
 
     def read(self, count: int) -> Audio:
-        audio = self._rest.read(count)
+        audio = self._buffered.read(count)
         self._done += audio.shape[1]
         return audio
 

@@ -10,7 +10,7 @@ import io
 import tempfile
 from typing import BinaryIO, NamedTuple
 
-from ..errors import AudioError, reason
+from ..errors import AudioError, raise_as
 from .file_slice import FileSlice
 from .files import write_all
 from .mpeg import id3_size
@@ -67,11 +67,8 @@ def open_source(file: BinaryIO, closing: contextlib.ExitStack) -> Opened:
     copy = closing.enter_context(tempfile.TemporaryFile(buffering=0))
     stream.restart()
     while part := stream.read(PART_BYTES):
-        try:
+        with raise_as(AudioError, "copy the stream into a temporary file in", tempfile.gettempdir()):
             write_all(copy, part)
-        except OSError as error:
-            folder = tempfile.gettempdir()
-            raise AudioError(f"cannot copy the stream into a temporary file in {folder}: {reason(error)}") from error
     return _open_file(copy)
 
 

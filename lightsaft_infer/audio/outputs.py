@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
-from .encoded_file import ENCODINGS
-from .part_file import already_exists, naming
+from ..arguments import AnyPath, to_path, whole_number
+from ..errors import ArgumentError, OutputError, raise_as
+from .encodings import ENCODINGS
+from .unfinished_file import already_exists
 from .wav_format import SAMPLE_BYTES, WAV_BYTES
 
 
@@ -95,7 +96,7 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
     """
     seen = set()
     for path in paths:
-        with naming(path):
+        with raise_as(OutputError, "write", path):
             place = file_place(path)
             if place in seen:
                 raise OutputError(f"expected a file for each stem, but two stems have the same one: {path}")
@@ -143,12 +144,12 @@ def check_not_input(paths: Iterable[AnyPath], inputs: Iterable[AnyPath | BinaryI
 def make_folders(folder: Path, discarding: contextlib.ExitStack) -> None:
     """Make missing folders. When `discarding` ends, those that are empty are removed."""
     missing = []
-    with naming(folder):
+    with raise_as(OutputError, "write", folder):
         while not folder.exists() and folder != folder.parent:  # a drive that is not there is its own parent
             missing.append(folder)
             folder = folder.parent
     for folder in reversed(missing):
-        with naming(folder):
+        with raise_as(OutputError, "write", folder):
             folder.mkdir(exist_ok=True)
         discarding.callback(_remove_if_empty, folder)
 

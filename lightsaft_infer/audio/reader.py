@@ -12,9 +12,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..arguments import AnyPath, is_number, to_path, whole_number
 from ..arrays import Audio
 from ..blocks import BLOCK_SAMPLES, check_format, check_samples
-from ..errors import AnyPath, ArgumentError, AudioError, is_number, reason, to_path, whole_number
+from ..errors import ArgumentError, AudioError, raise_as
 from .downmix import downmix_matrix, downmixed
 from .opening import open_source
 from .tags import Tags, read_tags
@@ -87,7 +88,7 @@ class AudioReader:
         self.path = source if isinstance(source, Path) else Path(str(getattr(source, "name", "<stream>")))
         self._closing = contextlib.ExitStack()
         self._closed = False
-        with self._naming(), contextlib.ExitStack() as closing:
+        with self._reading(), contextlib.ExitStack() as closing:
             file = source if not isinstance(source, Path) else closing.enter_context(open(source, "rb", buffering=0))
             self._source, self._seekable, self._tags_end = open_source(file, closing)
             self.sample_rate = self._source.sample_rate
@@ -135,7 +136,7 @@ class AudioReader:
 
     def _blocks(self, size: int) -> Iterator[Audio]:
         done = 0
-        with self._naming():
+        with self._reading():
             if self._start and self._source.skip(self._start) < self._start:
                 raise AudioError(f"expected a start before the end, got {self._start / self.sample_rate:.2f} s")
             while self._longest is None or done < self._longest:
@@ -179,20 +180,19 @@ class AudioReader:
         AudioError
             If the reader is closed.
         """
-        with self._naming():
+        with self._reading():
             if self._closed:
                 raise AudioError("expected an open reader, got a closed one")
             return None if self._seekable is None else read_tags(self._seekable, self._tags_end)
 
     @contextlib.contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Add the name of the file to errors."""
-        try:
-            yield
-        except AudioError as error:
-            raise AudioError(f"{error}: {self.path}") from error.__cause__
-        except OSError as error:
-            raise AudioError(f"cannot read {self.path}: {reason(error)}") from error
+    def _reading(self) -> Iterator[None]:
+        """Raise errors of the file system as AudioError, and add the name of the file to every AudioError."""
+        with raise_as(AudioError, "read", self.path):
+            try:
+                yield
+            except AudioError as error:
+                raise AudioError(f"{error}: {self.path}") from error.__cause__
 
     def close(self) -> None:
         """Close the file. A stream that was given stays open."""

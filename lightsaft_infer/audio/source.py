@@ -46,19 +46,19 @@ def read_and_skip(source: Source, count: int) -> int:
     return done
 
 
-class Rest:
+class BufferedBlocks:
     """The samples of blocks of any length, float32 (channels, samples), to be read in other lengths."""
 
     def __init__(self, blocks: Iterator[Audio], channels: int) -> None:
         self._blocks = blocks
-        self._rest: Audio = np.empty((channels, 0), np.float32)
+        self._left: Audio = np.empty((channels, 0), np.float32)
 
     def read(self, count: int) -> Audio:
         """Return the next samples (see `Source.read`)."""
-        parts, total = [self._rest], self._rest.shape[1]
+        parts, total = [self._left], self._left.shape[1]
         while total < count and (block := next(self._blocks, None)) is not None:
             parts.append(block)
             total += block.shape[1]
         audio = np.concatenate(parts, axis=1)
-        self._rest = audio[:, count:]
+        self._left = audio[:, count:]
         return audio[:, :count]

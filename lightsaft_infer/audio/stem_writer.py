@@ -9,15 +9,18 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from ..arguments import AnyPath, to_path, whole_number
 from ..arrays import Audio
-from ..errors import AnyPath, ArgumentError, OutputError, to_path, whole_number
+from ..errors import ArgumentError, OutputError
 from ..resample import resample_stream
-from .encoded_file import EncodedFile, chosen_bitrate
+from .encodings import chosen_bitrate
+from .libav_file import LibavFile
+from .libsndfile_file import LibsndfileFile
 from .outputs import OutputFormat, check_outputs, make_folders, output_format
-from .part_file import PartFile, UnfinishedFile, rename_all
+from .stem_checks import check_clip, check_stem
 from .tags import Tags
+from .unfinished_file import UnfinishedFile, rename_all
 
-CLIP_POLICIES = ("scale", "clamp", "error")
 PROBE = 4  # seconds of noise whose conversion is measured
 
 
@@ -132,7 +135,7 @@ class StemWriter:
             for target, path in self._outputs.items()
         }
 
-    def _stage(self, target: str, *, unknown_length: bool) -> PartFile:
+    def _stage(self, target: str, *, unknown_length: bool) -> LibsndfileFile:
         """Open the file that takes the samples of a target: the final one if its subtype is FLOAT. Otherwise one in
         FLOAT, which is converted when the peak is known."""
         make_folders(self._outputs[target].parent, self._discarding)
@@ -140,9 +143,9 @@ class StemWriter:
         if form.subtype == "FLOAT":
             if unknown_length and form.container == "WAV":
                 form = form._replace(container="RF64")  # it becomes WAV if it has less than 4 GiB in the end
-            part = self._part_file(target, form, self._stem_tags(target))
+            part = self._libsndfile_file(target, form, self._stem_tags(target))
         else:
-            part = self._part_file(target, OutputFormat("W64", "FLOAT"), None)
+            part = self._libsndfile_file(target, OutputFormat("W64", "FLOAT"), None)
         return self._discarding.enter_context(part)
 
     def _try_formats(self) -> None:
@@ -159,8 +162,8 @@ class StemWriter:
                 asked = f"{form.subtype} with {self._channels} channels at {self._sample_rate} Hz"
                 raise OutputError(f"{error} (requested: {asked})") from error
 
-    def _part_file(self, target: str, form: OutputFormat, tags: Tags | None) -> PartFile:
-        return PartFile(
+    def _libsndfile_file(self, target: str, form: OutputFormat, tags: Tags | None) -> LibsndfileFile:
+        return LibsndfileFile(
             self._outputs[target],
             container=form.container,
             subtype=form.subtype,
@@ -172,8 +175,8 @@ class StemWriter:
     def _final_file(self, target: str) -> UnfinishedFile:
         bitrate, tags = self._bitrates[target], self._stem_tags(target)
         if bitrate is None:
-            return self._part_file(target, self._formats[target], tags)
-        return EncodedFile(
+            return self._libsndfile_file(target, self._formats[target], tags)
+        return LibavFile(
             self._outputs[target],
             sample_rate=self._sample_rate,
             channels=self._channels,
@@ -298,27 +301,3 @@ class StemWriter:
     def __exit__(self, *exception: object) -> None:
         self._ended = True
         self._discarding.close()
-
-
-def check_clip(clip: str) -> None:
-    """Raise ArgumentError unless a clip policy is known."""
-    if clip not in CLIP_POLICIES:
-        raise ArgumentError(f"expected clip to be one of {', '.join(CLIP_POLICIES)}, got {clip!r}")
-
-
-def check_stem(stems: Mapping[str, Audio], target: str, channels: int) -> Audio:
-    """Return the samples of a target in a block. Raises ArgumentError if they are missing, or not finite floating-point
-    samples (channels, samples)."""
-    if not isinstance(stems, Mapping) or target not in stems:
-        found = ", ".join(map(str, stems)) if isinstance(stems, Mapping) else type(stems).__name__
-        raise ArgumentError(f"expected a block of stems with {target}, got {found or 'an empty one'}")
-    if isinstance(stems[target], np.ma.MaskedArray):
-        raise ArgumentError(f"expected an array without a mask of {target}, got a masked one")
-    block = np.asarray(stems[target])
-    if block.ndim != 2 or block.shape[0] != channels or block.dtype.kind != "f":
-        expected = f"expected floating-point samples ({channels}, samples) of {target}"
-        raise ArgumentError(f"{expected}, got {block.dtype} {block.shape}")
-    if not np.isfinite(block).all():
-        raise ArgumentError(f"expected finite samples of {target}, got NaN or infinity")
-    # soundfile takes no other type, and would take samples of another byte order for noise.
-    return block if block.dtype in (np.float32, np.float64) else block.astype(np.float32)

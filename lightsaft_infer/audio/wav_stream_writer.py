@@ -10,9 +10,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..arguments import whole_number
 from ..arrays import Audio
-from ..errors import ArgumentError, OutputError, reason, whole_number
-from .stem_writer import check_clip, check_stem
+from ..errors import ArgumentError, OutputError, reason
+from .stem_checks import check_clip, check_stem
 from .wav_format import SUBTYPES, UNKNOWN_SIZE, WAV_BYTES
 
 WRITTEN = ("FLOAT", "PCM_16", "PCM_24", "PCM_32")

@@ -4,7 +4,7 @@ from .dask_workers import run_on_cluster
 from .discover import find_tracks, stem_folders
 from .journal import Entry, Journal, journal_path, read_journal
 from .local_workers import WorkerLost, run_in_workers
-from .run import Engine, Planned, check_cores, plan_batch, run_batch
+from .run import Engine, Planned, plan_batch, run_batch, worker_count
 from .storage import is_url
 from .task import separate_track
 from .track import Track
@@ -16,7 +16,6 @@ __all__ = [
     "Planned",
     "Track",
     "WorkerLost",
-    "check_cores",
     "find_tracks",
     "is_url",
     "journal_path",
@@ -27,4 +26,5 @@ __all__ = [
     "run_on_cluster",
     "separate_track",
     "stem_folders",
+    "worker_count",
 ]

@@ -14,8 +14,9 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypedDict, TypeVar
 
+from ..arguments import AnyPath, is_number, to_path
 from ..bundle import Bundle, read_model
-from ..errors import AnyPath, ArgumentError, ClusterError, ModelError, is_number, reason, to_path
+from ..errors import ArgumentError, ClusterError, ModelError, reason
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
 from .local_workers import ATTEMPTS, WorkerLost

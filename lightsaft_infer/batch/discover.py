@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from ..arguments import AnyPath, to_path
 from ..audio import track_name
-from ..errors import AnyPath, AudioError, reason, to_path
+from ..errors import AudioError, raise_as, reason
 from ..folders import is_hidden, visible_folders
 from .journal import NAME, Entry
 from .storage import absolute, is_url, list_files, local_place
@@ -72,10 +73,8 @@ def _find_tracks_at(root: str, leave_out: AnyPath) -> list[str]:
     inside = _inside(root, leave_out)
     if inside == ".":
         raise _overlap(root, leave_out)
-    try:
+    with raise_as(AudioError, "read the folder"):
         files = list_files(root)
-    except OSError as error:
-        raise AudioError(f"cannot read the folder {error.filename}: {reason(error)}") from error
     names = [PurePosixPath(name) for name in files]
     return sorted(
         str(name)

@@ -8,11 +8,12 @@ old stems is not valid.
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from ..errors import AnyPath, OutputError, reason, to_path
+from ..arguments import AnyPath, to_path
+from ..errors import OutputError, raise_as
 from ..file_lock import lock
 from .storage import is_url
 
@@ -75,17 +76,16 @@ def read_journal(path: AnyPath) -> dict[str, Entry]:
         If the file cannot be read.
     """
     entries: dict[str, Entry] = {}
-    try:
-        with open(to_path(path, "the path of a journal"), "rb") as lines:
-            for line in lines:
-                with contextlib.suppress(ValueError, RecursionError):
-                    entry = json.loads(line)
-                    if _is_entry(entry):
-                        entries[entry["track"]] = entry
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise OutputError(f"cannot read the journal {path}: {reason(error)}") from error
+    with (
+        raise_as(OutputError, "read the journal", path),
+        contextlib.suppress(FileNotFoundError),
+        open(to_path(path, "the path of a journal"), "rb") as lines,
+    ):
+        for line in lines:
+            with contextlib.suppress(ValueError, RecursionError):
+                entry = json.loads(line)
+                if _is_entry(entry):
+                    entries[entry["track"]] = entry
     return entries
 
 
@@ -128,7 +128,7 @@ class Journal:
 
     def __init__(self, path: AnyPath) -> None:
         self.path = to_path(path, "the path of a journal")
-        with self._naming():
+        with raise_as(OutputError, "write", self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b", buffering=0)
             try:
@@ -166,18 +166,10 @@ class Journal:
             If it cannot be written.
         """
         line = json.dumps(entry).encode() + b"\n"
-        with self._naming():
+        with raise_as(OutputError, "write", self.path):
             if self._file.write(line) != len(line):
                 raise OutputError(f"cannot write {self.path}: the disk may be full")
             os.fsync(self._file.fileno())
-
-    @contextlib.contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Add the name of the file to errors."""
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"cannot write {self.path}: {reason(error)}") from error
 
     def __enter__(self) -> "Journal":
         return self

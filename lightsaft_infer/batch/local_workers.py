@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
-from ..errors import whole_number
+from ..arguments import whole_number
 from ..worker_process import WorkerProcess
 
 ATTEMPTS = 2

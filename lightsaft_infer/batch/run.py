@@ -5,8 +5,9 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
+from ..arguments import AnyPath, whole_number
 from ..bundle import Bundle
-from ..errors import AnyPath, ArgumentError, reason, whole_number
+from ..errors import ArgumentError, reason
 from ..manifest import Manifest
 from .discover import stem_folders
 from .journal import Entry, Journal, journal_path, read_journal
@@ -169,7 +170,7 @@ def run_batch(planned: Iterable[Planned], journal: Journal, engine: Engine) -> G
     """
     under_way: dict[str, Track] = {}
     try:
-        with contextlib.closing(engine(separate_track, _announced(planned, journal, under_way))) as results:
+        with contextlib.closing(engine(separate_track, _tracks_to_do(planned, journal, under_way))) as results:
             for track, result in results:
                 if isinstance(result, WorkerLost):
                     remove_parts(track)
@@ -186,7 +187,7 @@ def run_batch(planned: Iterable[Planned], journal: Journal, engine: Engine) -> G
             remove_parts(track)
 
 
-def _announced(planned: Iterable[Planned], journal: Journal, under_way: dict[str, Track]) -> Iterator[Track]:
+def _tracks_to_do(planned: Iterable[Planned], journal: Journal, under_way: dict[str, Track]) -> Iterator[Track]:
     """Yield the tracks to separate, and note them in `under_way`. If finished stems will be replaced, an entry in the
     journal says so first."""
     for item in planned:
@@ -197,7 +198,7 @@ def _announced(planned: Iterable[Planned], journal: Journal, under_way: dict[str
             yield item.track
 
 
-def check_cores(workers: int | None, threads: int, cores: int) -> int:
+def worker_count(workers: int | None, threads: int, cores: int) -> int:
     """Return the number of workers.
 
     Parameters

@@ -1,13 +1,13 @@
 """Tracks on shared storage: copied to this machine, separated, and the stems copied back."""
 
-import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import AnyPath, AudioError, ModelError, OutputError, reason
+from ..arguments import AnyPath
+from ..errors import AudioError, ModelError, OutputError, raise_as
 from .journal import Entry
 from .storage import below, download, is_url, remove_parts_of, upload
 from .track import Track
@@ -40,7 +40,7 @@ def separate_staged(track: Track, separate_local: Callable[[Track], Entry], *, s
         state: dict[str, Any] = {}
         if is_url(track.source):
             source = Path(folder, f"source{PurePosixPath(track.track).suffix}")
-            with _naming(AudioError, "read"):
+            with raise_as(AudioError, "read"):
                 state = download(track.source, source)._asdict()
             local = dataclasses.replace(local, source=str(source))
         if is_url(track.out):
@@ -53,15 +53,6 @@ def separate_staged(track: Track, separate_local: Callable[[Track], Entry], *, s
         if is_url(track.out):
             remove_parts_of(below(track.out, track.folder))
             files = {Path(local.out, path): below(track.out, path) for path in track.outputs.values()}
-            with _naming(OutputError, "write"):
+            with raise_as(OutputError, "write"):
                 upload(files)
     return done | {"input": done["input"] | state}
-
-
-@contextlib.contextmanager
-def _naming(kind: type[AudioError | OutputError], action: str) -> Iterator[None]:
-    """Raise errors of the storage as errors of this package."""
-    try:
-        yield
-    except OSError as error:
-        raise kind(f"cannot {action} {error.filename}: {reason(error)}") from error

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from ..arguments import AnyPath, to_path
 from ..audio import PARTS, part_name
-from ..errors import AnyPath, ClusterError, to_path
+from ..errors import ClusterError
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

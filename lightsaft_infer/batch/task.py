@@ -1,18 +1,17 @@
 """One track of a batch, and the function that separates it, in this process, another process or on another machine."""
 
-import contextlib
 import datetime
 import functools
 import hashlib
 import os
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..arguments import AnyPath
 from ..audio import PARTS
-from ..errors import AnyPath, AudioError, LightSAFTError, reason, unexpected
+from ..errors import AudioError, LightSAFTError, message_of, raise_as
 from .journal import Entry
 from .storage import below, is_url, opened, remove_parts_of
 from .track import Track
@@ -51,7 +50,7 @@ def separate_track(track: Track, *, scratch: AnyPath | None = None) -> Entry:
         else:
             done = separate_local(track)
     except Exception as error:  # no error must stop the other tracks of a long run
-        entry = failed_entry(track, unexpected(error, track.source))
+        entry = failed_entry(track, message_of(error, track.source))
         known = isinstance(error, (LightSAFTError, OSError, MemoryError))
         return entry if known else entry | {"traceback": traceback.format_exc()}
     wall = time.perf_counter() - start
@@ -104,7 +103,7 @@ def _separate_local(track: Track, separator: "Separator") -> Entry:
 
     remove_parts(track)
     # Before the samples are read: if the file changes during the separation, the next run sees a changed file.
-    with _reading(track.source):
+    with raise_as(AudioError, "read", track.source):
         state = os.stat(track.source)
         digest = file_digest(track.source)
     options = {name: value for name, value in track.options.items() if name not in ("targets", "format")}
@@ -121,14 +120,6 @@ def _separate_local(track: Track, separator: "Separator") -> Entry:
         "peaks": result.peaks,
         "gain": result.gain,
     }
-
-
-@contextlib.contextmanager
-def _reading(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise AudioError(f"cannot read {path}: {reason(error)}") from error
 
 
 def _entry(track: Track, status: str) -> Entry:

@@ -15,7 +15,7 @@ from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
 from ..worker_process import check_working_folder
 from .options import AddCommand, add_stem_options, chosen_stems, given_path, positive
-from .terminal import DEBUG, beside_bars, complain, progress_bar, show, write_line
+from .terminal import DEBUG, beside_bars, print_message, print_output, progress_bar, write_line
 
 if TYPE_CHECKING:  # the subpackage is imported only if its command runs
     from ..batch import Engine, Entry
@@ -72,7 +72,7 @@ def _batch(args: argparse.Namespace) -> int:
     found = find_tracks(args.in_dir, leave_out=args.out_dir, on_error=unreadable.append)
     tracks = [track for track in found if args.only is None or PurePosixPath(track).match(args.only)]
     for error in unreadable:
-        complain(f"error: {error}")
+        print_message(f"error: {error}")
     if not tracks:
         like = f" like {args.only}" if found else ""
         raise AudioError(f"expected audio files{like}, got none: {args.in_dir}")
@@ -100,12 +100,12 @@ def _batch(args: argparse.Namespace) -> int:
 
 def _engine(args: argparse.Namespace, manifest: Manifest | Bundle) -> "Engine":
     """The function that separates the tracks: in processes of this machine, or on a cluster."""
-    from ..batch import check_cores, run_in_workers, run_on_cluster
+    from ..batch import run_in_workers, run_on_cluster, worker_count
     from ..cores import available_cores
 
     if args.cluster is None:
         check_working_folder()
-        workers = check_cores(args.workers, args.threads, args.cores or available_cores())
+        workers = worker_count(args.workers, args.threads, args.cores or available_cores())
         return functools.partial(run_in_workers, workers=workers)
     if args.workers or args.cores:
         raise ArgumentError("--cluster has its own workers: expected neither --workers nor --cores")
@@ -136,8 +136,8 @@ def _print_plan(reasons: dict[str, str | None]) -> None:
     """Print why tracks would be separated. The reason is None for a track that would be skipped."""
     to_do = {track: reason for track, reason in reasons.items() if reason is not None}
     for track, reason in to_do.items():
-        show(one_line(f"{track}: {reason}"))
-    show(f"{len(to_do)} to do, {len(reasons) - len(to_do)} done already")
+        print_output(one_line(f"{track}: {reason}"))
+    print_output(f"{len(to_do)} to do, {len(reasons) - len(to_do)} done already")
 
 
 def _print_progress(entries: "Iterable[Entry]", *, to_do: int, skipped: int) -> int:
@@ -149,9 +149,9 @@ def _print_progress(entries: "Iterable[Entry]", *, to_do: int, skipped: int) -> 
             count[entry["status"]] += 1
             if entry["status"] == "failed":
                 with beside_bars():
-                    complain(f"error: {entry['error']}")
+                    print_message(f"error: {entry['error']}")
                     if "traceback" in entry and os.environ.get(DEBUG):
                         write_line(entry["traceback"])
             progress(finished, to_do)
-    show(", ".join(f"{number} {status}" for status, number in count.items()))
+    print_output(", ".join(f"{number} {status}" for status, number in count.items()))
     return count["failed"]

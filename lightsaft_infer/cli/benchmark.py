@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from .options import AddCommand, given_path, positive
-from .terminal import show
+from .terminal import print_output
 
 
 def add_benchmark(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -24,5 +24,5 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     options = ("model", "mixture", "seconds", "repeats", "threads", "consistency")
     result = benchmark(**{name: getattr(args, name) for name in options})
-    show(json.dumps(result, indent=1) if args.json else table(result))
+    print_output(json.dumps(result, indent=1) if args.json else table(result))
     return 0

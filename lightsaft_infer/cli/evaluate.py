@@ -6,7 +6,7 @@ import json
 from ..audio import check_not_input, check_outputs, make_parent, write_text
 from ..evaluation import evaluate, find_songs, table
 from .options import AddCommand, given_path, names
-from .terminal import progress_bar, show
+from .terminal import print_output, progress_bar
 
 
 def add_evaluate(command: AddCommand) -> None:
@@ -43,5 +43,5 @@ def _evaluate(args: argparse.Namespace) -> int:
     text = json.dumps(result, indent=1, allow_nan=False)
     if args.output is not None:  # before anything that can fail: scores take long
         write_text(args.output, [text, "\n"])
-    show(text if args.json else table(result))
+    print_output(text if args.json else table(result))
     return 1 if result["failed"] else 0

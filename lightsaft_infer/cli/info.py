@@ -7,7 +7,7 @@ from ..bundle import assigned_targets, read_model
 from ..manifest import Manifest, default_manifest_path
 from ..text import one_line
 from .options import AddCommand
-from .terminal import show
+from .terminal import print_output
 
 
 def add_info(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -20,7 +20,7 @@ def add_info(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) ->
 def _info(args: argparse.Namespace) -> int:
     manifest = read_model(args.model or default_manifest_path())
     if args.json:
-        show(manifest.path.read_text(encoding="utf-8"))
+        print_output(manifest.path.read_text(encoding="utf-8"))
         return 0
     _show(
         {
@@ -32,7 +32,7 @@ def _info(args: argparse.Namespace) -> int:
     )
     for model, targets in zip(manifest.models, assigned_targets(manifest.models, manifest.targets), strict=True):
         if model is not manifest:
-            show("")
+            print_output("")
             _show({"part": f"{model.name} {model.version}", "estimates": ", ".join(targets)})
         _show(_facts(model))
     return 0
@@ -57,4 +57,4 @@ def _facts(model: Manifest) -> dict[str, object]:
 
 def _show(facts: dict[str, object]) -> None:
     for name, value in facts.items():
-        show(one_line(f"{name:12} {value}"))
+        print_output(one_line(f"{name:12} {value}"))

@@ -13,7 +13,7 @@ from .options import Run, given_path, positive
 from .report import add_report
 from .separate import add_separate
 from .studio import add_studio
-from .terminal import complain, complain_of
+from .terminal import print_error, print_message
 from .verify import add_verify
 
 
@@ -42,10 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 141
     except KeyboardInterrupt:
-        complain("interrupted")
+        print_message("interrupted")
         return 130
     except Exception as error:
-        complain_of(error, f"lightsaft {args.command}")
+        print_error(error, f"lightsaft {args.command}")
         return 1
     return status
 

@@ -4,7 +4,7 @@ import argparse
 
 from ..text import one_line
 from .options import AddCommand, given_path
-from .terminal import show
+from .terminal import print_output
 
 
 def add_import_mdx(command: AddCommand) -> None:
@@ -53,7 +53,7 @@ def _import_mdx(args: argparse.Namespace) -> int:
         licence=args.licence,
         overwrite=args.force,
     )
-    show(one_line(manifest))
+    print_output(one_line(manifest))
     return 0
 
 
@@ -72,5 +72,5 @@ def add_bundle(command: AddCommand) -> None:
 def _bundle(args: argparse.Namespace) -> int:
     from ..model_files import write_bundle
 
-    show(one_line(write_bundle(args.manifests, args.output, name=args.name, overwrite=args.force)))
+    print_output(one_line(write_bundle(args.manifests, args.output, name=args.name, overwrite=args.force)))
     return 0

@@ -5,7 +5,7 @@ import argparse
 from ..report import EMBEDDED_FORMATS, write_report
 from ..text import one_line
 from .options import AddCommand, given_path
-from .terminal import progress_bar, show
+from .terminal import print_output, progress_bar
 
 
 def add_report(command: AddCommand) -> None:
@@ -45,5 +45,5 @@ def _report(args: argparse.Namespace) -> int:
             overwrite=args.force,
             progress=progress,
         )
-    show(one_line(page))
+    print_output(one_line(page))
     return 0

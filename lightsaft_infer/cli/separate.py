@@ -22,7 +22,7 @@ from ..separate_file import separate_file, separate_to_stream
 from ..separator import Separator
 from ..stem_options import StemOptions
 from .options import AddCommand, add_stem_options, chosen_stems, given_path
-from .terminal import complain, complain_of, progress_bar
+from .terminal import print_error, print_message, progress_bar
 
 TEMPLATE = "{track}/{target}.{ext}"
 PIPE = "-"  # stands for standard input or output; every other place is a Path
@@ -109,10 +109,10 @@ def _run(args: argparse.Namespace) -> int:
             _separate_one(separator, mixture, outputs, stems, args)
             taken |= dict.fromkeys(places, mixture)
         except Exception as error:  # no error must stop the other files
-            complain_of(error, mixture)
+            print_error(error, mixture)
             failed += 1
     if failed and len(args.mixtures) > 1:
-        complain(f"{failed} of {len(args.mixtures)} files were not separated")
+        print_message(f"{failed} of {len(args.mixtures)} files were not separated")
     return 1 if failed else 0
 
 
@@ -152,7 +152,7 @@ def _separate_one(
             progress=progress,
         )
     for note in result.notes:
-        complain(f"{note}: {mixture}")
+        print_message(f"{note}: {mixture}")
 
 
 def _separate_to_stdout(separator: Separator, stems: StemOptions, args: argparse.Namespace) -> int:
@@ -184,9 +184,9 @@ def _separate_to_stdout(separator: Separator, stems: StemOptions, args: argparse
         )
     peak = max(result.peaks.values())
     if peak > 1 and subtype != "FLOAT":
-        complain(f"a peak of {peak:.3f} was clamped: {mixture}")
+        print_message(f"a peak of {peak:.3f} was clamped: {mixture}")
     for note in result.notes:
-        complain(f"{note}: {mixture}")
+        print_message(f"{note}: {mixture}")
     return 0
 
 

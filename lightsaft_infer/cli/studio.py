@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..errors import ArgumentError
 from .options import AddCommand, given_path, positive
-from .terminal import show
+from .terminal import print_output
 
 TOKEN = "LIGHTSAFT_TOKEN"  # environment variable
 PORT = 8760
@@ -70,10 +70,10 @@ def _studio(args: argparse.Namespace) -> int:
         max_bytes=int(args.max_gb * 10**9),
         max_days=args.max_days,
     )
-    run_studio(settings, on_start=_open if args.browser else show)
+    run_studio(settings, on_start=_open if args.browser else print_output)
     return 0
 
 
 def _open(url: str) -> None:
-    show(url)
+    print_output(url)
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from ..arrays import Progress
-from ..errors import OutputError, reason, unexpected
+from ..errors import OutputError, message_of, reason
 from ..text import one_line
 
 DEBUG = "LIGHTSAFT_DEBUG"  # environment variable: print the traceback of an unexpected error
 
 
-def show(text: str) -> None:
+def print_output(text: str) -> None:
     """Print lines on standard output. Raises OutputError or BrokenPipeError if it cannot be written."""
     if sys.stdout is None:  # a daemon
         return
@@ -27,14 +27,14 @@ def show(text: str) -> None:
         raise OutputError(f"cannot write standard output: {reason(error)}") from error
 
 
-def complain(text: object) -> None:
+def print_message(text: object) -> None:
     """Print a message on standard error, on one line. It is lost if it cannot be written."""
     write_line(f"lightsaft: {one_line(text)}")
 
 
-def complain_of(error: Exception, place: object) -> None:
-    """Print the message of an error, also of an unexpected one. `place` is the file or the command."""
-    complain(f"error: {unexpected(error, place)}")
+def print_error(error: Exception, subject: object) -> None:
+    """Print the message of an error, also of an unexpected one. `subject` is the file or the command."""
+    print_message(f"error: {message_of(error, subject)}")
     if os.environ.get(DEBUG):
         write_line("".join(traceback.format_exception(error)))
 

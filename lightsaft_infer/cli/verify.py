@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from .options import AddCommand
-from .terminal import show
+from .terminal import print_output
 
 
 def add_verify(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -20,5 +20,5 @@ def _verify(args: argparse.Namespace) -> int:
     results = selftest(Separator.from_file(args.model, threads=args.threads))
     for target, check in results.items():
         verdict = "ok" if check.agrees else "DIFFERS"
-        show(f"{target:12} expected RMS {check.expected:.6g}, got {check.computed:.6g}  {verdict}")
+        print_output(f"{target:12} expected RMS {check.expected:.6g}, got {check.computed:.6g}  {verdict}")
     return 0 if all(check.agrees for check in results.values()) else 1

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import AnyPath
 from ..audio import AudioReader
-from ..errors import AnyPath, ArgumentError, EvaluationError
+from ..errors import ArgumentError, EvaluationError
 from .results import BssEvalScores
 
 METRICS = ("SDR", "ISR", "SIR", "SAR")

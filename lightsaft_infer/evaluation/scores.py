@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..arrays import Audio, Progress
 from ..audio import AudioReader
-from ..errors import AnyPath, AudioError, EvaluationError
+from ..errors import AudioError, EvaluationError
 from .metrics import sdr_of_blocks
 from .results import (
     BssEvalScores,

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 
-from ..errors import AnyPath, ArgumentError, EvaluationError, reason, to_path
+from ..arguments import AnyPath, to_path
+from ..errors import ArgumentError, EvaluationError, reason
 from ..folders import is_hidden, visible_folders
 
 STEM_SUFFIXES = (".wav", ".flac", ".ogg")  # formats that keep the length of a stem

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..arguments import AnyPath, to_path
 from ..audio import check_outputs, make_parent, write_bytes, write_text
 from ..bundle import Bundle, read_model
-from ..errors import AnyPath, ArgumentError, ModelError, to_path
+from ..errors import ArgumentError, ModelError
 from ..manifest import Manifest
 
 

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..arguments import AnyPath, is_number, to_path, whole_number
 from ..audio import check_outputs, make_parent, write_bytes, write_text
-from ..errors import AnyPath, ArgumentError, ModelError, is_number, reason, to_path, whole_number
+from ..errors import ArgumentError, ModelError, raise_as
 from ..manifest import Manifest, MdxNet
 from ..mdx_network import MdxNetwork, MdxShape, mdx_shape
 from ..session import Session
@@ -83,10 +84,8 @@ def import_mdx(
     """
     path = to_path(model, "the path of an ONNX file")
     folder = to_path(folder, "the path of a folder")
-    try:
+    with raise_as(ModelError, "read", path):
         graph = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {reason(error)}") from error
     known = known_model(graph)
     given = {"n_fft": n_fft, "dim_f": dim_f, "dim_t": dim_t}
     session = Session(graph, path=path)

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ..arguments import AnyPath, to_path
 from ..arrays import Progress
-from ..audio import check_not_input, check_outputs, make_parent, write_text
+from ..audio import check_not_input, check_outputs, encodable_rate, make_parent, write_text
 from ..bundle import Bundle, read_model
-from ..errors import AnyPath, ArgumentError, AudioError, reason, to_path
+from ..errors import ArgumentError, AudioError, reason
 from ..folders import is_hidden
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
-from .encode import EMBEDDED_FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, embedded_rate, encode
+from .encode import EMBEDDED_FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, encode
 from .measure import Sound, compare, measure, samples_of
 from .page import clock, page_parts
 
@@ -128,7 +129,7 @@ def write_report(
         comparison=compare(mixture, stems, truths),
         audio=players,
         linked=links is not None,
-        rate=embedded_rate(whole.sample_rate),
+        rate=encodable_rate(whole.sample_rate),
         version=__version__,
     )
     write_text(output, parts)

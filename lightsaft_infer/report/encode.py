@@ -63,11 +63,6 @@ def check_embeddable(audio_format: str) -> None:
         raise OutputError(f'libsndfile {version} cannot write {form.container} (use audio="wav" or --audio wav)')
 
 
-def embedded_rate(sample_rate: int) -> int:
-    """Return the sample rate in Hz at which audio of `sample_rate` is embedded."""
-    return encodable_rate(sample_rate)  # one of MP3
-
-
 def encode(path: Path, audio_format: str, *, gain: float = 1.0) -> EmbeddedAudio:
     """Encode the audio of a file.
 
@@ -95,7 +90,7 @@ def encode(path: Path, audio_format: str, *, gain: float = 1.0) -> EmbeddedAudio
     form = EMBEDDED_FORMATS[audio_format]
     sink = io.BytesIO()
     with AudioReader(path) as reader:
-        rate = embedded_rate(reader.sample_rate)
+        rate = encodable_rate(reader.sample_rate)
         blocks = resample_stream(reader.blocks(), orig_sr=reader.sample_rate, target_sr=rate)
         try:
             with soundfile.SoundFile(

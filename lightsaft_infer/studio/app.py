@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from starlette.datastructures import State
 
 from ..audio import track_name
-from ..errors import LightSAFTError, unexpected
+from ..errors import LightSAFTError, message_of
 from ..report import page_style
 from ..text import one_line
 from ..version import __version__
@@ -95,7 +95,7 @@ def _cleaning(jobs: Jobs) -> Callable[[FastAPI], contextlib.AbstractAsyncContext
         async def clean() -> None:
             while True:
                 with contextlib.suppress(LightSAFTError):
-                    await asyncio.to_thread(jobs.empty)
+                    await asyncio.to_thread(jobs.make_room)
                 await asyncio.sleep(CLEANING)
 
         task = asyncio.create_task(clean())
@@ -120,7 +120,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": one_line(unexpected(error, request.url.path))}, 500)
+        return JSONResponse({"error": one_line(message_of(error, request.url.path))}, 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -162,7 +162,7 @@ def _add_uploads(app: FastAPI, jobs: Jobs, settings: Settings) -> None:
         job that needs it."""
         size = int(request.headers.get("content-length") or 0)
         uploads.check(size)
-        await asyncio.to_thread(jobs.empty, size + uploads.missing)
+        await asyncio.to_thread(jobs.make_room, size + uploads.missing)
         return await uploads.receive(name, _bytes(request), size)
 
     @app.post("/api/files", status_code=201, tags=["uploads"])
@@ -172,7 +172,7 @@ def _add_uploads(app: FastAPI, jobs: Jobs, settings: Settings) -> None:
         if settings.music is None:
             raise NotFoundError("this studio has no folder of files to name: start it with --music")
         path = file_below(settings.music, file.path)
-        jobs.empty(path.stat().st_size + uploads.missing)
+        jobs.make_room(path.stat().st_size + uploads.missing)
         return jobs.folder.take(path)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..audio import chosen_bitrate, output_format
 from ..bundle import read_model
-from ..errors import ArgumentError, LightSAFTError, OutputError, unexpected
+from ..errors import ArgumentError, LightSAFTError, OutputError, message_of
 from ..manifest import default_manifest_path
 from ..stem_options import choose_stems
 from ..worker_process import WorkerProcess, check_working_folder
@@ -162,20 +162,20 @@ class Jobs:
         with self._changed:
             self._wanted.add(job)
 
-    def empty(self, room: int = 0) -> None:
-        """Remove finished jobs that are too old, and the oldest ones until there is room for some bytes.
+    def make_room(self, needed: int = 0) -> None:
+        """Remove finished jobs that are too old, and the oldest ones until there is room for the needed bytes.
 
         Raises OutputError if there is not.
         """
         self.folder.remove_orphans({job.upload for job in self.all()})
-        size = self.folder.bytes() + room
+        size = self.folder.bytes() + needed
         finished = [(job.finished, job.id) for job in self.all() if job.finished]
         for when, job in sorted(finished):
             age = (now() - when).total_seconds() / 86400
             if age > self.settings.max_days or size > self.settings.max_bytes:
                 with contextlib.suppress(NotFoundError):
                     self.delete(job)
-                size = self.folder.bytes() + room
+                size = self.folder.bytes() + needed
         if size > self.settings.max_bytes:
             raise OutputError(f"the work folder is full: it may hold {self.settings.max_bytes} bytes (use --max-gb)")
 
@@ -214,7 +214,7 @@ class Jobs:
             try:
                 work(job)
             except Exception as error:  # such as a full disk, which keeps the state from being written
-                text = unexpected(error, job.name)
+                text = message_of(error, job.name)
                 failed: dict[str, object] = {"state": "failed", "error": text, "finished": now()}
                 with contextlib.suppress(LightSAFTError):
                     self._change(job, **(failed if work == self._separate else {"report": "failed"}))

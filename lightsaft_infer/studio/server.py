@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..errors import OutputError, reason, unexpected
+from ..errors import OutputError, message_of, reason
 from ..text import one_line
 from .app import create_app
 from .jobs import Jobs
@@ -74,7 +74,7 @@ def _without_tracebacks(app: ASGIApp) -> ASGIApp:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            LOG.error("lightsaft: error: %s", one_line(unexpected(error, scope["path"])))
+            LOG.error("lightsaft: error: %s", one_line(message_of(error, scope["path"])))
 
     return logged
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import anyio
 
 from ..audio import part_name
-from ..errors import OutputError, reason
+from ..errors import OutputError, raise_as
 from .job import Upload
 from .settings import Settings
 from .work_folder import WorkFolder, remove_tree
@@ -82,20 +82,19 @@ class Uploads:
         self.missing += declared
         size = 0
         try:
-            async with contextlib.aclosing(content), await anyio.open_file(part, "xb") as file:
-                while block := await self._next(content):
-                    size += len(block)
-                    self._check_size(size)
-                    await file.write(block)
-                    self.missing -= min(len(block), declared)
-                    declared -= min(len(block), declared)
-                await file.flush()
-                await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
-            os.replace(part, path)
-        except BaseException as error:
+            with raise_as(OutputError, "write", path.name):
+                async with contextlib.aclosing(content), await anyio.open_file(part, "xb") as file:
+                    while block := await self._next(content):
+                        size += len(block)
+                        self._check_size(size)
+                        await file.write(block)
+                        self.missing -= min(len(block), declared)
+                        declared -= min(len(block), declared)
+                    await file.flush()
+                    await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
+                os.replace(part, path)
+        except BaseException:
             remove_tree(path.parent)
-            if isinstance(error, OSError):
-                raise OutputError(f"cannot write {path.name}: {reason(error)}") from error
             raise
         finally:
             self._on_the_way -= 1

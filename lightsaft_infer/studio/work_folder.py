@@ -20,8 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..audio import PARTS, naming, part_name, write_text
-from ..errors import LightSAFTError, OutputError, reason
+from ..audio import PARTS, part_name, write_text
+from ..errors import LightSAFTError, OutputError, raise_as
 from ..file_lock import lock
 from ..text import one_line
 from .job import Job, Upload
@@ -54,7 +54,7 @@ class WorkFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.uploads, self.jobs = path / "uploads", path / "jobs"
-        with naming(path):
+        with raise_as(OutputError, "write", path):
             for folder in (path, self.uploads, self.jobs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = open(path / "lock", "ab")
@@ -90,21 +90,21 @@ class WorkFolder:
     def save(self, job: Job) -> None:
         """Write the state of a job. Raises OutputError."""
         folder = self.job(job.id)
-        with naming(folder):
+        with raise_as(OutputError, "write", folder):
             folder.mkdir(parents=True, exist_ok=True)  # also if somebody has removed the folder of all jobs
         write_text(folder / STATE, [job.model_dump_json(indent=1)])
 
     def clear_unfinished(self, job: str) -> None:
         """Remove the incomplete files of a job whose process has ended. Raises OutputError."""
         folder = self.job(job)
-        with naming(folder):
+        with raise_as(OutputError, "write", folder):
             remove_tree(folder / GROWING)
             for part in folder.rglob(PARTS):
                 part.unlink(missing_ok=True)
 
     def clear(self, job: str) -> None:
         """Remove all files of a job but its state. Raises OutputError."""
-        with naming(self.job(job)):
+        with raise_as(OutputError, "write", self.job(job)):
             for path in self.job(job).iterdir():
                 if path.name != STATE:
                     remove_tree(path)
@@ -124,7 +124,7 @@ class WorkFolder:
         Raises OutputError.
         """
         folder = self.uploads / new_id()
-        with naming(folder):
+        with raise_as(OutputError, "write", folder):
             folder.mkdir(parents=True)
         return folder / safe_name(name)
 
@@ -135,17 +135,16 @@ class WorkFolder:
         """
         path = self.new_upload(file.name)
         try:
-            try:
-                os.link(file, path)
-            except OSError:
-                part = path.with_name(part_name())
-                shutil.copyfile(file, part)
-                os.replace(part, path)
-            return Upload(id=path.parent.name, name=path.name, bytes=path.stat().st_size)
-        except BaseException as error:
+            with raise_as(OutputError, "copy", file.name):
+                try:
+                    os.link(file, path)
+                except OSError:
+                    part = path.with_name(part_name())
+                    shutil.copyfile(file, part)
+                    os.replace(part, path)
+                return Upload(id=path.parent.name, name=path.name, bytes=path.stat().st_size)
+        except BaseException:
             remove_tree(path.parent)
-            if isinstance(error, OSError):
-                raise OutputError(f"cannot copy {file.name}: {reason(error)}") from error
             raise
 
     def remove_orphans(self, known: set[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..arrays import Stems
 from ..audio import AudioReader, WavStreamWriter, part_name
-from ..errors import unexpected
+from ..errors import message_of
 from .job import AudioFormat, Job, Stem
 from .work_folder import GROWING
 
@@ -57,7 +57,7 @@ def _report_errors(pipe: Connection, task: Task, function: Callable[[], dict[str
     try:
         changes = function()
     except Exception as error:
-        text = unexpected(error, task.job.name)
+        text = message_of(error, task.job.name)
         # The user knows the names of the files, and not the folder in which the studio keeps them.
         for folder in (task.source.parent, task.folder):
             text = text.replace(f"{folder}{os.sep}", "")

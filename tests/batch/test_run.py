@@ -15,7 +15,7 @@ from lightsaft_infer import LightSAFTError, Manifest, OutputError
 from lightsaft_infer.batch.discover import find_tracks
 from lightsaft_infer.batch.journal import NAME, Journal, read_journal
 from lightsaft_infer.batch.local_workers import WorkerLost
-from lightsaft_infer.batch.run import check_cores, plan_batch, run_batch
+from lightsaft_infer.batch.run import plan_batch, run_batch, worker_count
 from lightsaft_infer.batch.task import file_digest
 
 
@@ -253,10 +253,10 @@ def test_two_runs_at_once_are_an_error(tmp_path):
 
 @pytest.mark.parametrize(("given", "workers"), [((None, 1, 4), 4), ((None, 2, 5), 2), ((3, 1, 4), 3), ((1, 4, 4), 1)])
 def test_workers_by_cores(given, workers):
-    assert check_cores(*given) == workers
+    assert worker_count(*given) == workers
 
 
 @pytest.mark.parametrize("given", [(3, 2, 5), (None, 3, 2), (5, 1, 4)])
 def test_more_threads_than_cores(given):
     with pytest.raises(LightSAFTError, match=f"expected {given[2]} cores to be enough"):
-        check_cores(*given)
+        worker_count(*given)

@@ -130,9 +130,9 @@ def test_old_and_large_tracks_are_removed(model_path, tmp_path, songs):
             studio.jobs._change(studio.jobs.get(job), state="done", report="failed", finished=now())
         long_ago = now() - datetime.timedelta(days=2)
         studio.jobs._change(studio.jobs.get(old), finished=long_ago)
-        studio.jobs.empty()
+        studio.jobs.make_room()
         assert [job["id"] for job in studio.client.get("/api/jobs").json()] == [large, kept]
-        studio.jobs.empty(room=3_000_000 - studio.folder.bytes() + 1)
+        studio.jobs.make_room(3_000_000 - studio.folder.bytes() + 1)
         assert [job["id"] for job in studio.client.get("/api/jobs").json()] == [kept]
         answer = studio.client.post("/api/uploads?name=a", content=bytes(3_000_001))
         assert (answer.status_code, "the work folder is full" in answer.json()["error"]) == (400, True)
@@ -147,7 +147,7 @@ def test_an_upload_that_no_job_needs_is_removed(model_path, tmp_path):
             folder = studio.folder.uploads / upload["id"]
             for path in (folder / "song.wav", folder):
                 os.utime(path, (0, 0))
-        studio.jobs.empty()
+        studio.jobs.make_room()
         assert {folder.name for folder in studio.folder.uploads.iterdir()} == {new["id"], needed["id"]}
 
 

@@ -7,7 +7,7 @@ from conftest import noise, split
 
 from lightsaft_infer import ArgumentError, AudioReader, OutputError
 from lightsaft_infer.audio import StemWriter, chosen_bitrate, encodable_rate
-from lightsaft_infer.audio.encoded_file import EncodedFile
+from lightsaft_infer.audio.libav_file import LibavFile
 
 SUFFIXES = [".mp3", ".m4a", ".opus"]
 CODECS = {".mp3": "mp3", ".m4a": "aac", ".opus": "opus"}
@@ -152,15 +152,15 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch, suffix, method):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(EncodedFile, method, interrupt)
+    monkeypatch.setattr(LibavFile, method, interrupt)
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path / "folder" / f"stem{suffix}", noise(2, 30_000) / 2)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_lost_samples_is_reported(tmp_path, monkeypatch):
-    write = EncodedFile.write
-    monkeypatch.setattr(EncodedFile, "write", lambda part, block: write(part, block[:, 1:]))
+    write = LibavFile.write
+    monkeypatch.setattr(LibavFile, "write", lambda part, block: write(part, block[:, 1:]))
     for suffix in (".mp3", ".opus"):
         with pytest.raises(OutputError, match=r"expected to write 30000 samples, got 29999: .*stem"):
             save(tmp_path / f"stem{suffix}", noise(2, 30_000) / 2, 48_000)
