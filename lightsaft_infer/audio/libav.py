@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from ..arrays import Audio
 from ..errors import AudioError, reason
-from .downmix import GAINS, default_speakers
+from .downmix import MASK
 from .file_slice import FileSlice
+from .libav_channels import Interleaver, channel_names, speakers, usual_order
 from .mpeg import begins_with_xing, ending_tags, frame_length, is_frame, xing_header
 from .source import BufferedBlocks, read_and_skip
+from .vorbis import samples_before_start
 from .wav_format import is_placeholder
 
 if TYPE_CHECKING:
@@ -66,10 +68,12 @@ class LibavSource:
                 raise AudioError("expected audio, got a codec that FFmpeg's libraries do not know")
             self._stream.codec_context.thread_count = 1
             self.sample_rate = int(self._stream.codec_context.sample_rate)
-            layout = self._stream.codec_context.layout
-            self.channels = int(layout.nb_channels)
-            names = tuple(channel.name for channel in layout.channels)
-            self.speakers = names if set(names) <= GAINS.keys() else default_speakers(self.channels)
+            names = channel_names(self._stream)
+            if not usual_order(names):
+                raise AudioError(f"expected channels in the order {', '.join(MASK)}, got {', '.join(names)}")
+            self.speakers = speakers(names)
+            self.channels = len(names)
+            self._interleaver = Interleaver()
             self._xing = xing_header(file) if self._format == "mp3" else None
             if self._format == "avi":
                 _check_riff_size(file)
@@ -98,15 +102,17 @@ class LibavSource:
     def _decoded(self) -> Iterator[Audio]:
         import av
 
-        packets = samples = 0
+        packets = samples = unheard = 0
         last = b"", 0  # the header and the size of the last packet
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size:
+                    unheard = samples_before_start(self._stream, packet) if not packets else unheard
                     packets += 1
                     last = bytes(packet)[:4], packet.size
                 for frame in self._frames(packet):
-                    block = self._samples_of(frame, samples)
+                    block = self._samples_of(frame, samples)[:, unheard:]
+                    unheard = max(0, unheard - frame.samples)
                     samples += block.shape[1]
                     yield block
         except av.FFmpegError as error:
@@ -134,6 +140,7 @@ class LibavSource:
             expected = f"{self.sample_rate} Hz and {self.channels} channels"
             got = f"{frame.sample_rate} Hz and {frame.layout.nb_channels} channels"
             raise AudioError(f"expected {expected} in the whole file, got {got} after {done / self.sample_rate:.2f} s")
+        frame = self._interleaver.interleaved(frame, self.channels)
         samples: NDArray[np.generic] = frame.to_ndarray()
         if not frame.format.is_planar:
             samples = samples.reshape(-1, self.channels).T
@@ -154,8 +161,9 @@ class LibavSource:
         if self._format in WITH_LENGTH and (declared := self._declared()) is not None:
             seconds = declared / self.sample_rate
         elif found := re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", self._stream.metadata.get("DURATION", "")):
-            hours, minutes, rest = map(float, found.groups())  # of Matroska and WebM
-            seconds = 3600 * hours + 60 * minutes + rest
+            hours, minutes, rest = map(float, found.groups())  # of Matroska and WebM: the time of the end
+            start = float((self._stream.start_time or 0) * (self._stream.time_base or 0))
+            seconds = 3600 * hours + 60 * minutes + rest - max(0.0, start)
         if seconds is not None and samples / self.sample_rate < seconds - TOLERANCE:
             raise AudioError(f"truncated: expected {seconds:.2f} s, got {samples / self.sample_rate:.2f} s")
 

@@ -15,6 +15,7 @@ from .file_slice import FileSlice
 from .files import write_all
 from .mpeg import id3_size
 from .source import Source
+from .vorbis import begins_early
 from .wav_format import UnsupportedCodecError
 from .wav_source import WavSource, read_some, read_up_to
 
@@ -117,7 +118,22 @@ def _open_with_libsndfile(file: BinaryIO, head: bytes) -> Source | None:
         raise AudioError(f"damaged, or not a format that libsndfile reads ({error.error_string})") from error
     if source.samples is None:  # soundfile loses the last samples of a FLAC file whose header does not state the length
         return None
-    return None if ogg and source.channels > 2 else source  # Vorbis has another order of channels
+    if ogg and (source.channels > 2 or begins_early(file)):  # Vorbis has another order of channels
+        return None
+    if source.channels > 2:
+        source.speakers = _named_speakers(file) or source.speakers
+    return source
+
+
+def _named_speakers(file: BinaryIO) -> tuple[str, ...] | None:
+    """Return the speakers that a file names, which libsndfile does not tell. The position stays where it is."""
+    from .libav_channels import speakers_of
+
+    position = file.seek(0, 1)
+    try:
+        return speakers_of(file)
+    finally:
+        file.seek(position)
 
 
 def _is_plain_caf(file: BinaryIO) -> bool:

@@ -19,7 +19,14 @@ class OutputFormat(NamedTuple):
     container: str
     subtype: str
 
+    @property
+    def clips(self) -> bool:
+        """Whether samples beyond full scale are lost."""
+        return self.subtype not in ("FLOAT", "DOUBLE")
 
+
+# The subtypes that hold any number of samples at any sample rate. libsndfile also has ADPCM and GSM, which fill blocks.
+SUBTYPES = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS")
 # The default format by the suffix of a file.
 OUTPUT_FORMATS = {
     ".wav": OutputFormat("WAV", "FLOAT"),
@@ -71,9 +78,9 @@ def output_format(
         if subtype != default:
             raise OutputError(f"expected the subtype {default} for {suffix}, got {subtype}: {path}")
         return OutputFormat(container, subtype)
-    if not soundfile.check_format(container, subtype):
-        choices = ", ".join(soundfile.available_subtypes(container))
-        raise OutputError(f"expected one of the subtypes {choices} of {container}, got {subtype}: {path}")
+    choices = [name for name in SUBTYPES if name in soundfile.available_subtypes(container)]
+    if subtype not in choices:
+        raise OutputError(f"expected one of the subtypes {', '.join(choices)} of {container}, got {subtype}: {path}")
     length = 0 if samples is None else whole_number(samples, "samples", least=0)
     if container == "WAV" and length * channels * SAMPLE_BYTES.get(subtype, 0) > WAV_BYTES:
         container = "RF64"

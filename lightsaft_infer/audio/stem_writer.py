@@ -44,8 +44,8 @@ class StemWriter:
         libsndfile's name of the type of a sample: FLOAT, PCM_16, PCM_24 and others. Default: FLOAT in WAV, PCM_24 in
         FLAC.
     clip : str, optional
-        The treatment of samples beyond full scale in a format that is not FLOAT: "scale" scales all stems by one common
-        gain, "clamp" limits these samples, "error" raises an error.
+        The treatment of samples beyond full scale, where the format has no floating point: "scale" scales all stems by
+        one common gain, "clamp" limits these samples, "error" raises an error.
     overwrite : bool, optional
         Replace existing files.
     bitrate : str or int, optional
@@ -136,11 +136,11 @@ class StemWriter:
         }
 
     def _stage(self, target: str, *, unknown_length: bool) -> LibsndfileFile:
-        """Open the file that takes the samples of a target: the final one if its subtype is FLOAT. Otherwise one in
-        FLOAT, which is converted when the peak is known."""
+        """Open the file that takes the samples of a target: the final one if it cannot clip. Otherwise one in FLOAT,
+        which is converted when the peak is known."""
         make_folders(self._outputs[target].parent, self._discarding)
         form = self._formats[target]
-        if form.subtype == "FLOAT":
+        if not form.clips:
             if unknown_length and form.container == "WAV":
                 form = form._replace(container="RF64")  # it becomes WAV if it has less than 4 GiB in the end
             part = self._libsndfile_file(target, form, self._stem_tags(target))
@@ -152,7 +152,7 @@ class StemWriter:
         """Write a sample into each final format, so that a format without this rate or channels fails at once."""
         tried = set()
         for target, form in self._formats.items():
-            if form.subtype == "FLOAT" or form in tried:
+            if not form.clips or form in tried:
                 continue
             tried.add(form)
             try:
@@ -226,7 +226,7 @@ class StemWriter:
         per_sample: dict[tuple[OutputFormat, int | None], float] = {}
         total = 0.0
         for target, form in self._formats.items():
-            if form.subtype == "FLOAT":
+            if not form.clips:
                 continue
             kind = (form, self._bitrates[target])
             if kind not in per_sample:
@@ -251,11 +251,11 @@ class StemWriter:
             If a file cannot be written, samples would clip and `clip` is "error", or the writer is closed.
         """
         self._check_open()
-        converted = [target for target, form in self._formats.items() if form.subtype != "FLOAT"]
+        converted = [target for target, form in self._formats.items() if form.clips]
         gain = self._gain(converted)
         self._formats = self._formats_for(self._samples)
         if gain != 1:
-            converted = list(self._formats)  # FLOAT files too: the proportions of the stems do not change
+            converted = list(self._formats)  # files that cannot clip too: the proportions of the stems do not change
         parts: dict[str, UnfinishedFile] = dict(self._staged)
         samples = dict.fromkeys(parts, self._samples)
         for target in converted:
@@ -269,7 +269,7 @@ class StemWriter:
 
     def _convert(self, target: str, part: UnfinishedFile, gain: float) -> int:
         """Write the samples of a target into its final file. Returns their number."""
-        limit = np.inf if self._formats[target].subtype == "FLOAT" else 1
+        limit = 1 if self._formats[target].clips else np.inf
         staged = self._staged[target].read_back()
         return self._write_converted((np.clip(block * np.float32(gain), -limit, limit) for block in staged), part)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from lightsaft_infer import AudioError
+from lightsaft_infer import AudioError, AudioReader
 from lightsaft_infer.audio.libav import LibavSource
 from lightsaft_infer.audio.mpeg import id3_size, xing_header
 from lightsaft_infer.audio.ogg import ChainSource, checksum, find_links
@@ -237,3 +237,45 @@ def test_ogg_pages_that_begin_no_stream():
     end = 27 + content[26] + sum(content[27 : 27 + content[26]])
     content[22:26] = checksum(bytes(content[:22]) + bytes(4) + bytes(content[26:end])).to_bytes(4, "little")
     assert error(bytes(content)) == "damaged: no Ogg page begins a stream"
+
+
+def earlier(content, samples):
+    """An Ogg file whose pages end a number of samples earlier, as after a cut without encoding."""
+    pages, place = [], 0
+    while place < len(content):
+        count = content[place + 26]
+        end = place + 27 + count + sum(content[place + 27 : place + 27 + count])
+        page = bytearray(content[place:end])
+        position = int.from_bytes(page[6:14], "little", signed=True)
+        if position > 0:
+            page[6:14] = (position - samples).to_bytes(8, "little", signed=True)
+        page[22:26] = bytes(4)
+        page[22:26] = checksum(bytes(page)).to_bytes(4, "little")
+        pages.append(bytes(page))
+        place = end
+    return b"".join(pages)
+
+
+@pytest.mark.parametrize("samples", [1, 5000])
+def test_a_vorbis_stream_that_begins_before_its_own_time_0(samples, tmp_path):
+    """The first samples are left out. libsndfile would keep them, and lose as many at the end."""
+    content = encoded("ogg")
+    (tmp_path / "song.ogg").write_bytes(earlier(content, samples))
+    with AudioReader(tmp_path / "song.ogg") as reader:
+        np.testing.assert_allclose(reader.read(), decoded(content)[:, samples:], atol=1e-5)
+
+
+def test_a_matroska_file_whose_sound_begins_late(tmp_path):
+    """The length in its header is the time of the end."""
+    content = encoded("matroska")
+    with av.open(io.BytesIO(content)) as source, av.open(str(tmp_path / "song.mkv"), "w") as out:
+        stream = out.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.size:
+                packet.pts += round(0.7 / packet.time_base)
+                packet.dts = packet.pts
+                packet.stream = stream
+                out.mux(packet)
+    late = (tmp_path / "song.mkv").read_bytes()
+    np.testing.assert_array_equal(decoded(late), decoded(content))
+    assert error(late[: len(late) * 3 // 4]).startswith("truncated: expected")

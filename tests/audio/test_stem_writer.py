@@ -61,6 +61,21 @@ def test_no_time_stamp_in_float_wav(tmp_path, stems):
         np.testing.assert_array_equal(load(path), stems[target])
 
 
+def test_doubles_do_not_clip(tmp_path, stems):
+    loud = {target: 3 * audio for target, audio in stems.items()}
+    assert save(outputs(tmp_path), loud, subtype="DOUBLE") == 1.0
+    for target, path in outputs(tmp_path).items():
+        assert soundfile.info(path).subtype == "DOUBLE"
+        np.testing.assert_array_equal(soundfile.read(path, dtype="float32")[0].T, loud[target])
+
+
+@pytest.mark.parametrize("subtype", ["MS_ADPCM", "GSM610", "MPEG_LAYER_III"])
+def test_subtypes_that_fill_blocks_are_not_offered(tmp_path, stems, subtype):
+    """They would lengthen a stem, or fail, when the work is done."""
+    with pytest.raises(OutputError, match=r"one of the subtypes PCM_U8, .*, ALAW of WAV, got "):
+        save(outputs(tmp_path), stems, subtype=subtype)
+
+
 @pytest.mark.parametrize(
     ("suffix", "subtype", "step"),
     [(".wav", "PCM_16", 2**-15), (".wav", "pcm_24", 2**-23), (".flac", None, 2**-23), (".FLAC", "PCM_16", 2**-15)],
