@@ -3,7 +3,7 @@
 Audio is float32 (channels, samples), full scale 1.0.
 """
 
-from .encodings import chosen_bitrate, encodable_rate
+from .encodings import ENCODINGS, chosen_bitrate, encodable_rate
 from .files import PARTS, make_parent, part_name, track_name, write_bytes, write_text
 from .outputs import OUTPUT_FORMATS, OutputFormat, check_not_input, check_outputs, file_place, output_format
 from .reader import MAX_SECONDS, AudioReader
@@ -14,6 +14,7 @@ from .wav_stream_writer import WavStreamWriter, stream_subtype
 
 __all__ = [
     "CLIP_POLICIES",
+    "ENCODINGS",
     "MAX_SECONDS",
     "OUTPUT_FORMATS",
     "PARTS",

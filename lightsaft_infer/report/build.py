@@ -11,8 +11,9 @@ from ..errors import ArgumentError, AudioError, reason
 from ..folders import is_hidden
 from ..manifest import Manifest, default_manifest_path
 from ..version import __version__
+from .aligned import check_forms
 from .encode import EMBEDDED_FORMATS, EmbeddedAudio, LinkedAudio, check_embeddable, encode
-from .measure import Sound, compare, measure, samples_of
+from .measure import Sound, compare, measure
 from .page import clock, page_parts
 
 # Suffixes of the files in a folder that are stems.
@@ -105,10 +106,10 @@ def write_report(
     truths = {} if references is None else _references(references, mixture, stems)
     check_not_input([output], [mixture, *stems.values(), *truths.values()])
     make_parent(output)
-    samples = samples_of(mixture, [*stems.values(), *truths.values()])
+    form = check_forms(mixture, [*stems.values(), *truths.values()])
     counted = _counter(progress, 1 + len(stems))
-    whole, *sounds = (counted(measure(path, samples)) for path in (mixture, *stems.values()))
-    audio_format, note = _embedding(audio, samples / whole.sample_rate, links is not None)
+    whole, *sounds = (counted(measure(path, form)) for path in (mixture, *stems.values()))
+    audio_format, note = _embedding(audio, form.samples / form.sample_rate, links is not None)
     players: Iterator[EmbeddedAudio | LinkedAudio] | None = None
     if audio_format is not None:
         check_embeddable(audio_format)
@@ -126,7 +127,7 @@ def write_report(
         note=note,
         mixture=whole,
         stems=dict(zip(stems, sounds, strict=True)),
-        comparison=compare(mixture, stems, truths),
+        comparison=compare(mixture, stems, truths, form),
         audio=players,
         linked=links is not None,
         rate=encodable_rate(whole.sample_rate),

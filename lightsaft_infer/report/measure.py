@@ -6,15 +6,15 @@ Audio is float32 (channels, samples), full scale 1.0. Levels are in dB relative 
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Audio
 from ..audio import AudioReader
-from ..errors import AudioError
 from ..evaluation import sdr_of_energies
+from .aligned import Form, aligned_blocks
 from .loudness import Loudness
 from .spectrogram import Mel, Waveform, mel_spectrogram
 
@@ -79,14 +79,14 @@ class Comparison:
     error_time: float
 
 
-def measure(path: Path, count: int) -> Sound:
+def measure(path: Path, form: Form) -> Sound:
     """Measure a file.
 
     Parameters
     ----------
     path : path
-    count : int
-        Samples per channel of the file (see `samples_of`).
+    form : Form
+        That of the mixture (see `check_forms`).
 
     Returns
     -------
@@ -98,69 +98,34 @@ def measure(path: Path, count: int) -> Sound:
         If the file cannot be read.
     """
     peak = energy = 0.0
-    waveform = Waveform(count)
+    waveform = Waveform(form.samples)
     with AudioReader(path) as reader:
-        loudness = Loudness(reader.sample_rate)
+        loudness = Loudness(form.sample_rate)
 
         def measured() -> Iterator[Audio]:
             nonlocal peak, energy
-            for block in reader.blocks():
+            for block in aligned_blocks(reader, form):
                 waveform.add(block)
                 loudness.add(block)
                 peak = max(peak, float(np.abs(block).max()))
                 energy += float(np.square(block, dtype=np.float64).sum())
                 yield block
 
-        mel = mel_spectrogram(measured(), sample_rate=reader.sample_rate, samples=count)
+        mel = mel_spectrogram(measured(), sample_rate=form.sample_rate, samples=form.samples)
         return Sound(
             path=reader.path,
-            sample_rate=reader.sample_rate,
-            channels=reader.channels,
-            samples=count,
+            sample_rate=form.sample_rate,
+            channels=form.channels,
+            samples=form.samples,
             peak=decibels(peak**2),
-            rms=decibels(energy / (count * reader.channels)),
+            rms=decibels(energy / (form.samples * form.channels)),
             loudness=loudness.integrated(),
             waveform=waveform,
             mel=mel,
         )
 
 
-def samples_of(mixture: Path, others: Iterable[Path]) -> int:
-    """Return the samples per channel of a mixture.
-
-    Parameters
-    ----------
-    mixture : path
-    others : iterable of path
-        Files that must have the same length, sample rate and channels.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    AudioError
-        If a file cannot be read, or differs from the mixture.
-    """
-    expected = _form(mixture)
-    for path in others:
-        for (unit, want), got in zip(expected.items(), _form(path).values(), strict=True):
-            if got != want:
-                raise AudioError(f"expected {want} {unit} as in {mixture}, got {got}: {path}")
-    return expected["samples"]
-
-
-def _form(path: Path) -> dict[str, int]:
-    """{unit: number} of sample rate, channels and length."""
-    with AudioReader(path) as reader:
-        samples = reader.samples
-        if samples is None:
-            samples = sum(block.shape[1] for block in reader.blocks())
-        return {"Hz": reader.sample_rate, "channels": reader.channels, "samples": samples}
-
-
-def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, Path]) -> Comparison:
+def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, Path], form: Form) -> Comparison:
     """Compare stems with their mixture and their references.
 
     Parameters
@@ -169,6 +134,8 @@ def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, P
     stems : dict of str to path
     references : dict of str to path
         The names are among those of the stems.
+    form : Form
+        That of the mixture (see `check_forms`).
 
     Returns
     -------
@@ -178,10 +145,6 @@ def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, P
     ------
     AudioError
         If a file cannot be read.
-
-    Notes
-    -----
-    All files must have the same length, sample rate and channels (see `samples_of`).
     """
     judged = [list(stems).index(name) for name in references]
     dot, signal, noise = np.zeros(len(stems)), np.zeros(len(references)), np.zeros(len(references))
@@ -190,7 +153,7 @@ def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, P
     with contextlib.ExitStack() as closing:
         paths = (mixture, *stems.values(), *references.values())
         readers = [closing.enter_context(AudioReader(path)) for path in paths]
-        for blocks in zip(*(reader.blocks() for reader in readers), strict=True):
+        for blocks in zip(*(aligned_blocks(reader, form) for reader in readers), strict=True):
             audio = np.stack(blocks).astype(np.float64)
             mixed, estimates, truths = audio[0], audio[1 : 1 + len(stems)], audio[1 + len(stems) :]
             difference = mixed - estimates.sum(axis=0)
@@ -203,7 +166,6 @@ def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, P
             signal += np.square(truths).sum(axis=(1, 2))
             noise += np.square(truths - estimates[judged]).sum(axis=(1, 2))
             done += mixed.shape[1]
-        sample_rate = readers[0].sample_rate
     shares: list[float | None] = (dot / energy).tolist() if energy else [None] * len(stems)
     sdr = [sdr_of_energies(s, n) for s, n in zip(signal, noise, strict=True)]
     return Comparison(
@@ -211,7 +173,7 @@ def compare(mixture: Path, stems: Mapping[str, Path], references: Mapping[str, P
         sdr=dict(zip(references, sdr, strict=True)),
         error=decibels(error / energy) if energy else (None if error else -math.inf),
         error_peak=decibels(largest**2),
-        error_time=at / sample_rate,
+        error_time=at / form.sample_rate,
     )
 
 

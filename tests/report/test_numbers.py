@@ -14,8 +14,10 @@ import soundfile
 from conftest import noise, split
 
 from lightsaft_infer import AudioError, sdr
+from lightsaft_infer.audio import StemWriter
+from lightsaft_infer.report.aligned import Form, check_forms, form_of
 from lightsaft_infer.report.loudness import Loudness, k_weighting
-from lightsaft_infer.report.measure import compare, measure, samples_of
+from lightsaft_infer.report.measure import compare, measure
 from lightsaft_infer.report.spectrogram import (
     COLUMNS,
     MELS,
@@ -193,12 +195,12 @@ def test_loudness_of_one_channel_of_silence_and_of_little():
 
 def test_levels(write):
     audio = noise(2, 30_000) * 0.3
-    sound = measure(write("a", audio), 30_000)
+    sound = measure(write("a", audio), Form(8000, 2, 30_000))
     assert sound.peak == pytest.approx(20 * np.log10(np.abs(audio).max()))
     assert sound.rms == pytest.approx(10 * np.log10(np.mean(audio.astype(float) ** 2)))
     assert sound.loudness == pytest.approx(loudness(audio, 8000))
     assert (sound.sample_rate, sound.channels, sound.samples) == (8000, 2, 30_000)
-    silence = measure(write("b", np.zeros((1, 9000))), 9000)
+    silence = measure(write("b", np.zeros((1, 9000))), Form(8000, 1, 9000))
     assert (silence.peak, silence.rms, silence.loudness) == (-np.inf,) * 3
 
 
@@ -210,7 +212,7 @@ def test_comparison(write):
     truth = noise(2, 100_000, 9) * 0.2
     wrong = mixture.copy()
     wrong[1, 81_000] += 0.5
-    found = compare(write("mixture", wrong), paths, {"b": write("b-true", truth)})
+    found = compare(write("mixture", wrong), paths, {"b": write("b-true", truth)}, Form(8000, 2, 100_000))
     assert found.sdr == pytest.approx({"b": sdr(truth, stems["b"])})
     for name, audio in stems.items():
         expected = np.vdot(audio.astype(float), wrong) / np.vdot(wrong.astype(float), wrong)
@@ -223,16 +225,16 @@ def test_comparison(write):
 def test_shares_of_stems_that_sum_to_the_mixture_sum_to_one(write):
     stem = noise(2, 9000)
     paths = {"a": write("a", stem * 1.5), "b": write("b", stem * -0.5)}
-    found = compare(write("mixture", stem), paths, {})
+    found = compare(write("mixture", stem), paths, {}, Form(8000, 2, 9000))
     assert found.shares == pytest.approx({"a": 1.5, "b": -0.5})
     assert found.error < -140
 
 
 def test_a_silent_mixture(write):
     silence, sound = write("silence", np.zeros((2, 500))), write("sound", noise(2, 500))
-    exact = compare(silence, {"a": silence}, {})
+    exact = compare(silence, {"a": silence}, {}, Form(8000, 2, 500))
     assert (exact.shares, exact.error, exact.error_peak) == ({"a": None}, -np.inf, -np.inf)
-    assert compare(silence, {"a": sound}, {}).error is None
+    assert compare(silence, {"a": sound}, {}, Form(8000, 2, 500)).error is None
 
 
 @pytest.mark.parametrize(
@@ -241,9 +243,9 @@ def test_a_silent_mixture(write):
 )
 def test_files_that_differ_are_an_error(write, channels, samples, sample_rate, message):
     mixture, other = write("mixture", noise(2, 900)), write("other", noise(channels, samples), sample_rate)
-    assert samples_of(mixture, [mixture]) == 900
+    assert check_forms(mixture, [mixture]) == (8000, 2, 900)
     with pytest.raises(AudioError, match=rf"expected {message} as in .*mixture\.wav, got .*other\.wav"):
-        samples_of(mixture, [mixture, other])
+        check_forms(mixture, [mixture, other])
 
 
 def test_a_length_that_is_not_told_is_counted(tmp_path):
@@ -253,9 +255,26 @@ def test_a_length_that_is_not_told_is_counted(tmp_path):
     soundfile.write(path, noise(2, 50_000).T * 0.1, 44100, **options)
     content = path.read_bytes()
     path.write_bytes(content[content.index(b"\xff\xfb", 4) :])
-    count = samples_of(path, [path])
-    assert count % 1152 == 0
-    assert measure(path, count).samples == count
+    form = check_forms(path, [path])
+    assert form.samples % 1152 == 0
+    assert measure(path, form).samples == form.samples
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "m4a", "opus"])
+@pytest.mark.parametrize("sample_rate", [44100, 96000])
+def test_stems_that_an_encoder_changed_are_aligned(write, tmp_path, suffix, sample_rate):
+    """Opus has 48 kHz, MP3 no 96 kHz, and AAC silence at the end. A sine stays in step with the mixture."""
+    stem = sine(-12, 2, sample_rate)
+    mixture = write("mixture", stem, sample_rate)
+    with StemWriter({"a": tmp_path / f"a.{suffix}"}, sample_rate=sample_rate, channels=2) as writer:
+        writer.write({"a": stem})
+        writer.commit()
+    form = check_forms(mixture, [tmp_path / f"a.{suffix}"])
+    assert form == form_of(mixture)
+    found = compare(mixture, {"a": tmp_path / f"a.{suffix}"}, {}, form)
+    assert found.error < -25
+    sound = measure(tmp_path / f"a.{suffix}", form)
+    assert (sound.sample_rate, sound.samples) == (sample_rate, stem.shape[1])
 
 
 def test_memory_does_not_grow_with_length(write):
@@ -263,8 +282,9 @@ def test_memory_does_not_grow_with_length(write):
     for seconds in (60, 240):
         path = write(str(seconds), noise(1, seconds * 8000) * 0.1)
         tracemalloc.start()
-        measure(path, seconds * 8000)
-        compare(path, {"a": path}, {})
+        form = Form(8000, 1, seconds * 8000)
+        measure(path, form)
+        compare(path, {"a": path}, {}, form)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
