@@ -122,6 +122,8 @@ def _options(args: argparse.Namespace, manifest: Manifest | Bundle) -> dict[str,
         more["bitrate"] = bitrate
     if not args.tags:
         more["tags"] = False
+    if args.downmix:
+        more["downmix"] = True
     return more | {
         "targets": [name for name in stems.names if name != stems.residual],
         "consistency": stems.consistency,

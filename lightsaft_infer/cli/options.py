@@ -59,13 +59,14 @@ def add_stem_options(parser: argparse.ArgumentParser) -> None:
     add("--subtype", metavar="NAME", help=f"set the encoding of the samples: {subtypes}")
     help_clip = (
         "set the treatment of samples beyond full scale in formats that are not float: scale all stems by one gain, "
-        "clamp these samples, or end with an error (default: scale; clamp with -o -)"
+        "clamp these samples, or end with an error (default: scale; clamp on standard output)"
     )
     help_bitrate = "set the bit rate of mp3, m4a and opus, such as 320k (default: 256k in mp3 and m4a, 160k in opus)"
     add("--bitrate", metavar="RATE", help=help_bitrate)
     help_tags = "do not copy the tags and the cover picture of a file to its stems"
     add("--no-tags", dest="tags", action="store_false", help=help_tags)
     add("--clip", choices=CLIP_POLICIES, help=help_clip)
+    add("--downmix", action="store_true", help="mix files of more than 2 channels to stereo (default: an error)")
     add(
         "--consistency",
         action=argparse.BooleanOptionalAction,

@@ -43,7 +43,6 @@ def add_separate(command: AddCommand, parents: Sequence[argparse.ArgumentParser]
     )
     add("--start", type=_place_in_time, default=0.0, metavar="TIME", help="leave out the first TIME: seconds or M:SS")
     add("--duration", type=_seconds, metavar="TIME", help="separate no more than TIME: seconds or M:SS")
-    add("--downmix", action="store_true", help="mix files of more than 2 channels to stereo (default: an error)")
     add("--time-limit", type=_seconds, metavar="SECONDS", help=help_limit)
     add("--force", action="store_true", help="replace existing files")
 

@@ -178,6 +178,18 @@ def test_only_tracks_that_match(tmp_path, model_path, capsys, pattern, tracks):
     assert tracks or f"expected audio files like {pattern}, got none" in printed.err
 
 
+def test_tracks_of_more_than_two_channels(tmp_path, model_path, capsys):
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "six.wav", 0.1 * noise(6, 3000).T, 44100)
+    command = ["batch", str(tmp_path / "in"), str(tmp_path / "out"), "--model", str(model_path), "--workers", "1"]
+    assert main(command) == 1
+    assert "expected 1 or 2 channels, got 6 (downmix mixes them to stereo)" in capsys.readouterr().err
+    assert main([*command, "--downmix"]) == 0
+    assert soundfile.info(tmp_path / "out" / "six" / "vocals.wav").channels == 2
+    assert main([*command, "--downmix", "--dry-run"]) == 0
+    assert "0 to do, 1 done already" in capsys.readouterr().out
+
+
 def test_usage(tmp_path, capsys):
     assert main(["batch", str(tmp_path), str(tmp_path / "out")]) == 1
     assert "expected audio files, got none" in capsys.readouterr().err
