@@ -18,7 +18,7 @@ class Golden:
     """One family's small network with random weights, an input, and the published outputs."""
 
     def __init__(self, name):
-        from lightsaft_train.export.published_checkpoint import published_config
+        from lightsaft_train.export.published_network import published_config
 
         with np.load(DATA / f"{name}.npz") as file:
             arrays = dict(file)
@@ -49,7 +49,7 @@ def golden(request):
 
 @pytest.fixture(scope="session")
 def golden_network(golden):
-    from lightsaft_train.export.published_checkpoint import network_of
+    from lightsaft_train.export.published_network import network_of
 
     return network_of({"state_dict": golden.state_dict}, config=golden.published)[0]
 

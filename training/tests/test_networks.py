@@ -6,8 +6,8 @@ from conftest import FAMILIES, PUBLISHED
 torch = pytest.importorskip("torch")
 
 from lightsaft_train.config import PRESETS, Config  # noqa: E402
-from lightsaft_train.export.checkpoint import load_weights  # noqa: E402
-from lightsaft_train.export.published_checkpoint import published_config  # noqa: E402
+from lightsaft_train.export.lightning_file import load_weights  # noqa: E402
+from lightsaft_train.export.published_network import published_config  # noqa: E402
 from lightsaft_train.networks.blocks import mix_sources, mixing, pocm  # noqa: E402
 from lightsaft_train.networks.build import build  # noqa: E402
 
