@@ -142,7 +142,7 @@ def test_drums_start_where_they_are_hit():
 def test_every_drum_sounds_and_a_closed_hat_chokes_an_open_one():
     from lightsaft_train.pool.instruments import synth_drums
 
-    kit = synth_drums.Kit(np.random.default_rng(1))
+    kit = synth_drums.SynthKit(np.random.default_rng(1))
     for pitch in range(27, 88):
         hit = kit.hit(pitch, 100)
         assert np.isfinite(hit).all()
