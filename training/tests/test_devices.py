@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.config import PRESETS  # noqa: E402
-from lightsaft_train.data import Mixer, find_tracks  # noqa: E402
+from lightsaft_train.data import Mixer, songs_in  # noqa: E402
 from lightsaft_train.devices import device_of, loader_processes, on_processor  # noqa: E402
 from lightsaft_train.errors import SettingsError  # noqa: E402
 from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
@@ -112,10 +112,10 @@ def test_an_interrupt_of_the_command_alone_saves_and_ends(songs, tmp_path):
 
 
 def test_the_mixtures_do_not_depend_on_their_loaders(songs, tmp_path):
-    tracks = find_tracks(songs)
+    found = songs_in(songs)
     for loaders in (1, 3):
         run = Run(tmp_path / str(loaders), TINY, dataclasses.asdict(TRAINING))
-        run.train(Data(tracks, tracks), Intervals(steps=5), loaders=loaders)
+        run.train(Data(found, found), Intervals(steps=5), loaders=loaders)
         assert run.trainer.step == 5
     for name, weight in weights(tmp_path / "1").items():
         torch.testing.assert_close(weights(tmp_path / "3")[name], weight, rtol=0, atol=0)
@@ -136,7 +136,7 @@ def test_dropout_follows_from_the_step(songs):
     """A training that goes on draws the same dropout as one that was not stopped."""
     config = dataclasses.replace(PRESETS["lightsaft-paper"], n_fft=128, hop_length=64, levels=2, channels=4)
     training = dataclasses.replace(TRAINING, frames=8)
-    mixer = Mixer(find_tracks(songs), config.samples(8))
+    mixer = Mixer(songs_in(songs), config.samples(8))
 
     def advance(trainer, steps):
         for _ in range(steps):
