@@ -31,6 +31,8 @@ from tiny import TINY, TRAINER, TRAINING, settings, train_command  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("few_mixtures")
+
 
 @pytest.fixture
 def mixer(songs):
@@ -247,16 +249,10 @@ def test_a_run_on_disk(songs, tmp_path):
     assert not list((tmp_path / "run").glob(".*"))
 
 
-def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
-    """Started as a user does. Their gradients are averaged: both take the step of the mean of their losses."""
-    config = dataclasses.replace(TINY, output="mapping")
-    training = dataclasses.replace(TRAINING, batch=1, clip=1e9)
-    two = ("--processes", "2", "--minutes", "1e-9")
-    command = [*TRAINER, *train_command(tmp_path / "run", songs, *two, config=config, training=training)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("step 1  minutes")
-    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+def test_two_processes_train_as_one_with_their_batches_together(songs, run_of_two_processes):
+    """Their gradients are averaged: both take the step of the mean of their losses."""
+    config, training, run = run_of_two_processes
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
     alone = [Trainer(config, training) for _ in range(2)]
     for process, trainer in enumerate(alone):
         mixer = Mixer(songs_in(songs)[:-1], config.samples(TRAINING.frames), TRAINING.seed, process)
