@@ -198,16 +198,18 @@ def test_doubling_is_late_and_wide():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_stems(recordings, cache, seed):
+    """Two of them are sung twice; each way of singing is, below."""
     notes = tuple(Note(i * 0.5, 0.4, 57 + i, 100) for i in range(6))
     part = Part("vocals", 53, notes) if seed % 2 else None
     first, names = sing(part, 3.0, np.random.default_rng(seed), recordings, cache, tempo=124.0)
-    again, same = sing(part, 3.0, np.random.default_rng(seed), recordings, cache, tempo=124.0)
     assert first.shape == (2, 3 * SAMPLE_RATE)
     assert first.dtype == np.float32
     assert np.isfinite(first).all()
     assert 0.1 < np.abs(first).max() <= 10 ** (-3 / 20) + 1e-6
-    np.testing.assert_array_equal(first, again)
-    assert names == same
+    if seed < 2:
+        again, same = sing(part, 3.0, np.random.default_rng(seed), recordings, cache, tempo=124.0)
+        np.testing.assert_array_equal(first, again)
+        assert names == same
     assert set(names) <= {r.name for r in recordings}
     assert names
 
@@ -263,7 +265,7 @@ def test_few_stems_lack_treble_and_none_mixes_them(recordings):
 
 
 def test_voices_in_front_are_drier():
-    lead = np.zeros((2, 3 * SAMPLE_RATE), np.float32)
+    lead = np.zeros((2, 2 * SAMPLE_RATE), np.float32)
     lead[:, :SAMPLE_RATE] = 0.3 * sung(220, 1.0, 1)
     after = []
     for front in (True, False):
