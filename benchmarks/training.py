@@ -25,7 +25,7 @@ import numpy as np
 import soundfile as sf
 import torch
 from lightsaft_train.config import PRESETS, changed
-from lightsaft_train.data import SAMPLE_RATE, TARGETS, Mixer, find_tracks
+from lightsaft_train.data import SAMPLE_RATE, TARGETS, Mixer, songs_in
 from lightsaft_train.devices import device_of, prepare
 from lightsaft_train.export.cost import multiply_adds_per_second
 from lightsaft_train.processes import keep_memory
@@ -94,7 +94,7 @@ def drawn(length: int, args: argparse.Namespace) -> tuple[float, tuple[torch.Ten
     """Return the seconds that it takes to draw the mixtures of a step, and these mixtures."""
     with tempfile.TemporaryDirectory() as folder:
         tree = args.data or noise(Path(folder), 4 * length)
-        mixer = Mixer(find_tracks(tree), length)
+        mixer = Mixer(songs_in(tree), length)
         seconds = []
         for step in range(args.repeats):
             started = time.perf_counter()

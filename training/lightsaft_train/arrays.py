@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lightsaft_infer.arrays import Audio, Stems
 
-__all__ = ["Audio", "Floats", "Integers", "Rng", "SongProgress", "Sound", "Sounds", "Stems"]
+__all__ = ["Audio", "Floats", "Integers", "Rng", "SongProgress", "SourcedAudio", "SourcedStems", "Stems"]
 
 Floats = NDArray[np.floating[Any]]
 """Floating point numbers of any width: audio, or a curve over time."""
@@ -16,11 +16,11 @@ Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 """Whole numbers of any width."""
 
-Sound = tuple[Audio, set[str]]
-"""A stem of a pool song: audio float32 (2, samples), and the names of the sources that are heard in it."""
+SourcedAudio = tuple[Audio, set[str]]
+"""A stem of a pool song, or a part of it: audio float32 (2, samples), and the names of the sources that are heard."""
 
-Sounds = dict[str, Sound]
-"""The stems of a pool song, {name: sound}. A name is a target, or several targets joined by "+"."""
+SourcedStems = dict[str, SourcedAudio]
+"""The stems of a pool song, {name: sourced audio}. A name is a target, or several targets joined by "+"."""
 
 Rng = np.random.Generator
 """The generator that everything random is drawn from."""

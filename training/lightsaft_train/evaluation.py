@@ -8,7 +8,7 @@ import numpy as np
 
 from lightsaft_infer import Separator, sdr
 
-from .data import SAMPLE_RATE, TARGETS, Track
+from .data import SAMPLE_RATE, TARGETS, Song
 from .export import write_model
 from .networks import Network
 
@@ -30,14 +30,14 @@ def separator_of(network: Network, *, float16: bool = False) -> Separator:
         return Separator.from_file(manifest)
 
 
-def score(separator: Separator, tracks: Iterable[Track]) -> dict[str, dict[str, float]]:
+def score(separator: Separator, songs: Iterable[Song]) -> dict[str, dict[str, float]]:
     """Separate whole songs and compare the estimates with the true stems.
 
     Parameters
     ----------
     separator
         A separator of all targets.
-    tracks
+    songs
         The songs. The mixture of a song is the sum of its `parts`. The estimate of a stem that is a sum, such as
         `drums+bass+other`, is the sum of the estimates of its targets.
 
@@ -47,11 +47,11 @@ def score(separator: Separator, tracks: Iterable[Track]) -> dict[str, dict[str, 
         The SDR in dB by the formula of the Music Demixing Challenge, {song: {stem: dB}}.
     """
     scores = {}
-    for track in tracks:
-        references = {stem: track.read(stem, 0, track.samples) for stem in track.parts}
+    for song in songs:
+        references = {stem: song.read(stem, 0, song.samples) for stem in song.parts}
         mixture = np.sum(list(references.values()), axis=0)
         estimates = separator.separate(mixture, sample_rate=SAMPLE_RATE)
-        scores[track.path.name] = {
+        scores[song.path.name] = {
             stem: sdr(reference, sum(estimates[target] for target in stem.split("+")))
             for stem, reference in references.items()
         }

@@ -14,14 +14,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .arrays import Audio, Floats
-from .data import SAMPLE_RATE, TARGETS, Mixer, Track
+from .data import SAMPLE_RATE, TARGETS, Mixer, Song
 from .errors import DataError
 
 COLUMNS = ("mixture", *TARGETS)
 SECONDS = 6.0  # of a song, which are shown
 
 
-def draw_preview(path: str | os.PathLike[str], mixer: Mixer, songs: Iterable[Track], *, mixtures: int) -> None:
+def draw_preview(path: str | os.PathLike[str], mixer: Mixer, songs: Iterable[Song], *, mixtures: int) -> None:
     """Draw mel spectrograms (dB) of training mixtures and of real songs, to compare them by eye.
 
     The PNG has a row for each song and for each of the first mixtures, and a column for the mixture and for each stem.
@@ -111,7 +111,7 @@ def describe(audio: Floats, mixture: Floats) -> str:
     return f"{10 * np.log10(power):.0f} dB ({share:+.0f}), side {width:+.0f} dB, half below {half:.0f} Hz"
 
 
-def _excerpt(song: Track) -> Audio:
+def _excerpt(song: Song) -> Audio:
     """Return stems (targets, 2, samples) from the middle of a song; a stem that the song lacks is silent."""
     samples = int(SECONDS * SAMPLE_RATE)
     start = (song.samples - samples) // 2

@@ -50,7 +50,7 @@ class Machine:
 
 
 @dataclasses.dataclass(frozen=True)
-class Session:
+class TrainingSession:
     """The arguments of a training session, which all of its processes get.
 
     Parameters
@@ -91,7 +91,7 @@ class Session:
             dist.destroy_process_group()
 
 
-def train(session: Session) -> None:
+def train(session: TrainingSession) -> None:
     """Train a run, in several processes if the machine is to.
 
     A KeyboardInterrupt is raised again when the processes have saved the run.
@@ -115,7 +115,7 @@ def train(session: Session) -> None:
         _train_in_processes(session, count)
 
 
-def _train_in_processes(session: Session, count: int) -> None:
+def _train_in_processes(session: TrainingSession, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         stop = torch.multiprocessing.get_context("spawn").Event()
         running = torch.multiprocessing.spawn(_spawned, (folder, stop, session, count), count, join=False)
@@ -138,7 +138,7 @@ def _wait_for(processes: Any) -> None:
         pass
 
 
-def _spawned(process: int, folder: str, stop: Any, session: Session, count: int) -> None:
+def _spawned(process: int, folder: str, stop: Any, session: TrainingSession, count: int) -> None:
     """Train in a process that was started here. The message of an error that a user can cause is left in `folder`."""
 
     def stopped() -> bool:

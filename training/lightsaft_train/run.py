@@ -22,7 +22,7 @@ from lightsaft_infer.errors import LightSAFTError
 
 from .checkpoint_files import STATE, load, save
 from .config import Config
-from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer, Track
+from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer, Song
 from .devices import CPU
 from .errors import CheckpointError
 from .evaluation import score, separator_of, summary
@@ -68,20 +68,20 @@ class Data:
 
     Parameters
     ----------
-    tracks
+    trained_on
         Songs that are mixed to train on.
     held_out
         Songs that are mixed to validate on.
-    songs
+    real_songs
         Real songs, which are scored whole.
     mashups
         Songs of a voice and an accompaniment (`pool/real/mashups.py`), which are scored whole.
     """
 
-    tracks: Sequence[Track]
-    held_out: Sequence[Track]
-    songs: Sequence[Track] = ()
-    mashups: Sequence[Track] = ()
+    trained_on: Sequence[Song]
+    held_out: Sequence[Song]
+    real_songs: Sequence[Song] = ()
+    mashups: Sequence[Song] = ()
 
 
 def say(line: str) -> None:
@@ -173,7 +173,7 @@ class Run:
         report = report or (lambda line: None)
         trainer, training = self.trainer, self.trainer.training
         length = trainer.config.samples(training.frames)
-        mixer = Mixer(data.tracks, length, training.seed, self.process)
+        mixer = Mixer(data.trained_on, length, training.seed, self.process)
         validation = validation_mixer(data.held_out, length)
         end, last = trainer.seconds + 60 * intervals.minutes, inf if intervals.steps is None else intervals.steps
         due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}
@@ -246,13 +246,13 @@ class Run:
         """
         trainer = self.trainer
         scores = {"validation": mean(trainer.sdr(*batch) for batch in batches(validation, MIXTURES))}
-        if data.mashups or data.songs:
+        if data.mashups or data.real_songs:
             separator = separator_of(trainer.ema_on_processor())
             if data.mashups:
                 mashups = summary(score(separator, data.mashups))
                 scores |= {"mashup_vocals": mashups["vocals"], "mashup_accompaniment": mashups[ACCOMPANIMENT]}
-            if data.songs:
-                scores |= summary(score(separator, data.songs))
+            if data.real_songs:
+                scores |= summary(score(separator, data.real_songs))
         scores["overall"] = mean(scores[name] for name in ("validation", "mashup_vocals", "mean") if name in scores)
         row = (trainer.step, round(trainer.seconds / 60, 2), *(round(scores.get(name, nan), 3) for name in SCORES[2:]))
         _append(self.folder / "scores.csv", SCORES, row)

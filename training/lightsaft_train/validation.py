@@ -11,7 +11,7 @@ import torch
 
 from .arrays import Floats
 from .checkpoint_files import STATE, load
-from .data import Mixer, Track, find_tracks
+from .data import Mixer, Song, songs_in
 from .trainer import Trainer
 
 SEED = 48  # of the mixtures
@@ -19,9 +19,9 @@ MIXTURES = 48  # that a run is scored on
 BATCH = 4
 
 
-def validation_mixer(tracks: Iterable[Track], samples: int) -> Mixer:
+def validation_mixer(songs: Iterable[Song], samples: int) -> Mixer:
     """Return a mixer of songs that draws the same mixtures, of so many samples, for all runs."""
-    return Mixer(tracks, samples, SEED)
+    return Mixer(songs, samples, SEED)
 
 
 def batches(mixer: Mixer, mixtures: int) -> Iterator[tuple[torch.Tensor, ...]]:
@@ -80,7 +80,7 @@ def compare(
     trainers = [Trainer.of(load(Path(run) / "checkpoint.pt", STATE)) for run in runs]
     samples = trainers[0].config.samples(trainers[0].training.frames)
     for tree in trees:
-        mixer = validation_mixer(find_tracks(tree), samples)
+        mixer = validation_mixer(songs_in(tree), samples)
         scores = np.array([[trainer.sdr(*batch) for trainer in trainers] for batch in batches(mixer, mixtures)]).T
         for run, score in zip(runs, scores, strict=True):
             yield Result(Path(tree), Path(run), _mean(score), _mean(score - scores[0]))

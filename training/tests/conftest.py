@@ -1,6 +1,8 @@
 """The published implementation's random-weight vectors (data/*.npz) and full-size key lists (data/checkpoints.json)."""
 
+import dataclasses
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ class Golden:
     """One family's small network with random weights, an input, and the published outputs."""
 
     def __init__(self, name):
-        from lightsaft_train.export.published_checkpoint import published_config
+        from lightsaft_train.export.published_network import published_config
 
         with np.load(DATA / f"{name}.npz") as file:
             arrays = dict(file)
@@ -49,7 +51,7 @@ def golden(request):
 
 @pytest.fixture(scope="session")
 def golden_network(golden):
-    from lightsaft_train.export.published_checkpoint import network_of
+    from lightsaft_train.export.published_network import network_of
 
     return network_of({"state_dict": golden.state_dict}, config=golden.published)[0]
 
@@ -78,3 +80,25 @@ def songs(tmp_path_factory):
             tone = np.sin(2 * np.pi * 300 * 4**index * np.arange(9000) / 44100)
             sf.write(root / str(song) / f"{target}.wav", noise * 0.05 + 0.2 * tone[:, None], 44100)
     return root
+
+
+@pytest.fixture
+def few_mixtures(monkeypatch):
+    """Runs of this process are scored on few mixtures, to be fast."""
+    monkeypatch.setattr("lightsaft_train.run.MIXTURES", 4)
+
+
+@pytest.fixture(scope="session")
+def run_of_two_processes(songs, tmp_path_factory):
+    """Network, training and folder of a run of one step of two processes, started as a user does."""
+    from tiny import TINY, TRAINER, TRAINING, train_command
+
+    folder = tmp_path_factory.mktemp("two_processes")
+    config = dataclasses.replace(TINY, output="mapping")
+    training = dataclasses.replace(TRAINING, batch=1, clip=1e9)
+    options = ("--steps", "1", "--device", "cpu", "--processes", "2", "--intervals", "log=1e-9")
+    command = [*TRAINER, *train_command(folder, songs, *options, config=config, training=training)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("step 1  minutes") == 2  # one row of the log, and one of the scores
+    return config, training, folder

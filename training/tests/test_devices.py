@@ -13,13 +13,15 @@ torch = pytest.importorskip("torch")
 
 from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.config import PRESETS  # noqa: E402
-from lightsaft_train.data import Mixer, find_tracks  # noqa: E402
+from lightsaft_train.data import Mixer, songs_in  # noqa: E402
 from lightsaft_train.devices import device_of, loader_processes, on_processor  # noqa: E402
 from lightsaft_train.errors import SettingsError  # noqa: E402
 from lightsaft_train.run import Data, Intervals, Run  # noqa: E402
 from lightsaft_train.trainer import Trainer  # noqa: E402
 from lightsaft_train.training_config import TrainingConfig  # noqa: E402
-from tiny import TINY, TRAINER, TRAINING, train_command  # noqa: E402
+from tiny import TINY, TRAINER, TRAINING, small_spectrum, train_command  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("few_mixtures")
 
 NETWORKS = PRESETS | {
     "recurrent paths": dataclasses.replace(PRESETS["lightsaft"], channels=96, head_units=96, paths=(0, 0, 1, 2))
@@ -35,7 +37,7 @@ def test_a_step_runs_on_the_device_alone(name, monkeypatch):
     """The device "meta" knows shapes alone, and refuses tensors of the processor. A step fails only at its results."""
     monkeypatch.setattr(torch, "autocast", lambda *kind, **options: contextlib.nullcontext())  # it has none for "meta"
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *arguments: torch.tensor(1.0))
-    config = NETWORKS[name]
+    config = small_spectrum(NETWORKS[name])
     training = TrainingConfig(batch=1, frames=4 * config.frames_multiple, loss="sdr", bfloat16=False)
     trainer = Trainer(config, training, torch.device("meta"))
     stems, sums = torch.zeros(1, 4, 2, config.samples(training.frames)), torch.eye(4)[None]
@@ -73,20 +75,18 @@ def test_a_state_is_in_the_memory_of_the_processor():
     assert on_processor(meta) is meta
 
 
-def test_the_launcher_of_torch_trains_as_our_own_processes(songs, tmp_path):
+def test_the_launcher_of_torch_trains_as_our_own_processes(songs, run_of_two_processes, tmp_path):
     """Two processes of `torchrun` make the same step as `--processes 2`."""
-    ours, launched = tmp_path / "ours", tmp_path / "launched"
+    config, training, ours = run_of_two_processes
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
-    cpu = ("--steps", "2", "--device", "cpu", "--intervals", "log=1e-9")
-    for start in (
-        [*TRAINER, *train_command(ours, songs, *cpu, "--processes", "2")],
-        [sys.executable, *launcher, *TRAINER[1:], *train_command(launched, songs, *cpu)],
-    ):
-        done = subprocess.run(start, cwd=Path(__file__).parents[1], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("step 2  minutes") == 2  # one row of the log, and one of the scores
+    cpu = ("--steps", "1", "--device", "cpu", "--intervals", "log=1e-9")
+    arguments = train_command(tmp_path, songs, *cpu, config=config, training=training)
+    start = [sys.executable, *launcher, *TRAINER[1:], *arguments]
+    done = subprocess.run(start, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("step 1  minutes") == 2  # one row of the log, and one of the scores
     for name, weight in weights(ours).items():
-        torch.testing.assert_close(weights(launched)[name], weight, rtol=0, atol=0)
+        torch.testing.assert_close(weights(tmp_path)[name], weight, rtol=0, atol=0)
 
 
 def test_an_interrupt_of_the_command_alone_saves_and_ends(songs, tmp_path):
@@ -112,10 +112,10 @@ def test_an_interrupt_of_the_command_alone_saves_and_ends(songs, tmp_path):
 
 
 def test_the_mixtures_do_not_depend_on_their_loaders(songs, tmp_path):
-    tracks = find_tracks(songs)
+    found = songs_in(songs)
     for loaders in (1, 3):
         run = Run(tmp_path / str(loaders), TINY, dataclasses.asdict(TRAINING))
-        run.train(Data(tracks, tracks), Intervals(steps=5), loaders=loaders)
+        run.train(Data(found, found), Intervals(steps=5), loaders=loaders)
         assert run.trainer.step == 5
     for name, weight in weights(tmp_path / "1").items():
         torch.testing.assert_close(weights(tmp_path / "3")[name], weight, rtol=0, atol=0)
@@ -136,7 +136,7 @@ def test_dropout_follows_from_the_step(songs):
     """A training that goes on draws the same dropout as one that was not stopped."""
     config = dataclasses.replace(PRESETS["lightsaft-paper"], n_fft=128, hop_length=64, levels=2, channels=4)
     training = dataclasses.replace(TRAINING, frames=8)
-    mixer = Mixer(find_tracks(songs), config.samples(8))
+    mixer = Mixer(songs_in(songs), config.samples(8))
 
     def advance(trainer, steps):
         for _ in range(steps):

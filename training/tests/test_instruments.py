@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from lightsaft_train.errors import ToolError
-from lightsaft_train.pool import studio
+from lightsaft_train.pool import rendering
 from lightsaft_train.pool.instruments import drumkits, drumloops, kitfiles, performance, rigs, sampler, soundfonts
 from lightsaft_train.pool.score import accompaniment, midi
 from lightsaft_train.pool.score.notes import SAMPLE_RATE, Note, Part, Score
@@ -187,7 +187,7 @@ def test_walls_of_guitars_are_wide_and_end_at_the_cabinet(samples, monkeypatch):
     seeds = [seed for seed in range(8) if rng(seed).random() < 0.65]
     assert seeds
     for seed in seeds[:3]:
-        audio, names = studio._guitars(band, Part("other", 30, notes, "chords"), 2.0, rng(seed))
+        audio, names = rendering._guitars(band, Part("other", 30, notes, "chords"), 2.0, rng(seed))
         check(audio, 2.0)
         assert names == {"instrument emily_guitar"}
         assert np.square(audio[0] - audio[1]).sum() > 0.05 * np.square(audio).sum()

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.data.tracks import DataError, Track
+from lightsaft_train.data.songs import DataError, Song
 from lightsaft_train.evaluation import score, summary
 from lightsaft_train.pool.real import mashups
 from lightsaft_train.pool.real.instrumentals import Piece
@@ -124,7 +124,7 @@ def test_scores(recordings):
     """A separator that knows the stems, and one that is silent."""
     render_mashups(recordings, recordings / "tree", rows=[DRY])
     folder = recordings / "tree" / DRY.song
-    track = Track(folder, {name: folder / f"{name}.wav" for name in ("vocals", SUM)}, 4 * 44100)
+    track = Song(folder, {name: folder / f"{name}.wav" for name in ("vocals", SUM)}, 4 * 44100)
     stems = {name: track.read(name, 0, track.samples) for name in track.stems}
 
     class Perfect:

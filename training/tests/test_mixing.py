@@ -7,9 +7,9 @@ import pytest
 import soundfile as sf
 from lightsaft_train.data import mixing
 from lightsaft_train.data.augment import HEAVY, augmented
-from lightsaft_train.data.mastering import limited, low_passed
+from lightsaft_train.data.mastering import band_limited, limited
 from lightsaft_train.data.mixing import Mixer, levelled
-from lightsaft_train.data.tracks import TARGETS, DataError, find_tracks
+from lightsaft_train.data.songs import TARGETS, DataError, songs_in
 
 SAMPLES = 20000
 
@@ -24,7 +24,7 @@ def tracks(tmp_path_factory):
         for index, target in enumerate(TARGETS):
             tone = 0.3 * np.sin(2 * np.pi * song * (200 + 100 * index) * time)
             sf.write(root / str(song) / f"{target}.wav", np.stack([tone, tone], axis=1), 44100)
-    return tuple(find_tracks(root))
+    return tuple(songs_in(root))
 
 
 def test_a_step_is_drawn_from_its_number_alone(tracks):
@@ -93,7 +93,7 @@ def tracks_with_sums(tracks, tmp_path_factory):
         tone = 0.3 * np.sin(2 * np.pi * hertz * time)
         sf.write(root / f"{name}.wav", np.stack([tone, tone], axis=1), 44100)
     (root / "dull" / "song.json").write_text('{"stems": {"vocals": {"bandwidth": 2000}}}')
-    return (*tracks, *find_tracks(root))
+    return (*tracks, *songs_in(root))
 
 
 def test_partial_labels(tracks_with_sums, monkeypatch):
@@ -192,7 +192,7 @@ def test_some_drums_are_heavy(monkeypatch):
 
 def test_band_limit():
     audio = 0.3 * np.random.default_rng(0).standard_normal((4, 2, 44100)).astype(np.float32)
-    limited_audio = low_passed(audio, 10000.0)
+    limited_audio = band_limited(audio, 10000.0)
     assert limited_audio.dtype == np.float32
     before, after = (np.abs(np.fft.rfft(part)) for part in (audio, limited_audio))
     np.testing.assert_allclose(after[..., :10000], before[..., :10000], rtol=1e-3, atol=1e-2)

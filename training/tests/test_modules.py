@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.data.tracks import DataError
+from lightsaft_train.data.songs import DataError
 from lightsaft_train.pool.composed import lmms, modules, openmpt
 from lightsaft_train.pool.composed.instrument_names import VOICE, agreed, class_of_name, class_of_source
 from lightsaft_train.pool.composed.instrument_sounds import class_of
@@ -223,11 +223,11 @@ def test_projects_of_lmms(tmp_path, packed):
     assert kick.notes == {57: 2}
     for number, length in ((1, 44100), (2, 22050)):
         sf.write(tmp_path / f"{number}_x.wav", np.full((length, 2), 0.1 * number), 44100)
-    parts = list(lmms.read_parts(path, tmp_path, 60))
+    parts = list(lmms.read_tracks(path, tmp_path, 60))
     assert [audio.shape for _, audio in parts] == [(2, 44100)] * 2
     (tmp_path / "2_x.wav").unlink()
     with pytest.raises(RuntimeError, match="expected 2 rendered tracks, got 1"):
-        list(lmms.read_parts(path, tmp_path, 60))
+        list(lmms.read_tracks(path, tmp_path, 60))
 
 
 def test_licences_of_packages(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import soundfile as sf
-from lightsaft_train.data.tracks import find_tracks
+from lightsaft_train.data.songs import songs_in
 from lightsaft_train.pool.real import pseudo_stems
 
 SHARES = {"vocals": 0.4, "drums": 0.3, "bass": 0.2, "other": 0.1}
@@ -30,7 +30,7 @@ def test_a_tree_of_pseudo_stems(tmp_path):
         tmp_path / "tree", tmp_path / "split", Sharing(), progress=lambda *count: counts.append(count)
     )
     assert counts == [(1, 2), (2, 2)]
-    a, b = find_tracks(tmp_path / "split")
+    a, b = songs_in(tmp_path / "split")
     assert (list(a.stems), list(b.stems)) == (["drums", "bass", "other"], ["bass", "other"])
     for track in (a, b):
         stems = {target: track.read(target, 0, 4000) for target in track.stems}

@@ -44,7 +44,7 @@ def test_all_are_sound_of_the_length_and_level_asked_for(seed):
 
 
 def test_the_same_seed_gives_the_same_samples_and_another_one_others():
-    first, again, other = (list(renderings(np.random.default_rng(seed), 1.0)) for seed in (5, 5, 6))
+    first, again, other = (list(renderings(np.random.default_rng(seed), 0.6)) for seed in (5, 5, 6))
     for one, two, three in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(one, two)
         assert not np.array_equal(one, three)
@@ -68,11 +68,11 @@ def test_notes_may_stick_out_at_both_ends():
 
 
 def test_basses_wait_for_a_late_first_note():
-    part = Part("bass", 0, (Note(6.0, 0.5, 40, 100),))
+    part = Part("bass", 0, (Note(3.0, 0.5, 40, 100),))
     for seed in range(20):
-        audio = synths.bass(part, 7.0, np.random.default_rng(seed))
+        audio = synths.bass(part, 4.0, np.random.default_rng(seed))
         assert np.isfinite(audio).all()
-        assert np.abs(audio[:, : 6 * SAMPLE_RATE - 50]).max() < 0.01
+        assert np.abs(audio[:, : 3 * SAMPLE_RATE - 50]).max() < 0.01
         assert np.abs(audio).max() > 0.35
 
 
@@ -142,7 +142,7 @@ def test_drums_start_where_they_are_hit():
 def test_every_drum_sounds_and_a_closed_hat_chokes_an_open_one():
     from lightsaft_train.pool.instruments import synth_drums
 
-    kit = synth_drums.Kit(np.random.default_rng(1))
+    kit = synth_drums.SynthKit(np.random.default_rng(1))
     for pitch in range(27, 88):
         hit = kit.hit(pitch, 100)
         assert np.isfinite(hit).all()

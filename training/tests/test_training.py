@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from lightsaft_train import pictures  # noqa: E402
 from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.data.mixing import Mixer  # noqa: E402
-from lightsaft_train.data.tracks import TARGETS, find_tracks  # noqa: E402
+from lightsaft_train.data.songs import TARGETS, songs_in  # noqa: E402
 from lightsaft_train.errors import DataError  # noqa: E402
 from lightsaft_train.evaluation import score, summary  # noqa: E402
 from lightsaft_train.export.onnx_model import write_model  # noqa: E402
@@ -31,10 +31,12 @@ from tiny import TINY, TRAINER, TRAINING, settings, train_command  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("few_mixtures")
+
 
 @pytest.fixture
 def mixer(songs):
-    return Mixer(find_tracks(songs), TINY.samples(TRAINING.frames))
+    return Mixer(songs_in(songs), TINY.samples(TRAINING.frames))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -148,7 +150,7 @@ def test_runs_are_compared_on_the_same_mixtures(songs, mixer, tmp_path, capsys):
     scores = []
     for run in runs:
         trainer = Run(run, None, {}).trainer
-        mixtures = [Mixer(find_tracks(songs), length, SEED).batch(step, 4) for step in range(2)]
+        mixtures = [Mixer(songs_in(songs), length, SEED).batch(step, 4) for step in range(2)]
         losses = []
         for mixture, stems, _ in mixtures:
             mixture, stems = (trainer._planes(torch.from_numpy(audio)) for audio in (mixture, stems))
@@ -237,9 +239,9 @@ def test_a_run_on_disk(songs, tmp_path):
     assert float(log[-1]["target_seconds_per_second"]) > 0
     assert float(log[-1]["loss"]) == float(log[-1]["loss"])
     network, best = ema_network(tmp_path / "run" / "best.pt")
-    tracks = find_tracks(songs)
+    found = songs_in(songs)
     path = write_model(network, tmp_path / "model", name="m", version="1", licence="l", training={}, scores={})
-    again = summary(score(Separator.from_file(path, threads=1), tracks))
+    again = summary(score(Separator.from_file(path, threads=1), found))
     assert again["mean"] == pytest.approx(best["scores"]["mean"], abs=1e-3)
     judges = ("validation", "mashup_vocals", "mean")
     overall = [np.mean([float(row[name]) for name in judges]) for row in rows]
@@ -247,19 +249,13 @@ def test_a_run_on_disk(songs, tmp_path):
     assert not list((tmp_path / "run").glob(".*"))
 
 
-def test_two_processes_train_as_one_with_their_batches_together(songs, tmp_path):
-    """Started as a user does. Their gradients are averaged: both take the step of the mean of their losses."""
-    config = dataclasses.replace(TINY, output="mapping")
-    training = dataclasses.replace(TRAINING, batch=1, clip=1e9)
-    two = ("--processes", "2", "--minutes", "1e-9")
-    command = [*TRAINER, *train_command(tmp_path / "run", songs, *two, config=config, training=training)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("step 1  minutes")
-    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+def test_two_processes_train_as_one_with_their_batches_together(songs, run_of_two_processes):
+    """Their gradients are averaged: both take the step of the mean of their losses."""
+    config, training, run = run_of_two_processes
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
     alone = [Trainer(config, training) for _ in range(2)]
     for process, trainer in enumerate(alone):
-        mixer = Mixer(find_tracks(songs)[:-1], config.samples(TRAINING.frames), TRAINING.seed, process)
+        mixer = Mixer(songs_in(songs)[:-1], config.samples(TRAINING.frames), TRAINING.seed, process)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
     moment = state["optimisers"][0]["state"][0]["exp_avg"]
     expected = torch.stack([trainer.state()["optimisers"][0]["state"][0]["exp_avg"] for trainer in alone])
@@ -422,7 +418,7 @@ def test_pictures_and_export(songs, tmp_path):
     assert main([*last, "--songs", str(songs)]) == 0
     separator = Separator.from_file(tmp_path / "new.json", threads=1)
     assert separator.manifest.training["steps"] == torch.load(run / "checkpoint.pt", weights_only=True)["step"]
-    for target, told in summary(score(separator, find_tracks(songs))).items():
+    for target, told in summary(score(separator, songs_in(songs))).items():
         assert separator.manifest.scores[target] == pytest.approx(told, abs=0.0051)
     assert main(last) == 0
     assert Separator.from_file(tmp_path / "new.json", threads=1).manifest.scores == {"data": "not stated"}
@@ -449,15 +445,15 @@ def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
         return update(*batch)
 
     monkeypatch.setattr(run.trainer, "update", interrupted)
-    tracks = find_tracks(songs)
+    found = songs_in(songs)
     with pytest.raises(KeyboardInterrupt):
-        run.train(Data(tracks, tracks), Intervals(1))
+        run.train(Data(found, found), Intervals(1))
     assert Run(tmp_path / "run", TINY, {}).trainer.step == 3
 
 
 def test_a_step_is_scored_once(songs, tmp_path):
-    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)), find_tracks(songs)
-    run.train(Data(tracks, tracks), Intervals(0.001, evaluate=0))
+    run, found = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)), songs_in(songs)
+    run.train(Data(found, found), Intervals(0.001, evaluate=0))
     with open(tmp_path / "run" / "scores.csv", newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
     assert steps == list(range(1, run.trainer.step + 1))
@@ -474,14 +470,14 @@ def test_an_accompaniment_beside_its_stems_is_not_heard_twice(songs, tmp_path):
             np.testing.assert_allclose(mixture.T, sum(stems), atol=1e-4)
             return dict.fromkeys(TARGETS, mixture)
 
-    assert list(score(Recording(), find_tracks(tmp_path))["song"]) == list(TARGETS)
+    assert list(score(Recording(), songs_in(tmp_path))["song"]) == list(TARGETS)
 
 
 def test_weights_kept_by_an_older_version_are_replaced(songs, tmp_path):
     """Their scores lack the mean that decides today which weights are kept."""
-    run, tracks = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)), find_tracks(songs)
+    run, found = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING)), songs_in(songs)
     torch.save({"scores": {"validation": 99.0}}, tmp_path / "run" / "best.pt")
-    run.train(Data(tracks, tracks), Intervals(0.001))
+    run.train(Data(found, found), Intervals(0.001))
     assert "overall" in torch.load(tmp_path / "run" / "best.pt", weights_only=True)["scores"]
 
 
@@ -537,9 +533,9 @@ def test_files_that_are_not_checkpoints(tmp_path, capsys):
 def test_a_song_that_is_cut_off_ends_the_training(songs, tmp_path):
     """Another process reads it: its error arrives as it is, without a traceback in its message."""
     shutil.copytree(songs, tmp_path / "songs")
-    tracks = find_tracks(tmp_path / "songs")
+    found = songs_in(tmp_path / "songs")
     for file in (tmp_path / "songs").rglob("*.wav"):
         sf.write(file, np.zeros((10, 2)), 44100)
     run = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING))
     with pytest.raises(DataError, match=r"^expected \d+ samples, got \d+ samples from \d+: \S+$|^cannot read \S+"):
-        run.train(Data(tracks, tracks), Intervals(0.001))
+        run.train(Data(found, found), Intervals(0.001))

@@ -1,4 +1,4 @@
-"""A tiny network, its training, and the command that trains it."""
+"""A tiny network, its training, and the command that trains it; and presets with few frequencies."""
 
 import dataclasses
 import json
@@ -12,6 +12,12 @@ TINY = dataclasses.replace(
 )
 TRAINING = TrainingConfig(batch=2, frames=16, warmup=2, bfloat16=False)
 TRAINER = (sys.executable, "-m", "lightsaft_train")
+
+
+def small_spectrum(config):
+    """Return a configuration with as few frequencies as its levels and sub-bands allow, at all its other sizes."""
+    n_fft = 32 * config.subbands if config.conditioned == "head" else 256
+    return dataclasses.replace(config, n_fft=n_fft, hop_length=n_fft // 2)
 
 
 def train_command(run, songs, *options, config=TINY, training=TRAINING):

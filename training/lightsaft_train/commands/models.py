@@ -96,7 +96,7 @@ def _add_export(commands: Commands) -> None:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from ..data import find_tracks
+    from ..data import songs_in
     from ..evaluation import score, separator_of, summary
     from ..export import write_model
     from ..packing import ema_network
@@ -109,7 +109,7 @@ def _export(args: argparse.Namespace) -> int:
         network.config = dataclasses.replace(network.config, frames=args.frames)
     scores = kept.get("scores", {})
     if args.songs:
-        scores = summary(score(separator_of(network, float16=True), find_tracks(args.songs)))
+        scores = summary(score(separator_of(network, float16=True), songs_in(args.songs)))
     training = {"steps": kept["step"], "hours": round(kept["seconds"] / 3600, 2)}
     if args.pool:
         training |= _data_of([_pool_manifest(pool) for pool in args.pool])

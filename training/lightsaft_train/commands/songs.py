@@ -73,10 +73,10 @@ def _add_preview(commands: Commands) -> None:
 
 
 def _preview(args: argparse.Namespace) -> int:
-    from ..data import SAMPLE_RATE, Mixer, find_tracks
+    from ..data import SAMPLE_RATE, Mixer, songs_in
     from ..pictures import SECONDS, draw_preview
 
-    tracks = [track for tree in args.data for track in find_tracks(tree)]
-    mixer = Mixer(tracks, int(SECONDS * SAMPLE_RATE))
-    draw_preview(args.output, mixer, find_tracks(args.songs), mixtures=args.mixtures)
+    songs = [song for tree in args.data for song in songs_in(tree)]
+    mixer = Mixer(songs, int(SECONDS * SAMPLE_RATE))
+    draw_preview(args.output, mixer, songs_in(args.songs), mixtures=args.mixtures)
     return 0

@@ -54,27 +54,31 @@ def _add_train(commands: Commands) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from ..data import find_tracks
-    from ..processes import Machine, Session, train
+    from ..data import songs_in
+    from ..processes import Machine, TrainingSession, train
     from ..run import Data, Intervals, say
     from ..training_config import TrainingConfig
 
     if args.steps is None and args.minutes == math.inf:
         raise SettingsError("expected --minutes or --steps")
-    tracks = [track for tree in args.data for track in find_tracks(tree)]
-    songs, mashups = (find_tracks(tree) if tree else [] for tree in (args.songs, args.mashups))
+    songs = [song for tree in args.data for song in songs_in(tree)]
+    real_songs, mashups = (songs_in(tree) if tree else [] for tree in (args.songs, args.mashups))
     if args.validation:
-        data = Data(tracks, find_tracks(args.validation), songs, mashups)
+        data = Data(songs, songs_in(args.validation), real_songs, mashups)
     else:
-        if len(tracks) <= args.hold_out:
+        if len(songs) <= args.hold_out:
             raise DataError(
-                f"expected more than {args.hold_out} songs, as these are held out for validation, got {len(tracks)} "
+                f"expected more than {args.hold_out} songs, as these are held out for validation, got {len(songs)} "
                 "(use --validation, or a smaller --hold-out)"
             )
-        data = Data(tracks[: -args.hold_out], tracks[-args.hold_out :], songs, mashups)
+        data = Data(songs[: -args.hold_out], songs[-args.hold_out :], real_songs, mashups)
     run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(TrainingConfig(), args.training))
     intervals = changed(Intervals(args.minutes, args.steps), args.intervals)
-    train(Session(run, data, intervals, Machine(args.device, args.processes, args.threads, args.loaders), report=say))
+    train(
+        TrainingSession(
+            run, data, intervals, Machine(args.device, args.processes, args.threads, args.loaders), report=say
+        )
+    )
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from .mixing import Mixer
 from .remixing import edges
-from .tracks import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError, Track, find_tracks, targets_of
+from .songs import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError, Song, songs_in, targets_of
 
 __all__ = [
     "ACCOMPANIMENT",
@@ -10,8 +10,8 @@ __all__ = [
     "TARGETS",
     "DataError",
     "Mixer",
-    "Track",
+    "Song",
     "edges",
-    "find_tracks",
+    "songs_in",
     "targets_of",
 ]

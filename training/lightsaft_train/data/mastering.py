@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 
 from ..arrays import Audio, Rng
-from .tracks import SAMPLE_RATE
+from .songs import SAMPLE_RATE
 
 LIMITER, CLIPPING = 0.25, 0.05  # how often a mixture is limited, and clipped
 BAND_LIMITED = 0.25  # mixtures that end far below 22 kHz, as after a lossy codec
@@ -35,7 +35,7 @@ def limited(stems: Audio, rng: Rng, bandwidth: float = np.inf) -> tuple[Audio, A
     if rng.random() < BAND_LIMITED:
         bandwidth = min(bandwidth, rng.uniform(9000, 17000))
     if bandwidth < SAMPLE_RATE / 2:
-        stems = low_passed(stems, bandwidth)
+        stems = band_limited(stems, bandwidth)
     peak = np.abs(stems.sum(axis=0)).max()
     if rng.random() < LIMITER:
         drive = 10 ** (rng.uniform(2, 9) / 20) / max(peak, 0.25)
@@ -50,8 +50,8 @@ def limited(stems: Audio, rng: Rng, bandwidth: float = np.inf) -> tuple[Audio, A
     return mixture, stems
 
 
-def low_passed(audio: Audio, cutoff: float) -> Audio:
-    """Return audio (..., samples) without anything above a frequency in Hz."""
+def band_limited(audio: Audio, cutoff: float) -> Audio:
+    """Return audio (..., samples) without anything above a frequency in Hz, by its spectrum."""
     spectrum = scipy.fft.rfft(audio)
     spectrum[..., int(cutoff * audio.shape[-1] / SAMPLE_RATE) :] = 0
     return scipy.fft.irfft(spectrum, n=audio.shape[-1])

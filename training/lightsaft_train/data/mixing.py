@@ -2,7 +2,7 @@
 
 As in the paper, the sources of a mixture come from different tracks. A part of the mixtures keeps the stems of one song
 together. In another part several targets are known by their sum alone: the accompaniment of a real recording, or
-another sum that a stem is named after (`tracks.py`).
+another sum that a stem is named after (`songs.py`).
 
 Step n draws from a generator seeded with (seed, n). So the data of a run does not depend on interruptions, nor on the
 number of workers.
@@ -16,7 +16,7 @@ from ..arrays import Audio, Rng
 from ..errors import DataError
 from .augment import augmented
 from .mastering import limited
-from .tracks import SAMPLE_RATE, TARGETS, Track, targets_of
+from .songs import SAMPLE_RATE, TARGETS, Song, targets_of
 
 # Level of a stem in a mixture, dB of root mean square: mean and standard deviation. In 18 excerpts of pop and rock the
 # voice is 3.5 dB below the rest (somebody else measured it), in the songs that we score on 9 dB.
@@ -36,7 +36,7 @@ class Mixer:
     Parameters
     ----------
     tracks
-        The songs (`find_tracks`). Songs that are too short are not used.
+        The songs (`songs_in`). Songs that are too short are not used.
     samples
         Length of a mixture.
     seed
@@ -50,7 +50,7 @@ class Mixer:
         If no song that is long enough has one of the targets.
     """
 
-    def __init__(self, tracks: Iterable[Track], samples: int, seed: int = 0, process: int = 0) -> None:
+    def __init__(self, tracks: Iterable[Song], samples: int, seed: int = 0, process: int = 0) -> None:
         self.samples, self.seed, self.process = samples, seed, process
         self._read = int(samples * MARGIN)  # samples that are read of a stem whose speed may be changed
         long = [track for track in tracks if track.samples >= self._read]
@@ -118,7 +118,7 @@ class Mixer:
                 bandwidths.append(track.bandwidths.get(name, np.inf))
         return *limited(stems, rng, min(bandwidths)), sums
 
-    def _song(self, rng: Rng) -> tuple[Track | None, str]:
+    def _song(self, rng: Rng) -> tuple[Song | None, str]:
         """Draw a song whose stems may stay together, or None, and its stem that is a sum of targets, or ""."""
         if self._with_sums and rng.random() < PARTIAL:
             song = self._with_sums[rng.integers(len(self._with_sums))]
@@ -127,7 +127,7 @@ class Mixer:
             return self._with_several[rng.integers(len(self._with_several))], ""
         return None, ""
 
-    def _source(self, target: str, rng: Rng) -> tuple[Track, Audio]:
+    def _source(self, target: str, rng: Rng) -> tuple[Song, Audio]:
         """Draw a track and a part of its stem. A silent part is drawn again, three times at most."""
         for _ in range(4):
             track = self._having[target][rng.integers(len(self._having[target]))]
@@ -136,7 +136,7 @@ class Mixer:
                 break
         return track, audio
 
-    def _part(self, track: Track, stem: str, start: int, in_step: bool) -> Audio:
+    def _part(self, track: Song, stem: str, start: int, in_step: bool) -> Audio:
         """Read a part of a stem. It is longer than the mixture, so that its speed can be changed.
 
         It has the length of the mixture if it must stay in step, or has no treble: another speed would move its end.

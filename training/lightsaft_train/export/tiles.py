@@ -18,7 +18,7 @@ from ..networks import N_TARGETS, SubBandUNet, mix_sources, mixing, per_image
 from .tracing import folded, traced
 
 
-class _Part(nn.Module):
+class _GraphPart(nn.Module):
     """A part of the graph of a network."""
 
     def __init__(self, network: SubBandUNet) -> None:
@@ -31,7 +31,7 @@ class _Part(nn.Module):
         return self.network.blocks["head"]
 
 
-class _Once(_Part):
+class _Once(_GraphPart):
     """The values that are computed once for a mixture (batch, 4, frames, bins) and targets.
 
     These are tiles of the U-Net's features (batch * tiles, channels, frames of a tile, bins of a part), tiles of the
@@ -62,7 +62,7 @@ class _Once(_Part):
         return tiles.reshape(-1, x.shape[1], frames, x.shape[3])
 
 
-class _Tile(_Part):
+class _Tile(_GraphPart):
     """For a tile of the features and of the folded mixture: latent sources, and the factors of the output."""
 
     def forward(self, features: Tensor, parts: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +70,7 @@ class _Tile(_Part):
         return value[None], self.network.factors(parts.unflatten(0, (self.network.config.subbands, 4)))
 
 
-class _OneTarget(_Part):
+class _OneTarget(_GraphPart):
     """For a tile and the conditions of a target: the estimate (4, frames of a tile, bins)."""
 
     def forward(

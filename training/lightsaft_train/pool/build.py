@@ -1,6 +1,6 @@
 """The pool on disk: its songs, the rendering of those that are missing, and its manifest.
 
-A song is a folder in the layout of `data/tracks.py` with its `song.json`. It gets its name when it is whole. Song n is
+A song is a folder in the layout of `data/songs.py` with its `song.json`. It gets its name when it is whole. Song n is
 drawn from a generator seeded with (seed, n). So a pool that was interrupted goes on, and a larger pool begins with the
 songs of a smaller one.
 """
@@ -18,11 +18,12 @@ from lightsaft_infer.worker_process import follow_parent
 
 from ..arrays import Rng, SongProgress
 from ..errors import DataError
-from . import studio
+from .rendering import KINDS
 from .song_files import write_manifest, write_song
+from .sources import Sources
 
-KINDS = (("composed", 0.42), ("arranged", 0.24), ("sung", 0.3), ("guitar", 0.04))
-_studio: studio.Studio | None = None  # of a worker process
+ODDS = {"composed": 0.42, "arranged": 0.24, "sung": 0.3, "guitar": 0.04}  # of the kinds of songs
+_sources: Sources  # of a worker process
 
 
 def build(
@@ -75,7 +76,7 @@ def build(
     write_manifest(folder, seed)
     todo = [index for index in range(songs) if not (folder / f"{index:05d}" / "song.json").exists()]
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, _open_studio, (data, folder / ".cache")) as pool:
+    with concurrent.futures.ProcessPoolExecutor(workers, context, _open_sources, (data, folder / ".cache")) as pool:
         tasks = [pool.submit(_render, index, seconds, seed, folder) for index in todo]
         try:
             for done, task in enumerate(concurrent.futures.as_completed(tasks), songs - len(todo) + 1):
@@ -97,20 +98,20 @@ def _check_seed(folder: Path, seed: int) -> None:
         raise DataError(f"expected a pool of seed {seed}, got a pool of another seed: {path}")
 
 
-def _open_studio(data: Path, cache: Path) -> None:
-    global _studio
+def _open_sources(data: Path, cache: Path) -> None:
+    global _sources
     follow_parent()
     cache.mkdir(exist_ok=True)
-    _studio = studio.Studio(data, cache)
+    _sources = Sources(data, cache)
 
 
 def _render(index: int, seconds: float, seed: int, folder: Path) -> None:
     """Render one song and write it."""
     rng = np.random.default_rng((seed, index))
     kind = draw_kind(rng)
-    write_song(folder / f"{index:05d}", kind, getattr(studio, kind)(_studio, rng, seconds))
+    write_song(folder / f"{index:05d}", kind, KINDS[kind](_sources, rng, seconds))
 
 
 def draw_kind(rng: Rng) -> str:
-    """Draw the kind of a song: the name of a function of `studio`."""
-    return str(rng.choice([kind for kind, _ in KINDS], p=[odds for _, odds in KINDS]))
+    """Draw the kind of a song, a key of KINDS."""
+    return str(rng.choice(list(ODDS), p=list(ODDS.values())))

@@ -1,4 +1,4 @@
-"""Songs of a pool on disk, in the layout of `data/tracks.py`, each with its `song.json`; and the pool's manifest."""
+"""Songs of a pool on disk, in the layout of `data/songs.py`, each with its `song.json`; and the pool's manifest."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
-from ..arrays import Sounds
+from ..arrays import SourcedStems
 from ..data import SAMPLE_RATE, TARGETS
 from ..errors import DataError
 from .licences import licence_of
@@ -36,7 +36,7 @@ def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     (folder / "song.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def write_song(path: Path, kind: str, stems: Sounds, **more: Any) -> None:
+def write_song(path: Path, kind: str, stems: SourcedStems, **more: Any) -> None:
     """Write a song: its stems as 16-bit WAV, and `song.json`.
 
     Stems that are silent throughout are left out. A stem has a `bandwidth` in Hz if recordings in it end there.

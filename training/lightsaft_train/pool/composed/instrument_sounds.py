@@ -21,7 +21,7 @@ PHRASE = 0.8  # seconds: a longer sound that is always of the same note may be a
 
 
 @dataclasses.dataclass(frozen=True)
-class Sound:
+class SoundMeasures:
     """Measures of a sound.
 
     Parameters
@@ -87,7 +87,7 @@ def class_of(kind: str | None, audio: Audio, notes: Mapping[int, int], *, record
     return heard if recorded or heard != VOICE else None
 
 
-def _plausible(kind: str, sound: Sound, notes: Mapping[int, int]) -> bool:
+def _plausible(kind: str, sound: SoundMeasures, notes: Mapping[int, int]) -> bool:
     if kind == "bass":
         return sound.below_300 > 0.3
     if kind == "other":
@@ -95,7 +95,7 @@ def _plausible(kind: str, sound: Sound, notes: Mapping[int, int]) -> bool:
     return not (len(notes) >= 8 and sound.clarity > 0.9 and sound.fundamental > 120)
 
 
-def _by_sound(sound: Sound, notes: Mapping[int, int]) -> str | None:
+def _by_sound(sound: SoundMeasures, notes: Mapping[int, int]) -> str | None:
     played = sum(notes.values())
     usual = max(notes.values(), default=0) / max(1, played)
     short = sound.hits >= 16 and sound.decay < 0.35
@@ -111,7 +111,7 @@ def _by_sound(sound: Sound, notes: Mapping[int, int]) -> str | None:
     return VOICE if pitched and len(notes) <= 2 and sound.each > PHRASE else None
 
 
-def measure(audio: Audio) -> Sound:
+def measure(audio: Audio) -> SoundMeasures:
     """Measure a sound that is not silent."""
     start = int(np.argmax(np.abs(audio).max(0) > 1e-3 * np.abs(audio).max()))
     audio = audio[:, start : start + LONGEST]
@@ -122,7 +122,7 @@ def measure(audio: Audio) -> Sound:
     starts, decays, active = _hits(mono)
     known = [decay for decay in decays if decay is not None]
     below_100, below_150, below_300 = (float(power[frequencies < edge].sum() / total) for edge in (100, 150, 300))
-    return Sound(
+    return SoundMeasures(
         below_100,
         below_150,
         below_300,

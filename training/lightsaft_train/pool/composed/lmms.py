@@ -23,7 +23,7 @@ INSTRUMENT, SAMPLE = "0", "2"  # types of tracks that sound; those of the beat e
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class LmmsTrack:
     """A track that sounds.
 
     Parameters
@@ -47,7 +47,7 @@ class Part:
         return agreed([class_of_name(self.name), class_of_source(self.source)])
 
 
-def read_project(path: str | os.PathLike[str]) -> list[Part]:
+def read_project(path: str | os.PathLike[str]) -> list[LmmsTrack]:
     """Return the tracks of a project, in the order in which `lmms rendertracks` numbers their files from 1.
 
     Raises
@@ -69,14 +69,14 @@ def read_project(path: str | os.PathLike[str]) -> list[Part]:
         (track.findall("bbtrack/trackcontainer/track") for track in own if track.find("bbtrack/*") is not None), []
     )
     sounding = [t for t in own + beats if t.get("type") in (INSTRUMENT, SAMPLE) and t.get("muted", "0") == "0"]
-    return [_part(track) for track in sounding]
+    return [_read_track(track) for track in sounding]
 
 
-def _part(track: ElementTree.Element) -> Part:
+def _read_track(track: ElementTree.Element) -> LmmsTrack:
     sources = [tag.get("src") for tag in track.iter() if tag.tag in ("audiofileprocessor", "sampletco")]
     notes = collections.Counter(int(note.attrib["key"]) for note in track.iter("note"))
     recorded = bool(sources) or track.get("type") == SAMPLE
-    return Part(track.get("name", ""), next((source for source in sources if source), ""), recorded, notes)
+    return LmmsTrack(track.get("name", ""), next((source for source in sources if source), ""), recorded, notes)
 
 
 def render(path: str | os.PathLike[str], folder: Path) -> None:
@@ -107,7 +107,7 @@ def render(path: str | os.PathLike[str], folder: Path) -> None:
     (folder / "done").touch()
 
 
-def read_parts(path: str | os.PathLike[str], folder: Path, seconds: float) -> Iterator[tuple[Part, Audio]]:
+def read_tracks(path: str | os.PathLike[str], folder: Path, seconds: float) -> Iterator[tuple[LmmsTrack, Audio]]:
     """Yield the tracks that were rendered in a folder, with audio (2, samples) of their first seconds, of one length.
 
     Raises
@@ -115,13 +115,13 @@ def read_parts(path: str | os.PathLike[str], folder: Path, seconds: float) -> It
     ToolError
         If tracks are missing.
     """
-    parts = read_project(path)
+    tracks = read_project(path)
     files = {int(file.name.split("_")[0]): file for file in folder.glob("*_*.wav")}
-    if sorted(files) != list(range(1, len(parts) + 1)):
-        raise ToolError(f"expected {len(parts)} rendered tracks, got {len(files)}: {path}")
+    if sorted(files) != list(range(1, len(tracks) + 1)):
+        raise ToolError(f"expected {len(tracks)} rendered tracks, got {len(files)}: {path}")
     length = min(round(seconds * SAMPLE_RATE), max(sf.info(file).frames for file in files.values()))
-    for number, part in enumerate(parts, 1):
+    for number, track in enumerate(tracks, 1):
         audio = np.zeros((2, length), np.float32)
         rendered = sf.read(files[number], length, dtype="float32", always_2d=True)[0]
         audio[:, : len(rendered)] = rendered.T
-        yield part, audio
+        yield track, audio

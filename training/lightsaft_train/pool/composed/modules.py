@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Audio, Sounds, Stems
+from ...arrays import Audio, SourcedStems, Stems
 from ...data import ACCOMPANIMENT, SAMPLE_RATE
 from ...errors import DataError
 from ..module_sources import left_out
@@ -118,7 +118,7 @@ class Sums:
                 else:
                     self.audio[target] = audio.copy()
 
-    def stems(self, source: str) -> Sounds:
+    def stems(self, source: str) -> SourcedStems:
         """Return the stems for `write_song`, cut to the time when the song sounds.
 
         Raises
@@ -177,8 +177,8 @@ def _kinds(module: Module) -> list[str | None]:
 def _project(path: Path, work_folder: Path) -> Sums:
     lmms.render(path, work_folder)
     sums = Sums()
-    for part, audio in lmms.read_parts(path, work_folder, LONGEST):
+    for track, audio in lmms.read_tracks(path, work_folder, LONGEST):
         if np.abs(audio).max(initial=0) >= 1e-4:
-            name = f"{part.name} ({part.source})" if part.source else part.name
-            sums.add(name, class_of(part.kind, audio, part.notes, recorded=part.recorded), audio)
+            name = f"{track.name} ({track.source})" if track.source else track.name
+            sums.add(name, class_of(track.kind, audio, track.notes, recorded=track.recorded), audio)
     return sums

@@ -12,10 +12,10 @@ import soundfile
 import soxr
 
 from ...arrays import Audio, Rng
+from ..levels_and_pan import PEAK, pan_gains
 from ..score import SAMPLE_RATE, Part, add, silence
 from . import kitfiles
 
-PEAK = 10 ** (-3 / 20)
 LONGEST = 6.0  # seconds of a hit
 KICKS, SNARES, HATS, CLOSED, OPEN = (36, 35), (38, 40), (42, 44, 46), (42, 44), 46
 # Drums that can replace each other, their level in decibels, and their place (-1 left to 1 right).
@@ -143,8 +143,7 @@ class _Drum:
         if self.decay:
             sound = sound * np.exp(-np.arange(sound.shape[1]) / (self.decay * SAMPLE_RATE))
         if len(sound) == 1:
-            angle = (self.place + 1) * np.pi / 4
-            sound = sound * np.array([[np.cos(angle)], [np.sin(angle)]]) * np.sqrt(2)
+            sound = sound * pan_gains(self.place)[:, None] * np.sqrt(2)
         return (sound * self.gain).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Drum loops, cut up and played at another tempo, and recorded one-shots of other instruments."""
+"""Drum loops, cut up and played at another tempo."""
 
 import os
 import pathlib
@@ -8,9 +8,9 @@ import soundfile
 import soxr
 
 from ...arrays import Audio, Rng
+from ..levels_and_pan import PEAK
 from ..score import SAMPLE_RATE, silence
 
-PEAK = 10 ** (-3 / 20)
 NAMES = ("amen", "amen_full", "breakbeat", "compus", "industrial", "mehackit1", "mehackit2", "perc1", "perc2", "safari")
 BEATS = {"arovane_beat_d": 24, "arovane_beat_e": 24}  # if it is not a power of two
 BARS: tuple[tuple[int, ...], ...] = (  # orders of the beats of a bar
@@ -29,14 +29,6 @@ def loops(data_folder: str | os.PathLike[str]) -> tuple[pathlib.Path, ...]:
     paths = [drums / "sonic_pi" / f"loop_{name}.ogg" for name in NAMES]
     paths += [*sorted((drums / "sonic_pi").glob("arovane_beat_*.ogg")), *sorted((drums / "uzu").glob("brk_*.ogg"))]
     return tuple(path for path in paths if path.exists())
-
-
-def one_shots(data_folder: str | os.PathLike[str]) -> dict[str, tuple[pathlib.Path, ...]]:
-    """Return the paths of Sonic Pi's one-shots that are not drums, {"bass": paths, "other": paths}, without voices."""
-    folder, voices = pathlib.Path(data_folder) / "drums" / "sonic_pi", ("choir", "voxy")
-    prefixes = {"bass": ("bass_",), "other": ("ambi_", "guit_", "elec_chime", "elec_ping", "elec_bell", "elec_beep")}
-    paths = [path for path in sorted(folder.glob("*.ogg")) if not any(voice in path.name for voice in voices)]
-    return {role: tuple(path for path in paths if path.name.startswith(names)) for role, names in prefixes.items()}
 
 
 def beats_of(path: str | os.PathLike[str], seconds: float) -> int:

@@ -6,9 +6,8 @@ import numpy as np
 import pedalboard as pb
 
 from ...arrays import Audio, Rng
+from ..levels_and_pan import PEAK, pan_gains
 from ..score import SAMPLE_RATE, Part
-
-PEAK = 10 ** (-3 / 20)
 
 
 def choose(kind: str, part: Part, rng: Rng) -> str:
@@ -73,12 +72,6 @@ def _space(kind: str, rng: Rng) -> list[pb.Plugin]:
     return chain
 
 
-def _placed(take: Audio, place: float) -> Audio:
-    """Return a take (1, samples) as (2, samples), at a place from -1 (left) to 1 (right)."""
-    angle = (place + 1) * np.pi / 4
-    return take * np.array([[np.cos(angle)], [np.sin(angle)]], np.float32)
-
-
 def amplify(takes: Sequence[Audio], kind: str, rig: str, rng: Rng) -> Audio:
     """Amplify dry takes alike, place one or two of them in stereo, and add effects.
 
@@ -104,7 +97,8 @@ def amplify(takes: Sequence[Audio], kind: str, rig: str, rng: Rng) -> Audio:
     audio = np.zeros((2, takes[0].shape[1]), np.float32)
     for take, place in zip(takes, places, strict=True):
         dry = take * np.float32(0.5 / max(float(np.abs(take).max(initial=0.0)), 1e-9))
-        audio += _placed(pb.Pedalboard(amplifier)(dry, SAMPLE_RATE, reset=True), float(np.clip(place, -1, 1)))
+        gains = pan_gains(np.clip(place, -1, 1)).astype(np.float32)
+        audio += gains[:, None] * pb.Pedalboard(amplifier)(dry, SAMPLE_RATE, reset=True)
     audio = pb.Pedalboard(_space(kind, rng))(audio, SAMPLE_RATE)
     peak = float(np.abs(audio).max(initial=0.0))
     return (audio * (PEAK / peak) if peak > 1e-6 else audio * 0).astype(np.float32)

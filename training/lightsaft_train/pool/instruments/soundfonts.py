@@ -13,6 +13,7 @@ import numpy as np
 
 from ...arrays import Audio, Rng
 from ...errors import DataError, ToolError
+from ..levels_and_pan import PEAK
 from ..score import DRUM_CHANNEL, SAMPLE_RATE, Part, silence
 
 FOLDER = pathlib.Path("/usr/share/sounds/sf2")
@@ -29,7 +30,6 @@ KITS = (0, 8, 16, 24, 25, 32)  # standard, room, power, electronic, TR-808, jazz
 DRUM_BANK = 128
 TICKS = 1000  # of a MIDI file's beat, which lasts a second
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
-PEAK = 10 ** (-3 / 20)
 
 
 def find_soundfonts(folder: str | os.PathLike[str] = FOLDER) -> dict[str, pathlib.Path]:

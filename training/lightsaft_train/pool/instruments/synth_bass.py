@@ -15,14 +15,14 @@ from .synth_voices import (
     SAW,
     TRIANGLE,
     Line,
+    at_audio_rate,
+    at_drawn_peak,
     board,
     butter,
     chorus,
-    levelled,
     oscillate,
     phases,
     saturate,
-    smooth,
     sweep,
 )
 
@@ -38,7 +38,7 @@ def bass(part: Part, seconds: float, rng: Rng, tempo: float = 120.0) -> Audio:
     makers = (_sub, _808, _reese, _filtered, _acid, _fm, _organ, _plucked, _off_beat, _wobble, _legato)
     maker = makers[rng.choice(len(makers), p=np.array([3, 2, 2, 4, 2, 2, 2, 2, 2, 1.5, 3]) / 25.5)]
     sound = maker(notes, audio.shape[1], tempo, rng)
-    return levelled(_finish(sound, rng), rng)
+    return at_drawn_peak(_finish(sound, rng), rng)
 
 
 def _finish(sound: Audio, rng: Rng) -> Audio:
@@ -108,7 +108,7 @@ def _sub(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
         sound = 0.5 * sound + 0.5 * _saws(line, samples, rng, shape=TRIANGLE, resets=True)
     if rng.random() < 0.3:
         sound += rng.uniform(0.05, 0.4) * _sine(line, samples, 1)
-    sound = sound * smooth(_loudness(line, rng, attack=(0.004, 0.02)), samples)
+    sound = sound * at_audio_rate(_loudness(line, rng, attack=(0.004, 0.02)), samples)
     return saturate(sound, rng.uniform(1.5, 6)) if rng.random() < 0.6 else sound
 
 
@@ -120,7 +120,7 @@ def _808(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
     drop = rng.uniform(7, 36) * np.exp(-line.age / rng.uniform(0.006, 0.03))
     sound = np.sin(phases(frequency(line.pitch + drop), line.resets, samples))
     level = _loudness(line, rng, (0.001, 0.004), (0.3, 1.6), (0, 0.1), (0.03, 0.25))
-    sound = sound * smooth(level, samples)
+    sound = sound * at_audio_rate(level, samples)
     if rng.random() < 0.75:
         sound = saturate(sound, np.exp(rng.uniform(0.3, 3)))
         sound = butter(sound, rng.uniform(800, 8000), "lowpass", 1)
@@ -140,7 +140,7 @@ def _reese(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio
         sound = board(sound[None], phaser)[0]
     if rng.random() < 0.5:
         sound = butter(sound, 100, "highpass") + rng.uniform(0.4, 1) * _sine(line, samples)
-    return sound * smooth(_loudness(line, rng, sustain=(0.7, 1)), samples)
+    return sound * at_audio_rate(_loudness(line, rng, sustain=(0.7, 1)), samples)
 
 
 def _filtered(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
@@ -155,7 +155,7 @@ def _filtered(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Au
     octaves = rng.uniform(0.5, 5) * line.envelope(0.002, rng.uniform(0.05, 0.4), rng.uniform(0, 0.4), 0.1)
     cutoff = rng.uniform(90, 500) * 2 ** (octaves * line.velocity)
     sound = _through(sound, cutoff, np.exp(rng.uniform(-0.4, 1.2)), int(rng.integers(1, 3)))
-    return sound * smooth(_loudness(line, rng), samples)
+    return sound * at_audio_rate(_loudness(line, rng), samples)
 
 
 def _acid(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
@@ -170,7 +170,7 @@ def _acid(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
         rng.uniform(0.3, 1.5) * turn + fall * rng.uniform(1, 4) * (1 + 0.4 * accents)
     )
     sound = _through(sound, cutoff, np.exp(rng.uniform(1.2, 2.5)), int(rng.integers(1, 3)))
-    sound = sound * smooth(_loudness(line, rng, decay=(0.2, 1)) * (0.7 + 0.3 * accents), samples)
+    sound = sound * at_audio_rate(_loudness(line, rng, decay=(0.2, 1)) * (0.7 + 0.3 * accents), samples)
     return saturate(sound, rng.uniform(1.5, 8))
 
 
@@ -181,8 +181,8 @@ def _fm(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
     ratio = float(rng.choice([0.5, 1, 1, 2, 3, 4]))
     modulator = phases(frequency(line.pitch) * ratio, line.resets, samples)
     index = rng.uniform(0.5, 6) * line.envelope(0.001, rng.uniform(0.03, 0.4), rng.uniform(0, 0.5), 0.1)
-    sound = np.sin(carrier + smooth(index * line.velocity, samples) * np.sin(modulator))
-    return sound * smooth(_loudness(line, rng), samples)
+    sound = np.sin(carrier + at_audio_rate(index * line.velocity, samples) * np.sin(modulator))
+    return sound * at_audio_rate(_loudness(line, rng), samples)
 
 
 def _organ(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
@@ -191,10 +191,12 @@ def _organ(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio
     sound, ratios = np.zeros(samples, np.float32), (1, 2, 3, 4, 6, 8)
     for ratio, level in zip(ratios, rng.uniform(0.1, 1, 6) / np.array([1, 1.2, 2.5, 2.5, 5, 8]), strict=True):
         decay = line.envelope(0.001, rng.uniform(0.05, 0.4), rng.uniform(0, 0.6), 0.05)
-        sound += smooth(decay * level, samples) * np.sin(phases(frequency(line.pitch) * ratio, line.resets, samples))
+        sound += at_audio_rate(decay * level, samples) * np.sin(
+            phases(frequency(line.pitch) * ratio, line.resets, samples)
+        )
     click = rng.uniform(0, 2) * np.exp(-line.age / rng.uniform(0.004, 0.02))
-    sound += smooth(click, samples) * np.sin(phases(frequency(line.pitch) * 5.0, line.resets, samples))
-    return sound * smooth(_loudness(line, rng, (0.001, 0.004), (0.08, 0.5), (0, 0.6)), samples)
+    sound += at_audio_rate(click, samples) * np.sin(phases(frequency(line.pitch) * 5.0, line.resets, samples))
+    return sound * at_audio_rate(_loudness(line, rng, (0.001, 0.004), (0.08, 0.5), (0, 0.6)), samples)
 
 
 def _plucked(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
@@ -204,7 +206,7 @@ def _plucked(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Aud
     fall = np.exp(-line.age / rng.uniform(0.02, 0.12))
     sound = _through(sound, rng.uniform(80, 250) * 2 ** (rng.uniform(2, 5) * fall), rng.uniform(0.6, 3), 2)
     sound += rng.uniform(0, 0.8) * _sine(line, samples)
-    return sound * smooth(_loudness(line, rng, (0.001, 0.005), (0.08, 0.35), (0, 0.2)), samples)
+    return sound * at_audio_rate(_loudness(line, rng, (0.001, 0.005), (0.08, 0.35), (0, 0.2)), samples)
 
 
 def _off_beat(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
@@ -216,7 +218,7 @@ def _off_beat(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Au
     cutoff = rng.uniform(400, 3000) * 2 ** (rng.uniform(0, 2) * np.exp(-line.age / rng.uniform(0.03, 0.15)))
     sound = _through(sound, cutoff, rng.uniform(0.6, 2.5), 2)
     level = _loudness(line, rng, (0.001, 0.006), (0.2, 1), (0.4, 1)) * np.clip((gate - line.age) / 0.02, 0.15, 1)
-    return sound * smooth(level, samples)
+    return sound * at_audio_rate(level, samples)
 
 
 def _wobble(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
@@ -230,7 +232,7 @@ def _wobble(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audi
     if rng.random() < 0.4:
         sound += rng.uniform(0.3, 1) * _through(sound, rng.uniform(300, 900) * (1 + swing), 4.0, mode=BAND)
     sound = butter(saturate(sound, rng.uniform(1.5, 8)), 90, "highpass") + rng.uniform(0.3, 0.8) * _sine(line, samples)
-    return sound * smooth(_loudness(line, rng, sustain=(0.8, 1)), samples)
+    return sound * at_audio_rate(_loudness(line, rng, sustain=(0.8, 1)), samples)
 
 
 def _legato(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audio:
@@ -243,7 +245,7 @@ def _legato(notes: Sequence[Note], samples: int, tempo: float, rng: Rng) -> Audi
     octaves = rng.uniform(0, 3) * line.envelope(rng.uniform(0.002, 0.05), rng.uniform(0.1, 0.8), 0.3, 0.1)
     cutoff = np.minimum(rng.uniform(150, 900) * 2**octaves, 9000)
     sound = _through(sound, cutoff, rng.uniform(0.6, 2.5), 2)
-    return sound * smooth(_loudness(line, rng, (0.003, 0.03), (0.2, 1), (0.6, 1), (0.02, 0.15)), samples)
+    return sound * at_audio_rate(_loudness(line, rng, (0.003, 0.03), (0.2, 1), (0.6, 1), (0.02, 0.15)), samples)
 
 
 def _walk(samples: int, rng: Rng) -> Floats:

@@ -1,11 +1,14 @@
 """Electronic drum kits. Every drum is drawn once for a kit, and synthesised once for each pitch and velocity layer."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pedalboard
 
 from ...arrays import Audio, Floats, Rng
+from ..levels_and_pan import pan_gains
 from ..score import SAMPLE_RATE, Part, add, silence
-from .synth_voices import board, butter, levelled, saturate
+from .synth_voices import at_drawn_peak, board, butter, saturate
 
 KINDS = {
     35: "kick",
@@ -32,14 +35,14 @@ def drums(part: Part, seconds: float, rng: Rng) -> Audio:
     notes = sorted((n for n in part.notes if 0 <= n.start < seconds), key=lambda n: (n.start, n.pitch))
     if not notes or not audio.shape[1]:
         return audio
-    kit = Kit(rng)
+    kit = SynthKit(rng)
     chokes = np.array([n.start for n in notes if KINDS.get(n.pitch) in ("closed", "open")] + [np.inf])
     for note in notes:
         hit = kit.hit(note.pitch, note.velocity)
         if KINDS.get(note.pitch) == "open":
             hit = _choked(hit, chokes[np.searchsorted(chokes, note.start + 0.002)] - note.start)
         add(audio, hit * np.float32(10 ** (rng.normal(0, 0.4) / 20)), note.start)
-    return levelled(_finish(audio, rng), rng)
+    return at_drawn_peak(_finish(audio, rng), rng)
 
 
 def _choked(hit: Audio, seconds: float) -> Audio:
@@ -67,7 +70,7 @@ def _finish(audio: Audio, rng: Rng) -> Audio:
     return audio
 
 
-class Kit:
+class SynthKit:
     """Drums that share a character. Every drum is drawn when it is first hit, and kept."""
 
     def __init__(self, rng: Rng) -> None:
@@ -79,6 +82,20 @@ class Kit:
         self.width = rng.uniform(0, 0.6)
         self.seeds: dict[int, int] = {}
         self.hits: dict[tuple[int, int], Audio] = {}
+        self._makers: dict[str, Callable[[Rng, int], Floats]] = {
+            "kick": self._kick,
+            "snare": self._snare,
+            "clap": self._clap,
+            "rim": self._rim,
+            "closed": self._closed,
+            "open": self._open,
+            "crash": self._crash,
+            "ride": self._ride,
+            "cowbell": self._cowbell,
+            "shaker": self._shaker,
+            "tom": self._tom,
+            "other": self._other,
+        }
 
     def hit(self, pitch: int, velocity: float) -> Audio:
         """Return audio (2, samples) of a drum of General MIDI that is hit at a velocity 1 to 127."""
@@ -94,14 +111,14 @@ class Kit:
     def _sound(self, kind: str, pitch: int, layer: int, rng: Rng) -> Audio:
         """Return audio (2, samples) with a peak of 1: brighter in higher layers, panned unless it is low."""
         spread = 0.0 if kind in ("kick", "snare") else self.width
-        angle = np.pi / 4 * (1 + rng.uniform(-spread, spread))
-        sound = getattr(self, "_" + kind)(rng, pitch)
+        place = rng.uniform(-spread, spread)
+        sound = self._makers[kind](rng, pitch)
         if layer < 3 and kind != "kick":
             sound = butter(sound, (4000, 7000, 12000)[layer], "lowpass", 1)
         sound = sound / (np.abs(sound).max() + 1e-9)
         fade = min(200, len(sound))
         sound[-fade:] *= np.linspace(1, 0, fade)
-        stereo = np.stack([sound * np.cos(angle), sound * np.sin(angle)])
+        stereo = pan_gains(place)[:, None] * sound
         if kind in ("clap", "crash", "ride") and rng.random() < 0.5:
             stereo[1] = np.roll(stereo[1], 15 + int(rng.integers(300)))
             stereo[1, :315] *= np.linspace(0, 1, 315) ** 0.2

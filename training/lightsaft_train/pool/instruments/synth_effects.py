@@ -7,7 +7,7 @@ import pedalboard
 
 from ...arrays import Audio, Floats, Rng
 from ..score import SAMPLE_RATE, add, silence
-from .synth_voices import BAND, HIGH, LOW, SAW, board, butter, levelled, oscillate, saturate, sweep, ticks
+from .synth_voices import BAND, HIGH, LOW, SAW, at_drawn_peak, board, butter, oscillate, saturate, sweep, ticks
 
 
 def effects(seconds: float, tempo: float, rng: Rng) -> Audio:
@@ -30,7 +30,7 @@ def effects(seconds: float, tempo: float, rng: Rng) -> Audio:
         audio += _bed(audio.shape[1], rng) * np.float32(rng.uniform(0.02, 0.15))
     if rng.random() < 0.6:
         audio = board(audio, pedalboard.Reverb(rng.uniform(0.4, 0.95), 0.5, rng.uniform(0.1, 0.4), 0.8, 1.0))
-    return levelled(audio, rng)
+    return at_drawn_peak(audio, rng)
 
 
 def duck(audio: Audio, onsets: Sequence[float], rng: Rng) -> Audio:

@@ -120,7 +120,7 @@ def ticks(samples: int) -> int:
     return samples // HOP + 1
 
 
-def smooth(curve: Floats, samples: int) -> Audio:
+def at_audio_rate(curve: Floats, samples: int) -> Audio:
     """Return a control curve (ticks,) as (samples,), interpolated linearly."""
     return np.interp(np.arange(samples) / HOP, np.arange(len(curve)), curve).astype(np.float32)
 
@@ -284,8 +284,8 @@ def board(audio: Audio, *plugins: pedalboard.Plugin) -> Audio:
     return pedalboard.Pedalboard(list(plugins))(audio, SAMPLE_RATE) if audio.shape[1] else audio
 
 
-def levelled(audio: Audio, rng: Rng) -> Audio:
-    """Return audio without inaudible lows. Its peak is drawn from -8 to -3 dBFS, unless it is silent."""
+def at_drawn_peak(audio: Audio, rng: Rng) -> Audio:
+    """Return audio at a peak that is drawn from -8 to -3 dBFS, without inaudible lows. Silence stays silent."""
     if audio.shape[1] > 100:
         audio = butter(audio, 20, "highpass", 1)
     peak = np.abs(audio).max(initial=0.0)

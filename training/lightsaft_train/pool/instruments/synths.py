@@ -11,6 +11,7 @@ import numpy as np
 import pedalboard
 
 from ...arrays import Audio, Floats, Rng
+from ..levels_and_pan import pan_gains
 from ..score import SAMPLE_RATE, Note, Part, add, frequency, silence
 from .synth_bass import bass
 from .synth_drums import drums
@@ -23,15 +24,15 @@ from .synth_voices import (
     SAW,
     SYNC,
     Line,
+    at_audio_rate,
+    at_drawn_peak,
     board,
     butter,
     chorus,
     cut,
-    levelled,
     oscillate,
     ping_pong,
     saturate,
-    smooth,
     sweep,
     ticks,
     unison,
@@ -102,7 +103,7 @@ def other(part: Part, seconds: float, rng: Rng, tempo: float = 120.0) -> Audio:
         _bells(notes, audio, rng)
     else:
         _poly(notes, audio, _patch(style, rng), rng)
-    return levelled(_rack(audio, style, tempo, rng), rng)
+    return at_drawn_peak(_rack(audio, style, tempo, rng), rng)
 
 
 def _waveform(rng: Rng) -> Floats:
@@ -131,8 +132,8 @@ def _patch(style: str, rng: Rng) -> Patch:
     )
     cents = np.linspace(-1, 1, voices) * np.exp(rng.uniform(1.4, 3.4)) if voices > 1 else np.zeros(1)
     cents = cents + rng.normal(0, 1, voices) + (1200 * (rng.random(voices) < 0.25) if rng.random() < 0.25 else 0)
-    angles = np.pi / 4 * (1 + np.linspace(-1, 1, voices)[rng.permutation(voices)] * rng.uniform(0.2, 1) * (voices > 1))
-    gains = np.stack([np.cos(angles), np.sin(angles)]) / np.sqrt(voices)
+    places = np.linspace(-1, 1, voices)[rng.permutation(voices)] * rng.uniform(0.2, 1) * (voices > 1)
+    gains = pan_gains(places) / np.sqrt(voices)
     filtered = style != "pad" and rng.random() < 0.85
     cutoff = float(np.exp(rng.uniform(np.log(200), np.log(4000)))) if filtered else None
     fall, resonance = decay * rng.uniform(0.3, 1.2), float(np.exp(rng.uniform(-0.4, 1.3)))
@@ -171,7 +172,7 @@ def _envelope(note: Note, patch: Patch) -> Audio:
     level *= (1 - over) ** 2 * (note.velocity / 127) ** patch.touch
     if patch.sustain < 0.02:
         samples = min(samples, round((patch.attack + 7 * patch.decay) * SAMPLE_RATE) + 1)
-    return smooth(level, samples)
+    return at_audio_rate(level, samples)
 
 
 def _bells(notes: Sequence[Note], audio: Audio, rng: Rng) -> None:
@@ -213,11 +214,11 @@ def _solo(notes: Sequence[Note], samples: int, rng: Rng) -> Audio:
     )
     for offset in np.linspace(-1, 1, voices) * rng.uniform(4, 28) if voices > 1 else [0.0]:
         sound = oscillate(hertz * 2 ** (offset / 1200), line.resets[:0], samples, rng.uniform(), shape, width)
-        angle = np.pi / 4 * (1 + rng.uniform(-0.8, 0.8) * (voices > 1))
-        audio += np.array([[np.cos(angle)], [np.sin(angle)]], np.float32) * sound
+        gains = pan_gains(rng.uniform(-0.8, 0.8) * (voices > 1)).astype(np.float32)
+        audio += gains[:, None] * sound
     cutoff = np.exp(rng.uniform(6.5, 9.2)) * 2 ** (octaves * envelope)
     audio = sweep(audio, cutoff, np.exp(rng.uniform(-0.3, 1)), LOW)
-    return audio * smooth(envelope * line.velocity ** rng.uniform(0.2, 1), samples)
+    return audio * at_audio_rate(envelope * line.velocity ** rng.uniform(0.2, 1), samples)
 
 
 def _rack(audio: Audio, style: str, tempo: float, rng: Rng) -> Audio:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ...arrays import Audio
-from ...data import SAMPLE_RATE, TARGETS, find_tracks
+from ...data import SAMPLE_RATE, TARGETS, songs_in
 from ...errors import DataError
-from .mashups import PEAK, levelled, write_stems
+from .mashups import PEAK, at_rms_level, write_stems
 
 LEVELS = {"vocals": -19.5, "drums": -20.0, "bass": -21.5, "other": -21.0}  # dBFS, means of 18 excerpts of real songs
 BLOCK = SAMPLE_RATE // 10
@@ -38,16 +38,16 @@ def render_excerpts(
         If there are fewer such songs.
     """
     samples = round(seconds * SAMPLE_RATE)
-    tracks = [track for track in find_tracks(pool) if set(TARGETS) <= set(track.stems) and track.samples >= samples]
-    if len(tracks) < songs:
-        raise DataError(f"expected {songs} songs of {seconds} s with all stems, found {len(tracks)}: {pool}")
-    for track in tracks[:songs]:
-        start = most_voice(track.read("vocals", 0, track.samples), samples)
-        stems = {target: levelled(track.read(target, start, samples), level) for target, level in LEVELS.items()}
+    whole = [song for song in songs_in(pool) if set(TARGETS) <= set(song.stems) and song.samples >= samples]
+    if len(whole) < songs:
+        raise DataError(f"expected {songs} songs of {seconds} s with all stems, found {len(whole)}: {pool}")
+    for song in whole[:songs]:
+        start = most_voice(song.read("vocals", 0, song.samples), samples)
+        stems = {target: at_rms_level(song.read(target, start, samples), level) for target, level in LEVELS.items()}
         peaks = [np.abs(audio).max() for audio in (*stems.values(), sum(stems.values()))]
         scale = np.float32(min(1.0, PEAK / max(peaks)))
         stems = {target: audio * scale for target, audio in stems.items()}
-        write_stems(Path(tree) / track.path.name, stems, {"song": str(track.path), "start": start / SAMPLE_RATE})
+        write_stems(Path(tree) / song.path.name, stems, {"song": str(song.path), "start": start / SAMPLE_RATE})
 
 
 def most_voice(vocals: Audio, samples: int) -> int:

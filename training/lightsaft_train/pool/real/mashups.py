@@ -140,7 +140,9 @@ def song(row: Row, voice: Path, instrumental: Audio) -> Stems:
         raise DataError(f"expected {SECONDS} s from {row.start} s, the piece is shorter: {row.instrumental}")
     vocals = produced(_sung(voice, row), row.production, row.seed)
     parts = {"vocals": (vocals, row.vocals_level), ACCOMPANIMENT: (accompaniment, row.accompaniment_level)}
-    stems = {name: levelled(low_passed(audio, row.low_pass), level) for name, (audio, level) in parts.items()}
+    stems = {
+        name: at_rms_level(butterworth_low_passed(audio, row.low_pass), level) for name, (audio, level) in parts.items()
+    }
     scale = min(1.0, PEAK / np.abs(sum(stems.values())).max())
     scale = min(scale, *(PEAK / np.abs(audio).max() for audio in stems.values()))
     return {name: audio * np.float32(scale) for name, audio in stems.items()}
@@ -167,7 +169,7 @@ def produced(x: Audio, production: str, seed: int) -> Audio:
     The voice is brought to -20 dBFS first, as the dynamics are set for this level.
     """
     rng = np.random.default_rng(seed)
-    x = levelled(x, -20.0)
+    x = at_rms_level(x, -20.0)
     if production == "produced":
         tempo = rng.uniform(80, 140)
         return process(np.stack([x, x]), np.zeros((2, len(x)), np.float32), tempo, rng)
@@ -183,15 +185,15 @@ def produced(x: Audio, production: str, seed: int) -> Audio:
     return pedalboard.Reverb(rng.uniform(0.15, 0.4), 0.6, wet, 1.0, 0.9)(audio, SAMPLE_RATE)
 
 
-def low_passed(audio: Audio, hertz: float) -> Audio:
-    """Return audio (2, samples) without frequencies above; 0 Hz: unchanged."""
+def butterworth_low_passed(audio: Audio, hertz: float) -> Audio:
+    """Return audio (2, samples) behind a steep low-pass that shifts no phase; 0 Hz: unchanged."""
     if not hertz:
         return audio
     sections = butter(8, hertz, fs=SAMPLE_RATE, output="sos")
     return np.ascontiguousarray(sosfiltfilt(sections, audio), np.float32)
 
 
-def levelled(audio: Audio, level: float) -> Audio:
+def at_rms_level(audio: Audio, level: float) -> Audio:
     """Return audio at a level in dBFS of root mean square."""
     return audio * np.float32(10 ** (level / 20) / np.sqrt(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
 

@@ -11,7 +11,7 @@ import soundfile as sf
 from lightsaft_infer import Separator
 
 from ...arrays import Audio, SongProgress, Stems
-from ...data import SAMPLE_RATE, TARGETS, Track, find_tracks, targets_of
+from ...data import SAMPLE_RATE, TARGETS, Song, songs_in, targets_of
 from ...errors import DataError
 from ..song_files import song_folder, write_about
 
@@ -44,15 +44,15 @@ def split_tree(
         If there are no songs, or no manifest.
     """
     folder, manifest = Path(folder), Path(tree) / "manifest.json"
-    tracks = [(track, name) for track in find_tracks(tree) for name in track.stems if name not in TARGETS]
+    parts = [(song, name) for song in songs_in(tree) for name in song.stems if name not in TARGETS]
     if not manifest.exists():
         raise DataError(f"expected a manifest with the sources and their licences: {manifest}")
-    for done, (track, name) in enumerate(tracks, 1):
-        path = folder / track.path.name
+    for done, (song, name) in enumerate(parts, 1):
+        path = folder / song.path.name
         if not (path / "song.json").exists():
-            _write(path, split(separator, track.read(name, 0, track.samples), targets_of(name)), track)
+            _write(path, split(separator, song.read(name, 0, song.samples), targets_of(name)), song)
         if progress:
-            progress(done, len(tracks))
+            progress(done, len(parts))
     shutil.copyfile(manifest, folder / "manifest.json")
 
 
@@ -66,9 +66,9 @@ def split(separator: Separator, audio: Audio, targets: Sequence[str]) -> Stems:
     return {**{target: estimates[target] for target in targets[:-1]}, targets[-1]: last}
 
 
-def _write(path: Path, stems: Stems, track: Track) -> None:
+def _write(path: Path, stems: Stems, song: Song) -> None:
     scale = np.float32(min(1.0, 0.98 / max(np.abs(audio).max() for audio in stems.values())))
     with song_folder(path) as folder:
         for name, audio in stems.items():
             sf.write(folder / f"{name}.flac", (audio * scale).T, SAMPLE_RATE, "PCM_16")
-        write_about(folder, {"kind": "pseudo-stems", "of": track.path.name, "scale": float(scale)})
+        write_about(folder, {"kind": "pseudo-stems", "of": song.path.name, "scale": float(scale)})

@@ -1,5 +1,6 @@
 """The parts that are neither drums, bass nor vocals: pads, chords, arpeggios, plucks, riffs, leads."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -71,6 +72,30 @@ CENTRES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class PartPlan:
+    """The things that are settled before a part is drawn.
+
+    Parameters
+    ----------
+    style, changes, key
+        Style, chords and key of the piece.
+    spans
+        Start and stop of the spans in which the part plays.
+    centre
+        The MIDI note around which it plays.
+    program
+        Its General MIDI programme.
+    """
+
+    style: Style
+    changes: Changes
+    spans: Sequence[Span]
+    key: Key
+    centre: int
+    program: int
+
+
 def voicings(changes: Changes, centre: int, power: bool = False) -> dict[int, list[int]]:
     """Return {start of a chord: its voicing}, led from chord to chord; root, fifth and octave for power chords."""
     led: dict[int, list[int]] = {}
@@ -85,32 +110,28 @@ def voicings(changes: Changes, centre: int, power: bool = False) -> dict[int, li
     return led
 
 
-def pad(
-    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
-) -> list[Event]:
+def pad(rng: Rng, plan: PartPlan) -> list[Event]:
     """Return held chords, at times with the lowest note doubled an octave lower."""
-    doubled, led = rng.random() < 0.3, voicings(changes, centre)
+    doubled, led = rng.random() < 0.3, voicings(plan.changes, plan.centre)
     events: list[Event] = []
-    for chord in changes:
-        if any(start <= chord.start < stop for start, stop in spans):
+    for chord in plan.changes:
+        if any(start <= chord.start < stop for start, stop in plan.spans):
             pitches = led[chord.start]
             pitches = [pitches[0] - 12, *pitches] if doubled and pitches[0] >= 52 else pitches
             events += [(chord.start, chord.length, pitch, 78) for pitch in pitches]
     return events
 
 
-def chords(
-    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
-) -> list[Event]:
+def chords(rng: Rng, plan: PartPlan) -> list[Event]:
     """Return chords in a rhythm. Guitars strum them; distorted guitars play power chords in a low register."""
-    power, guitar = program in GUITARS, 24 <= program < 29
-    led = voicings(changes, 48 if power else centre, power)
-    rhythm = pick(rng, RHYTHMS[style.family])
-    rhythm = rhythm if rng.random() < 0.6 else rhythm + " " + pick(rng, RHYTHMS[style.family])
+    power, guitar = plan.program in GUITARS, 24 <= plan.program < 29
+    led = voicings(plan.changes, 48 if power else plan.centre, power)
+    rhythm = pick(rng, RHYTHMS[plan.style.family])
+    rhythm = rhythm if rng.random() < 0.6 else rhythm + " " + pick(rng, RHYTHMS[plan.style.family])
     gate, strum = rng.uniform(0.6, 1.0), rng.uniform(0.05, 0.15) if guitar else 0.0
     events: list[Event] = []
-    for step, length, _ in repeat(rhythm, spans):
-        pitches = led[changes.at(step).start]
+    for step, length, _ in repeat(rhythm, plan.spans):
+        pitches = led[plan.changes.at(step).start]
         velocity = 90 if step % 8 == 0 else 80
         events += [(step + strum * index, gate * length, pitch, velocity) for index, pitch in enumerate(pitches)]
     return events
@@ -127,18 +148,16 @@ def wall(rng: Rng, changes: Changes, spans: Sequence[Span]) -> tuple[int, list[E
     return pick(rng, GUITARS), events
 
 
-def arpeggio(
-    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
-) -> list[Event]:
+def arpeggio(rng: Rng, plan: PartPlan) -> list[Event]:
     """Return the notes of the chord one by one: up, down, to and fro or in a fixed random order."""
-    led = voicings(changes, centre)
-    stride = pick(rng, (1, 1, 2) if style.tempo[1] > 100 else (1, 2, 2))
+    led = voicings(plan.changes, plan.centre)
+    stride = pick(rng, (1, 1, 2) if plan.style.tempo[1] > 100 else (1, 2, 2))
     shape, octaves, gate = pick(rng, ("up", "down", "both", "random")), pick(rng, (1, 2)), rng.uniform(0.5, 1.2)
     shuffled = rng.integers(100, size=pick(rng, (8, 16))).tolist()
     events: list[Event] = []
-    for start, stop in spans:
+    for start, stop in plan.spans:
         for count, step in enumerate(range(start, stop, stride)):
-            notes = [pitch + 12 * octave for octave in range(octaves) for pitch in led[changes.at(step).start]]
+            notes = [pitch + 12 * octave for octave in range(octaves) for pitch in led[plan.changes.at(step).start]]
             turn = {"up": count, "down": -1 - count, "random": shuffled[count % len(shuffled)]}.get(shape)
             if turn is None:
                 turn = abs((count + len(notes) - 1) % max(1, 2 * len(notes) - 2) - len(notes) + 1)
@@ -155,38 +174,34 @@ def motif(rng: Rng, density: float) -> tuple[list[tuple[int, int, int]], int]:
     return [(step, min(end - step, 4), int(rng.integers(100))) for step, end in zip(steps, ends, strict=True)], size
 
 
-def pluck(
-    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
-) -> list[Event]:
+def pluck(rng: Rng, plan: PartPlan) -> list[Event]:
     """Return short notes of the chord in a repeated syncopated rhythm."""
     phrase, size = motif(rng, rng.uniform(0.25, 0.7))
-    led, gate = voicings(changes, centre), rng.uniform(0.3, 0.9)
+    led, gate = voicings(plan.changes, plan.centre), rng.uniform(0.3, 0.9)
     events: list[Event] = []
-    for start, stop in spans:
+    for start, stop in plan.spans:
         for base in range(start, stop, size):
             for step, _, choice in phrase:
-                pitches = led[changes.at(base + step).start]
+                pitches = led[plan.changes.at(base + step).start]
                 if base + step < stop:
                     events.append((base + step, gate, pitches[choice % len(pitches)], 85 + 10 * (step % 4 == 0)))
     return events
 
 
-def riff(
-    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
-) -> list[Event]:
+def riff(rng: Rng, plan: PartPlan) -> list[Event]:
     """Return a repeated phrase on a few notes of the pentatonic scale; in half of the pieces it follows the chords."""
     phrase, size = motif(rng, rng.uniform(0.25, 0.6))
     follows, gate = rng.random() < 0.5, rng.uniform(0.5, 1.0)
-    degrees = (0, 2, 3, 4, 6) if key.minor else (0, 1, 2, 4, 5)
+    degrees = (0, 2, 3, 4, 6) if plan.key.minor else (0, 1, 2, 4, 5)
     few = [pick(rng, degrees) for _ in range(int(rng.integers(2, 5)))] + [0]
-    base_octave = round((centre - key.tonic) / 12) * 7
+    base_octave = round((plan.centre - plan.key.tonic) / 12) * 7
     events: list[Event] = []
-    for start, stop in spans:
+    for start, stop in plan.spans:
         for base in range(start, stop, size):
             for step, length, choice in phrase:
                 if base + step < stop:
-                    shift = root_degree(key, changes.at(base + step)) if follows else 0
-                    pitch = key.pitch(base_octave + few[choice % len(few)] + (shift - 7 if shift > 3 else shift))
+                    shift = root_degree(plan.key, plan.changes.at(base + step)) if follows else 0
+                    pitch = plan.key.pitch(base_octave + few[choice % len(few)] + (shift - 7 if shift > 3 else shift))
                     events.append((base + step, gate * length, pitch, 88 + 10 * (step % 4 == 0)))
     return events
 
@@ -196,15 +211,15 @@ def root_degree(key: Key, chord: Chord) -> int:
     return key.scale.index((chord.classes[0] - key.tonic) % 12)
 
 
-def lead(
-    rng: Rng, style: Style, changes: Changes, spans: Sequence[Span], key: Key, centre: int, program: int
-) -> list[Event]:
+def lead(rng: Rng, plan: PartPlan) -> list[Event]:
     """Return a melody for an instrument."""
-    tempo = sum(style.tempo) / 2
-    return melody_events(rng, changes, spans, key.within(centre - 8, centre + 8), tempo, rng.uniform(0.6, 0.95))
+    tempo = sum(plan.style.tempo) / 2
+    return melody_events(
+        rng, plan.changes, plan.spans, plan.key.within(plan.centre - 8, plan.centre + 8), tempo, rng.uniform(0.6, 0.95)
+    )
 
 
-PARTS: dict[str, Callable[[Rng, Style, Changes, Sequence[Span], Key, int, int], list[Event]]] = {
+PARTS: dict[str, Callable[[Rng, PartPlan], list[Event]]] = {
     "pad": pad,
     "chords": chords,
     "arpeggio": arpeggio,
@@ -232,7 +247,7 @@ def other_events(
     """
     program = pick(rng, PROGRAMS[style.family][kind])
     centre = int(rng.integers(43, 48)) if low else int(rng.integers(*CENTRES[kind]))
-    events = PARTS[kind](rng, style, changes, spans, key, centre, program)
+    events = PARTS[kind](rng, PartPlan(style, changes, spans, key, centre, program))
     if low:
         events = [
             (*event[:2], 36 + (event[2] - 36) % 12 + (12 if 48 <= event[2] <= 55 else 0), event[3]) for event in events

@@ -124,13 +124,13 @@ def vocal_melody(rng: Rng, seconds: float, tempo: float, tonic: int, minor: bool
     return draw_vocals(rng, plan, [(section.start, section.stop) for section in plan.sections])
 
 
-def drum_part(rng: Rng, seconds: float, tempo: float, style: str | None = None) -> Part:
-    """Compose a part for drums at beats per minute, in a style of `STYLES` (None: drawn by tempo)."""
-    name, counted = fitting(rng, tempo, style)
+def drum_part(rng: Rng, seconds: float, tempo: float) -> Part:
+    """Compose a part for drums at beats per minute, in a style that has this tempo."""
+    name, counted = fitting(rng, tempo)
     return draw_drums(rng, make_plan(rng, name, counted, seconds), 0.6)
 
 
-def bass_part(rng: Rng, seconds: float, tempo: float, tonic: int, minor: bool, style: str | None = None) -> Part:
-    """Compose a part for a bass in a key, at beats per minute, in a style of `STYLES` (None: drawn by tempo)."""
-    name, counted = fitting(rng, tempo, style)
+def bass_part(rng: Rng, seconds: float, tempo: float, tonic: int, minor: bool) -> Part:
+    """Compose a part for a bass in a key, at beats per minute, in a style that has this tempo."""
+    name, counted = fitting(rng, tempo)
     return draw_bass(rng, make_plan(rng, name, counted, seconds, make_key(rng, tonic, minor)), least=0.6)

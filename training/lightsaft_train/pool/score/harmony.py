@@ -9,6 +9,7 @@ from ...arrays import Rng
 from .feel import BAR, pick
 from .styles import Section, Style
 
+# Scales: semitones above the tonic.
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
 MINOR = (0, 2, 3, 5, 7, 8, 10)
 DORIAN, PHRYGIAN, MIXOLYDIAN = (0, 2, 3, 5, 7, 9, 10), (0, 1, 3, 5, 7, 8, 10), (0, 2, 4, 5, 7, 9, 10)

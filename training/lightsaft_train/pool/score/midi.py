@@ -36,8 +36,8 @@ NEIGHBOURS: tuple[tuple[Sequence[int], tuple[int, ...]], ...] = (  # programmes,
 )
 
 # Krumhansl and Kessler (1982): how well the pitch classes fit a key, from its tonic
-MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
 def _role(channel: int, program: int) -> str | None:
@@ -89,7 +89,9 @@ def key_of(parts: Iterable[Part]) -> tuple[int | None, bool | None]:
     if np.ptp(weights) == 0:
         return None, None
     keys = [(tonic, minor) for tonic in range(12) for minor in (False, True)]
-    fits = [np.corrcoef(np.roll(MINOR if minor else MAJOR, tonic), weights)[0, 1] for tonic, minor in keys]
+    fits = [
+        np.corrcoef(np.roll(MINOR_PROFILE if minor else MAJOR_PROFILE, tonic), weights)[0, 1] for tonic, minor in keys
+    ]
     return keys[int(np.argmax(fits))]
 
 

@@ -133,7 +133,7 @@ def draw_style(rng: Rng) -> str:
     return list(STYLES)[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
 
-def fitting(rng: Rng, tempo: float, name: str | None = None) -> tuple[str, float]:
+def fitting(rng: Rng, tempo: float) -> tuple[str, float]:
     """Draw a style that has a tempo.
 
     Parameters
@@ -142,8 +142,6 @@ def fitting(rng: Rng, tempo: float, name: str | None = None) -> tuple[str, float
         The generator that it is drawn from.
     tempo
         In beats per minute. It may be counted double or half.
-    name
-        The style; None: any.
 
     Returns
     -------
@@ -152,13 +150,12 @@ def fitting(rng: Rng, tempo: float, name: str | None = None) -> tuple[str, float
     float
         The tempo as the style counts it.
     """
-    names = [name] if name else list(STYLES)
     far: dict[tuple[str, float], float] = {}
-    for candidate in names:
-        low, high = STYLES[candidate].tempo
+    for name, style in STYLES.items():
+        low, high = style.tempo
         for factor in (1.0, 0.5, 2.0):
             counted = tempo * factor
-            far[candidate, counted] = max(low / counted, counted / high, 1.0) * (1.0 if factor == 1 else 1.05)
+            far[name, counted] = max(low / counted, counted / high, 1.0) * (1.0 if factor == 1 else 1.05)
     nearest = min(far.values())
     return pick(rng, [choice for choice, distance in far.items() if distance <= max(nearest, 1.05)])
 

@@ -8,7 +8,7 @@ import numpy as np
 from ...arrays import Audio, Floats, Integers, Rng
 from ..score import SAMPLE_RATE, Note
 from .production import disperse
-from .world import LOWEST, PERIOD, Voice, climb, pitch, smooth, syllables, synthesise
+from .world import LOWEST, PERIOD, Voice, climb, gaussian_smoothed, pitch, syllables, synthesise
 
 RHYTHMS: tuple[tuple[float, ...], ...] = (
     (1, 1, 2),
@@ -144,9 +144,9 @@ def perform(
     contour = np.interp(np.arange(frames), known, contour[known])
     if not hard:
         own = pitch(voice)
-        detail = np.clip(own - smooth(own, 30), -0.7, 0.7) * rng.uniform(0.4, 1)
-        drift = smooth(rng.standard_normal(frames), 40) * rng.uniform(0.2, 1.2)
-        contour = smooth(contour, rng.uniform(3, 9)) + drift + detail[where.astype(int)]
+        detail = np.clip(own - gaussian_smoothed(own, 30), -0.7, 0.7) * rng.uniform(0.4, 1)
+        drift = gaussian_smoothed(rng.standard_normal(frames), 40) * rng.uniform(0.2, 1.2)
+        contour = gaussian_smoothed(contour, rng.uniform(3, 9)) + drift + detail[where.astype(int)]
     return disperse(_runs(voice, where, gain, contour, round(seconds * SAMPLE_RATE), formant, breath), rng)
 
 
@@ -160,7 +160,7 @@ def _held(start: int, end: int, length: int) -> Floats | Integers:
     swing = np.arange(max(length - size, 0))
     swing = np.abs((swing + back) % (2 * back) - back)
     frames = np.concatenate([np.arange(head), head - back + swing, head + np.arange(tail)])[:length]
-    return start + np.clip(smooth(frames.astype(float), 2), 0, size - 1)
+    return start + np.clip(gaussian_smoothed(frames.astype(float), 2), 0, size - 1)
 
 
 def _vibrato(length: int, rng: Rng) -> Floats:

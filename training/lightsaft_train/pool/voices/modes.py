@@ -13,7 +13,7 @@ from ..score import SAMPLE_RATE, Note, Part, add, silence
 from .melody import compose, harmony, octave, perform, single
 from .production import double, doubled, hall, pan, send
 from .recordings import BANDWIDTHS, Recording
-from .session import Session, Voices, backing_of, draw_takes, lay, moved, sections
+from .singing_session import SingingSession, Voices, backing_of, draw_takes, lay, moved, sections
 from .world import Voice, join, pitch, reciting_pitch
 
 # Weights of each singer of a kind. Men are rare, so their weights are large.
@@ -32,7 +32,7 @@ RAPS = (
 )
 
 
-def draw_notes(session: Session, part: Part | None) -> tuple[Note, ...]:
+def draw_notes(session: SingingSession, part: Part | None) -> tuple[Note, ...]:
     """Return the notes of a part, or of a new melody if there is none, one after the other."""
     notes = part.notes if part else compose(sections(session), session.tempo, session.tonic, session.minor, session.rng)
     return single(note for note in notes if note.start < session.seconds)
@@ -44,13 +44,13 @@ def fitted(notes: Sequence[Note], voice: Voice, rng: Rng) -> tuple[Note, ...]:
     return tuple(dataclasses.replace(note, pitch=int(np.clip(note.pitch + shift, 40, 84))) for note in notes)
 
 
-def formant_of(session: Session, low: float = 0.85, high: float = 1.2) -> float:
+def formant_of(session: SingingSession, low: float = 0.85, high: float = 1.2) -> float:
     """Draw a factor of formants, never below 1 if the recordings lack treble: they would lack yet more of it."""
     factor = session.rng.triangular(low, 1, high)
     return max(factor, 1.0) if session.narrow else factor
 
 
-def stretches(session: Session, _: Part | None) -> Voices:
+def stretches(session: SingingSession, _: Part | None) -> Voices:
     """Return phrases of a reader in their order, as recorded, moved up to be recited on a note of the key."""
     rng = session.rng
     takes = draw_takes(session, {kind: SUNG[kind] for kind in BANDWIDTHS}, ordered=True)
@@ -63,11 +63,11 @@ def stretches(session: Session, _: Part | None) -> Voices:
     return lead, backing_of(lead, rng)
 
 
-def _transposed(session: Session, recording: Recording, shift: float, pace: float, formants: bool) -> Audio:
+def _transposed(session: SingingSession, recording: Recording, shift: float, pace: float, formants: bool) -> Audio:
     return moved(session.load(recording), shift, pace, formants)
 
 
-def choir(session: Session, part: Part | None) -> Voices:
+def choir(session: SingingSession, part: Part | None) -> Voices:
     """Return a melody in unison, octaves and thirds: two or three singers, each doubled, across the stereo field."""
     rng, notes = session.rng, draw_notes(session, part)
     lead = silence(session.seconds)
@@ -85,7 +85,7 @@ def choir(session: Session, part: Part | None) -> Voices:
     return lead, np.zeros_like(lead)
 
 
-def rap(session: Session, _: Part | None) -> Voices:
+def rap(session: SingingSession, _: Part | None) -> Voices:
     """Return syllables in 8ths and 16ths on nearly one low pitch; at the end of a phrase they fall and are doubled."""
     rng = session.rng
     takes = draw_takes(session, SPOKEN, short=(15, 30), others=(4, 8))
@@ -100,7 +100,7 @@ def rap(session: Session, _: Part | None) -> Voices:
     return pan(sound, 0), doubled(again, rng, 0.7)
 
 
-def _rapped(session: Session, base: int) -> tuple[tuple[Note, ...], list[tuple[float, float]]]:
+def _rapped(session: SingingSession, base: int) -> tuple[tuple[Note, ...], list[tuple[float, float]]]:
     """Return notes of a rap around a MIDI pitch, and the (start, end) in seconds of the ends of its phrases."""
     rng, step = session.rng, 15 / session.tempo * (2 if session.tempo > 125 else 1)
     patterns = [RAPS[i] for i in rng.integers(0, len(RAPS), 3)]
@@ -121,7 +121,7 @@ def _rapped(session: Session, base: int) -> tuple[tuple[Note, ...], list[tuple[f
     return tuple(notes), ends
 
 
-def adlibs(session: Session, lead: Audio) -> Audio:
+def adlibs(session: SingingSession, lead: Audio) -> Audio:
     """Return short answers (2, samples) in the pauses of a lead (2, samples), at one side, with more reverb."""
     rng, audio = session.rng, np.zeros_like(lead)
     level = np.abs(lead).max(axis=0)[: lead.shape[1] // 4410 * 4410].reshape(-1, 4410).max(axis=1)  # each 0.1 s

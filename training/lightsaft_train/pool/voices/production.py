@@ -5,6 +5,7 @@ import pedalboard
 from scipy.signal import oaconvolve, sosfilt, tf2sos
 
 from ...arrays import Audio, Rng
+from ..levels_and_pan import pan_gains
 from ..score import SAMPLE_RATE
 
 FRONT = 0.35  # the part of the voices that are produced to be in front of a band
@@ -12,8 +13,7 @@ FRONT = 0.35  # the part of the voices that are produced to be in front of a ban
 
 def pan(x: Audio, position: float) -> Audio:
     """Return mono (samples,) as (2, samples) at `position` -1 (left) to 1 (right), at constant power."""
-    angle = (position + 1) * np.pi / 4
-    return np.stack([x * np.cos(angle), x * np.sin(angle)]).astype(np.float32) * np.float32(np.sqrt(2))
+    return (pan_gains(position)[:, None] * x).astype(np.float32) * np.float32(np.sqrt(2))
 
 
 def double(x: Audio, rng: Rng, cents: float | None = None) -> Audio:

@@ -77,22 +77,15 @@ class Recording:
         return "/".join(parts[len(parts) - 1 - parts[::-1].index(self.kind) :])
 
 
-def catalogue(folder: str | os.PathLike[str], held_out: bool = False) -> tuple[Recording, ...]:
-    """Return the recordings below a folder, sorted by path.
+def catalogue(folder: str | os.PathLike[str]) -> tuple[Recording, ...]:
+    """Return the recordings for training below a folder, sorted by path.
 
-    Parameters
-    ----------
-    folder
-        It has a folder for each of KINDS.
-    held_out
-        Whether to return the recordings that are kept for validation (the patterns HELD_OUT), and no others; otherwise
-        those for training.
+    The folder has a folder for each of KINDS. Recordings that are kept for validation (HELD_OUT) are left out.
     """
     folder = pathlib.Path(folder)
-    kinds = sorted({pattern.split("/")[0] for pattern in HELD_OUT} if held_out else KINDS)
-    paths = sorted(path for kind in kinds for path in (folder / kind).rglob("*") if path.suffix in SUFFIXES)
+    paths = sorted(path for kind in KINDS for path in (folder / kind).rglob("*") if path.suffix in SUFFIXES)
     found = [(path, path.relative_to(folder).as_posix()) for path in paths]
-    found = [(path, name) for path, name in found if _fits(name, HELD_OUT) == held_out and not _fits(name, NARROW)]
+    found = [(path, name) for path, name in found if not _fits(name, (*HELD_OUT, *NARROW))]
     return tuple(Recording(path, name.split("/")[0], *_key(path)) for path, name in found)
 
 

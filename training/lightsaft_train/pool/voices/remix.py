@@ -1,5 +1,7 @@
 """The changes that a remixer makes to a voice: stutters, reversed bars, filter sweeps, other speeds, vocoder chords."""
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.signal
 import soxr
@@ -21,13 +23,18 @@ def remix(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audi
     """
     if rng.random() > REMIXED:
         return audio
-    ways = (stutter, reverse_bars, filter_sweep, varispeed, vocode)
-    way = ways[rng.choice(len(ways), p=[0.25, 0.1, 0.25, 0.2, 0.2])]
-    changed = way(audio, tempo, tonic, minor, rng)
+    ways: tuple[Callable[[], Audio], ...] = (
+        lambda: stutter(audio, tempo, rng),
+        lambda: reverse_bars(audio, tempo, rng),
+        lambda: filter_sweep(audio, tempo, rng),
+        lambda: varispeed(audio, rng),
+        lambda: vocode(audio, tempo, tonic, minor, rng),
+    )
+    changed = ways[rng.choice(len(ways), p=[0.25, 0.1, 0.25, 0.2, 0.2])]()
     return changed * np.float32(min(1, np.abs(audio).max() / (np.abs(changed).max() + 1e-9)))
 
 
-def stutter(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+def stutter(audio: Audio, tempo: float, rng: Rng) -> Audio:
     """Repeat a slice of an 8th to a 32nd in some beats."""
     changed, beat, often = audio.copy(), 60 / tempo * SAMPLE_RATE, rng.uniform(0.05, 0.4)
     for start in np.arange(0, audio.shape[1] - beat, beat).astype(int):
@@ -40,7 +47,7 @@ def stutter(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Au
     return changed
 
 
-def reverse_bars(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+def reverse_bars(audio: Audio, tempo: float, rng: Rng) -> Audio:
     """Play some bars or half bars backwards."""
     changed, size = audio.copy(), int(240 / tempo * SAMPLE_RATE * rng.choice([0.5, 1]))
     for start in range(0, audio.shape[1] - size, size):
@@ -49,7 +56,7 @@ def reverse_bars(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) 
     return changed
 
 
-def filter_sweep(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+def filter_sweep(audio: Audio, tempo: float, rng: Rng) -> Audio:
     """Apply a low-pass or high-pass whose cutoff wanders from bar to bar."""
     bars = np.arange(0, audio.shape[1] / SAMPLE_RATE + 480 / tempo, 240 / tempo * rng.choice([1, 2, 4]))
     low = rng.random() < 0.6
@@ -60,7 +67,7 @@ def filter_sweep(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) 
     return sweep(np.ascontiguousarray(audio), cutoff, rng.uniform(0.6, 3), LOW if low else HIGH)
 
 
-def varispeed(audio: Audio, tempo: float, tonic: int, minor: bool, rng: Rng) -> Audio:
+def varispeed(audio: Audio, rng: Rng) -> Audio:
     """Play all of it faster and higher, or slower and lower, by up to an octave. Formants move too."""
     speed = 2 ** (rng.choice([-12, -7, -5, -3, 3, 5, 7, 12]) / 12)
     changed = soxr.resample(audio.T, SAMPLE_RATE * speed, SAMPLE_RATE, quality="MQ").T

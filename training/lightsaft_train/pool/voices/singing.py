@@ -16,8 +16,8 @@ from .modes import SUNG, adlibs, choir, draw_notes, fitted, formant_of, rap, str
 from .production import FRONT, doubled, pan, process
 from .recordings import BANDWIDTHS, SPEAKERS, Recording
 from .remix import remix
-from .session import (
-    Session,
+from .singing_session import (
+    SingingSession,
     Voices,
     backing_of,
     draw_takes,
@@ -90,7 +90,7 @@ def sing(
     tonic = drawn[1] if tonic is None else tonic
     minor = drawn[2] if minor is None else minor
     recordings, narrow = _of_one_bandwidth(recordings, rng)
-    session = Session(seconds, float(tempo), int(tonic), bool(minor), rng, recordings, cache, set())
+    session = SingingSession(seconds, float(tempo), int(tonic), bool(minor), rng, recordings, cache, set())
     sung = part if part is not None and part.notes else None
     modes = NARROW_MODES if narrow else MODES
     odds = np.array([pair[0 if sung else 1] for pair in modes.values()])
@@ -118,7 +118,7 @@ def _of_one_bandwidth(recordings: Sequence[Recording], rng: Rng) -> tuple[tuple[
     return (narrow, True) if chosen else (full, False)
 
 
-def _phrases(session: Session, _: Part | None) -> Voices:
+def _phrases(session: SingingSession, _: Part | None) -> Voices:
     """Return recorded phrases of a singer in the key and tempo of the song; at times with harmonies, re-sung."""
     rng = session.rng
     singers = singers_of(session, ("sung",)) or singers_of(session, [r.kind for r in session.recordings])
@@ -140,7 +140,9 @@ def _phrases(session: Session, _: Part | None) -> Voices:
     return lead, backing
 
 
-def _harmonies(session: Session, events: Iterable[tuple[float, Recording]], shift: float, stretch: float) -> Audio:
+def _harmonies(
+    session: SingingSession, events: Iterable[tuple[float, Recording]], shift: float, stretch: float
+) -> Audio:
     """Return the recordings of events sung again in thirds, fourths, fifths or octaves, (2, samples)."""
     rng, audio = session.rng, silence(session.seconds)
     degrees, formant, place = rng.choice([-7, -3, 2, 2, 4, 7]), rng.uniform(0.92, 1.08), rng.uniform(-0.7, 0.7)
@@ -156,7 +158,7 @@ def _harmonies(session: Session, events: Iterable[tuple[float, Recording]], shif
     return audio
 
 
-def _resung(session: Session, part: Part | None) -> Voices:
+def _resung(session: SingingSession, part: Part | None) -> Voices:
     """Return a melody, that of the part or a new one, sung by syllables of one singer, with harmonies or doublings."""
     rng = session.rng
     voice = join([session.voice(recording) for recording in draw_takes(session, SUNG)])
@@ -180,7 +182,7 @@ def _resung(session: Session, part: Part | None) -> Voices:
     return lead, backing
 
 
-def _songs(session: Session, _: Part | None) -> Voices:
+def _songs(session: SingingSession, _: Part | None) -> Voices:
     """Return songs of a singer in long stretches: transposed as recorded, or re-sung in the key of the song."""
     rng = session.rng
     takes = [r for r in session.recordings if r.kind == "pjs"]
@@ -206,7 +208,7 @@ def _songs(session: Session, _: Part | None) -> Voices:
     return lead, backing_of(lead, rng)
 
 
-def _shouts(session: Session, _: Part | None) -> Voices:
+def _shouts(session: SingingSession, _: Part | None) -> Voices:
     """Return shouts, growls and spoken phrases in rhythm, as recorded, or lower or higher."""
     rng = session.rng
     singers, speakers = singers_of(session, ("spoken", "orks")), singers_of(session, SPEAKERS)
@@ -229,7 +231,7 @@ def _shouts(session: Session, _: Part | None) -> Voices:
     return lead, backing_of(lead, rng)
 
 
-def _chops(session: Session, _: Part | None) -> Voices:
+def _chops(session: SingingSession, _: Part | None) -> Voices:
     """Return short syllables in a pattern of 8ths or 16ths, on notes of the key; only their speed is changed."""
     rng = session.rng
     takes = [r for r in session.recordings if r.kind in CHOPPED]
@@ -253,7 +255,7 @@ def _chops(session: Session, _: Part | None) -> Voices:
     return audio, backing_of(audio, rng)
 
 
-def _slice(session: Session, recording: Recording) -> tuple[Audio, float]:
+def _slice(session: SingingSession, recording: Recording) -> tuple[Audio, float]:
     """Return a syllable of a recording, mono (samples,), from its onset on, and its MIDI pitch."""
     voice, audio = session.voice(recording), session.load(recording).mean(axis=0)
     parts = syllables(voice)
@@ -263,7 +265,7 @@ def _slice(session: Session, recording: Recording) -> tuple[Audio, float]:
     return sound, float(np.median(pitch(voice)[a:b]))
 
 
-Mode = Callable[[Session, Part | None], Voices]
+Mode = Callable[[SingingSession, Part | None], Voices]
 # How often each way of singing is used, with a part to be sung, and without one.
 MODES: dict[Mode, tuple[float, float]] = {
     _phrases: (0.27, 0.35),

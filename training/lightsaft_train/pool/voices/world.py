@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 
 from ...arrays import Audio, Floats, Integers, Rng
-from ..score import SAMPLE_RATE, frequency
+from ..score import MAJOR, MINOR, SAMPLE_RATE, frequency
 from .recordings import Recording, load
 
 with warnings.catch_warnings():
@@ -25,8 +25,6 @@ LOWEST, HIGHEST = 65.0, 1100.0  # Hz of voices
 MELS = np.linspace(0, np.log1p(SAMPLE_RATE / 2 / 700), 128)  # frequencies of a kept envelope
 GRID = 700 * np.expm1(MELS)
 BANDS = np.array([0, 3000, 6000, 9000, 12000, 15000, SAMPLE_RATE / 2])  # Hz of WORLD's bands of aperiodicity
-MAJOR = (0, 2, 4, 5, 7, 9, 11)
-MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +118,7 @@ def reciting_pitch(x: Floats) -> int:
     return int(np.bincount(pitches).argmax()) if len(pitches) else 57
 
 
-def smooth(x: Floats, frames: float) -> Floats:
+def gaussian_smoothed(x: Floats, frames: float) -> Floats:
     """Return a curve (frames,) after a Gaussian of `frames` standard deviation."""
     return ndimage.gaussian_filter1d(x, frames, mode="nearest") if frames > 0 else x
 
@@ -131,7 +129,7 @@ def syllables(voice: Voice) -> Integers:
     At an onset the level rises or the spectrum changes.
     """
     level = np.maximum(loudness(voice), loudness(voice).max(initial=-90) - 45)
-    rise = np.maximum(smooth(level, 2)[4:] - smooth(level, 2)[:-4], 0)
+    rise = np.maximum(gaussian_smoothed(level, 2)[4:] - gaussian_smoothed(level, 2)[:-4], 0)
     spectrum = ndimage.gaussian_filter1d(voice.envelope[:, :96], 2, axis=0)
     change = np.abs(spectrum[4:] - spectrum[:-4]).mean(axis=1)
     onsets, _ = find_peaks(rise + 2 * change, height=3.5, distance=24)
@@ -180,7 +178,7 @@ def scaled(
     notes = ndimage.median_filter(snap(base, tonic, minor), 25, mode="nearest")
     parts = np.cumsum(np.concatenate([[0], np.diff(notes) != 0]).astype(int))
     moves = rng.integers(-wander, wander + 1, parts[-1] + 1)[parts] + degrees
-    return smooth(climb(notes, moves, tonic, minor).astype(float), rng.uniform(3, 10))
+    return gaussian_smoothed(climb(notes, moves, tonic, minor).astype(float), rng.uniform(3, 10))
 
 
 def resing(
@@ -227,7 +225,7 @@ def resing(
     else:
         detail = np.clip(own - ndimage.median_filter(own, 41, mode="nearest"), -1.5, 1.5)
         target = melody + natural * detail
-    pace = smooth(rng.standard_normal(frames), 60) * 10
+    pace = gaussian_smoothed(rng.standard_normal(frames), 60) * 10
     pace = stretch * np.exp(loose * np.clip(pace, -2, 2))
     times = np.concatenate([[0], np.cumsum(pace)])
     where = np.interp(np.arange(int(times[-1]) + 1), times, np.arange(frames + 1))

@@ -4,85 +4,32 @@ Names of sources are those of `licences.licence_of`.
 """
 
 import dataclasses
-import functools
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
 import soundfile as sf
 import soxr
 
-from ..arrays import Rng, Sound, Sounds
+from ..arrays import Rng, SourcedAudio, SourcedStems
 from ..errors import DataError
-from .instruments import drumkits, drumloops, rigs, sampler, soundfonts, synths
+from .instruments import drumkits, drumloops, rigs, soundfonts, synths
 from .score import GUITARS, SAMPLE_RATE, Part, Score, compose, midi, silence
+from .sources import Sources
 from .voices import double, singing
-from .voices import recordings as voices
 
 Item = TypeVar("Item")
 
 
-@dataclasses.dataclass(frozen=True)
-class Studio:
-    """The sources of songs.
-
-    Parameters
-    ----------
-    data
-        Folder of recordings, MIDI files and samples. SoundFonts and drum kits are those of this machine.
-    cache
-        Folder for things that are computed once.
-    """
-
-    data: Path
-    cache: Path
-
-    @functools.cached_property
-    def recordings(self) -> tuple[voices.Recording, ...]:
-        """Recorded voices."""
-        return voices.catalogue(self.data / "vocals") + voices.speakers()
-
-    @functools.cached_property
-    def soundfonts(self) -> dict[str, Path]:
-        """SoundFonts by name."""
-        return soundfonts.find_soundfonts()
-
-    @functools.cached_property
-    def kits(self) -> tuple[drumkits.Kit, ...]:
-        """Drum kits."""
-        return drumkits.kits(self.data)
-
-    @functools.cached_property
-    def loops(self) -> tuple[Path, ...]:
-        """Drum loops."""
-        return drumloops.loops(self.data)
-
-    @functools.cached_property
-    def multisamples(self) -> tuple[sampler.Multisample, ...]:
-        """Multisampled instruments."""
-        return sampler.instruments(self.data)
-
-    @functools.cached_property
-    def arrangements(self) -> tuple[Path, ...]:
-        """MIDI files."""
-        return tuple(sorted((self.data / "midi").rglob("*.mid")))
-
-    @functools.cached_property
-    def guitars(self) -> tuple[Path, ...]:
-        """Recorded guitar stems."""
-        return sampler.metal_guitars()
-
-
-def sung(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+def sung(sources: Sources, rng: Rng, seconds: float) -> SourcedStems:
     """Render a song of a voice alone."""
-    audio, names = singing.sing(None, seconds, rng, studio.recordings, studio.cache)
+    audio, names = singing.sing(None, seconds, rng, sources.recordings, sources.cache)
     return {"vocals": (audio, _voices(names))}
 
 
-def guitar(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+def guitar(sources: Sources, rng: Rng, seconds: float) -> SourcedStems:
     """Render a part of a recorded guitar stem."""
-    path = _drawn(studio.guitars, rng, "guitar stems (Debian: fretsonfire-songs-muldjord)")
+    path = _drawn(sources.guitars, rng, "guitar stems (Debian: fretsonfire-songs-muldjord)")
     with sf.SoundFile(path) as file:
         file.seek(int(rng.integers(max(1, file.frames - int(seconds * file.samplerate)))))
         audio = file.read(int(seconds * file.samplerate), dtype="float32", always_2d=True)
@@ -92,19 +39,19 @@ def guitar(studio: Studio, rng: Rng, seconds: float) -> Sounds:
     return {"other": (whole, {"guitars muldjord"})}
 
 
-def composed(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+def composed(sources: Sources, rng: Rng, seconds: float) -> SourcedStems:
     """Render a song of a composed score."""
-    return _song(studio, compose.compose(rng, seconds), rng, electronic=rng.random() < 0.7, names={"composed"})
+    return _song(sources, compose.compose(rng, seconds), rng, electronic=rng.random() < 0.7, names={"composed"})
 
 
-def arranged(studio: Studio, rng: Rng, seconds: float) -> Sounds:
+def arranged(sources: Sources, rng: Rng, seconds: float) -> SourcedStems:
     """Render a song of an excerpt of a MIDI arrangement. Drums and bass are composed if it has none."""
-    path = _drawn(studio.arrangements, rng, f"MIDI files in {studio.data / 'midi'}")
+    path = _drawn(sources.arrangements, rng, f"MIDI files in {sources.data / 'midi'}")
     whole = midi.varied(midi.read_midi(path), rng)
     start = rng.uniform(0, max(0.0, whole.seconds - seconds))
     score = dataclasses.replace(midi.excerpt(whole, start, seconds), seconds=seconds)
     return _song(
-        studio, _completed(score, rng), rng, electronic=rng.random() < 0.25, names={f"midi {path.parent.name}"}
+        sources, _completed(score, rng), rng, electronic=rng.random() < 0.25, names={f"midi {path.parent.name}"}
     )
 
 
@@ -125,12 +72,12 @@ def _completed(score: Score, rng: Rng) -> Score:
     return dataclasses.replace(score, tempo=tempo, parts=tuple(parts), tonic=tonic, minor=minor)
 
 
-def _song(studio: Studio, score: Score, rng: Rng, electronic: bool, names: set[str]) -> Sounds:
+def _song(sources: Sources, score: Score, rng: Rng, electronic: bool, names: set[str]) -> SourcedStems:
     """Render the stems of a score."""
     stems = {
-        "drums": _drums(studio, score, rng, electronic),
-        "bass": _bass(studio, score, rng, electronic),
-        "other": _other(studio, score, rng, electronic),
+        "drums": _drums(sources, score, rng, electronic),
+        "bass": _bass(sources, score, rng, electronic),
+        "other": _other(sources, score, rng, electronic),
     }
     kicks = sorted(n.start for part in score.of("drums") for n in part.notes if n.pitch in (35, 36))
     if electronic and kicks and rng.random() < 0.5:
@@ -142,8 +89,8 @@ def _song(studio: Studio, score: Score, rng: Rng, electronic: bool, names: set[s
         melodies[0] if melodies else None,
         score.seconds,
         rng,
-        studio.recordings,
-        studio.cache,
+        sources.recordings,
+        sources.cache,
         tonic=score.tonic,
         minor=score.minor,
         tempo=score.tempo,
@@ -163,7 +110,7 @@ def _voices(names: Iterable[str]) -> set[str]:
     return {"voices " + name.split("/")[0] for name in names}
 
 
-def _total(sounds: Iterable[Sound], seconds: float) -> Sound:
+def _total(sounds: Iterable[SourcedAudio], seconds: float) -> SourcedAudio:
     """Return the sum of sounds, and all their names."""
     audio = silence(seconds)
     names = set()
@@ -173,80 +120,88 @@ def _total(sounds: Iterable[Sound], seconds: float) -> Sound:
     return audio, names
 
 
-def _drums(studio: Studio, score: Score, rng: Rng, electronic: bool) -> Sound:
+def _drums(sources: Sources, score: Score, rng: Rng, electronic: bool) -> SourcedAudio:
     sounds = []
     for part in score.of("drums"):
         drawn = rng.random()
         if drawn < (0.5 if electronic else 0.1):
             sounds.append((synths.drums(part, score.seconds, rng), {"synthesisers"}))
         elif drawn < 0.8:
-            kit = drumkits.mixed(studio.kits, rng)
+            kit = drumkits.mixed(sources.kits, rng)
             sounds.append((kit.play(part, score.seconds, rng), {f"kit {name}" for name in kit.names}))
         else:
-            sounds.append(_fluid(studio, [part], score.seconds, rng, drums=True))
+            sounds.append(_fluid(sources, [part], score.seconds, rng, drums=True))
     if rng.random() < (0.2 if electronic else 0.08):
-        loop = _drawn(studio.loops, rng, f"drum loops in {studio.data / 'drums'}")
+        loop = _drawn(sources.loops, rng, f"drum loops in {sources.data / 'drums'}")
         audio = drumloops.play_loop(loop, score.seconds, score.tempo, rng)
         sounds.append((audio * np.float32(rng.uniform(0.2, 1)), {"drum loops"}))
     return _total(sounds, score.seconds)
 
 
-def _bass(studio: Studio, score: Score, rng: Rng, electronic: bool) -> Sound:
+def _bass(sources: Sources, score: Score, rng: Rng, electronic: bool) -> SourcedAudio:
     sounds = []
     for part in score.of("bass"):
         drawn = rng.random()
         if drawn < (0.75 if electronic else 0.3):
             sounds.append((synths.bass(part, score.seconds, rng, tempo=score.tempo), {"synthesisers"}))
         elif drawn < (0.85 if electronic else 0.65):
-            sounds.append(_sampled(studio, part, "bass", score.seconds, rng))
+            sounds.append(_sampled(sources, part, "bass", score.seconds, rng))
         else:
-            sounds.append(_fluid(studio, [part], score.seconds, rng))
+            sounds.append(_fluid(sources, [part], score.seconds, rng))
     return _total(sounds, score.seconds)
 
 
-def _other(studio: Studio, score: Score, rng: Rng, electronic: bool) -> Sound:
+def _other(sources: Sources, score: Score, rng: Rng, electronic: bool) -> SourcedAudio:
     sounds, fluid = [], []
     for part in score.of("other"):
         drawn = rng.random()
         gain = np.float32(rng.uniform(0.3, 1))
         if part.program in GUITARS and part.style == "chords":
-            audio, names = _guitars(studio, part, score.seconds, rng)
+            audio, names = _guitars(sources, part, score.seconds, rng)
             sounds.append((audio * np.float32(rng.uniform(0.5, 1)), names))
         elif drawn < (0.7 if electronic else 0.2):
             audio = synths.other(part, score.seconds, rng, tempo=score.tempo)
             sounds.append((audio * gain, {"synthesisers"}))
         elif drawn < (0.8 if electronic else 0.4):
-            audio, names = _sampled(studio, part, "other", score.seconds, rng)
+            audio, names = _sampled(sources, part, "other", score.seconds, rng)
             sounds.append((audio * gain, names))
         else:
             fluid.append(part)
     if fluid:
-        sounds.append(_fluid(studio, fluid, score.seconds, rng))
+        sounds.append(_fluid(sources, fluid, score.seconds, rng))
     if rng.random() < (0.5 if electronic else 0.1):
         audio = synths.effects(score.seconds, score.tempo, rng)
         sounds.append((audio * np.float32(rng.uniform(0.1, 0.6)), {"synthesisers"}))
     return _total(sounds, score.seconds)
 
 
-def _guitars(studio: Studio, part: Part, seconds: float, rng: Rng) -> Sound:
+def _guitars(sources: Sources, part: Part, seconds: float, rng: Rng) -> SourcedAudio:
     """Render distorted chords left and right: a sampled guitar played twice, or one of a SoundFont and its double."""
-    electric = [instrument for instrument in studio.multisamples if instrument.kind == "electric"]
+    electric = [instrument for instrument in sources.multisamples if instrument.kind == "electric"]
     if electric and rng.random() < 0.65:
         instrument = electric[rng.integers(len(electric))]
         return instrument.play(part, seconds, rng), {f"instrument {instrument.name}"}
     program = int(rng.choice([26, 27, 28, *GUITARS]))
-    audio, names = _fluid(studio, [dataclasses.replace(part, program=program)], seconds, rng)
+    audio, names = _fluid(sources, [dataclasses.replace(part, program=program)], seconds, rng)
     take = audio.mean(axis=0)
     return rigs.amplify([take[None], double(take, rng)[None]], "electric", "distorted", rng), names
 
 
-def _sampled(studio: Studio, part: Part, role: str, seconds: float, rng: Rng) -> Sound:
-    instruments = [instrument for instrument in studio.multisamples if instrument.role == role]
-    instrument = _drawn(instruments, rng, f"multisampled instruments for {role} in {studio.data}")
+def _sampled(sources: Sources, part: Part, role: str, seconds: float, rng: Rng) -> SourcedAudio:
+    instruments = [instrument for instrument in sources.multisamples if instrument.role == role]
+    instrument = _drawn(instruments, rng, f"multisampled instruments for {role} in {sources.data}")
     return instrument.play(part, seconds, rng), {f"instrument {instrument.name}"}
 
 
-def _fluid(studio: Studio, parts: list[Part], seconds: float, rng: Rng, drums: bool = False) -> Sound:
-    names = [name for name in sorted(studio.soundfonts) if drums or name not in soundfonts.DRUMS_ONLY]
+def _fluid(sources: Sources, parts: list[Part], seconds: float, rng: Rng, drums: bool = False) -> SourcedAudio:
+    names = [name for name in sorted(sources.soundfonts) if drums or name not in soundfonts.DRUMS_ONLY]
     name = _drawn(names, rng, "SoundFonts (Debian: fluid-soundfont-gm)")
-    return soundfonts.render(parts, seconds, studio.soundfonts[name], rng, studio.cache), {f"soundfont {name}"}
+    return soundfonts.render(parts, seconds, sources.soundfonts[name], rng, sources.cache), {f"soundfont {name}"}
+
+
+KINDS: dict[str, Callable[[Sources, Rng, float], SourcedStems]] = {
+    "composed": composed,
+    "arranged": arranged,
+    "sung": sung,
+    "guitar": guitar,
+}

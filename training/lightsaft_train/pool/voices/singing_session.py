@@ -10,10 +10,10 @@ import pedalboard
 import soxr
 
 from ...arrays import Audio, Rng
-from ..score import SAMPLE_RATE, Note, add, silence
+from ..score import MAJOR, MINOR, SAMPLE_RATE, Note, add, silence
 from .production import doubled
 from .recordings import BANDWIDTHS, Recording, load, phrases
-from .world import MAJOR, MINOR, Voice, voice_of
+from .world import Voice, voice_of
 
 SHORT = ("klettres", "ktuberling", "spoken", "iona")  # each recording is a syllable or a word
 # Recordings of minutes, and the number of them that phrases are cut from; `chant` has several readers.
@@ -24,7 +24,7 @@ Voices = tuple[Audio, Audio]
 
 
 @dataclasses.dataclass
-class Session:
+class SingingSession:
     """A song that is sung.
 
     Parameters
@@ -75,7 +75,7 @@ def key_of(notes: Sequence[Note]) -> tuple[int, bool]:
     return keys[int(np.argmax(np.add(inside, fifth)))]
 
 
-def sections(session: Session) -> list[tuple[float, float]]:
+def sections(session: SingingSession) -> list[tuple[float, float]]:
     """Draw stretches (start, end) in seconds of 2 to 8 bars in which there is a voice."""
     rng, bar = session.rng, 240 / session.tempo
     density, size = rng.uniform(0.5, 1), bar * rng.choice([2, 4, 4, 8])
@@ -84,7 +84,7 @@ def sections(session: Session) -> list[tuple[float, float]]:
     return chosen or [blocks[rng.integers(len(blocks))]]
 
 
-def shift_of(recording: Recording, session: Session) -> int:
+def shift_of(recording: Recording, session: SingingSession) -> int:
     """Return the semitones (-5 to 6) from the key of a recording to that of the song; relative keys are the same."""
     if recording.tonic is None:
         return 0
@@ -92,7 +92,7 @@ def shift_of(recording: Recording, session: Session) -> int:
     return (session.tonic + (0 if session.minor else 9) - own + 5) % 12 - 5
 
 
-def pace_of(recording: Recording, session: Session) -> float:
+def pace_of(recording: Recording, session: SingingSession) -> float:
     """Return how many times faster a recording must be to be in the tempo of the song, or in half or double of it."""
     ratio = session.tempo / recording.tempo if recording.tempo else 1.0
     return float(np.clip(min((ratio, ratio / 2, ratio * 2), key=lambda r: abs(np.log(r))), 0.7, 1.4))
@@ -114,7 +114,7 @@ def moved(audio: Audio, shift: float, pace: float, formants: bool) -> Audio:
 
 
 def lay(
-    session: Session,
+    session: SingingSession,
     choose: Callable[[], Recording],
     render: Callable[[Recording], Audio],
     grid: float,
@@ -167,7 +167,7 @@ def backing_of(lead: Audio, rng: Rng) -> Audio:
     return doubled(lead.mean(axis=0), rng, 0.5, pairs=int(rng.integers(1, 3)))
 
 
-def singers_of(session: Session, kinds: Container[str]) -> list[list[Recording]]:
+def singers_of(session: SingingSession, kinds: Container[str]) -> list[list[Recording]]:
     """Return the recordings of these kinds by singer, in order of the catalogue."""
     singers: dict[tuple[str, str], list[Recording]] = {}
     for recording in session.recordings:
@@ -177,7 +177,7 @@ def singers_of(session: Session, kinds: Container[str]) -> list[list[Recording]]
 
 
 def draw_takes(
-    session: Session,
+    session: SingingSession,
     weights: Mapping[str, float],
     short: tuple[int, int] = (6, 20),
     others: tuple[int, int] = (2, 7),

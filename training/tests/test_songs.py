@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.data.tracks import TARGETS, DataError, find_tracks, targets_of
+from lightsaft_train.data.songs import TARGETS, DataError, songs_in, targets_of
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def musdb(tmp_path):
 
 
 def test_musdb_is_read_as_it_stands(musdb):
-    tracks = find_tracks(musdb / "train")
-    assert [track.path.name for track in tracks] == ["A - One", "B - Zwei & Ä"]
-    assert [track.samples for track in tracks] == [3000, 5000]
-    track = tracks[1]
-    assert list(track.stems) == list(TARGETS)
-    mixture, _ = sf.read(track.path / "mixture.wav", dtype="float32", start=700, frames=900)
-    stems = sum(track.read(target, 700, 900) for target in TARGETS)
+    found = songs_in(musdb / "train")
+    assert [song.path.name for song in found] == ["A - One", "B - Zwei & Ä"]
+    assert [song.samples for song in found] == [3000, 5000]
+    song = found[1]
+    assert list(song.stems) == list(TARGETS)
+    mixture, _ = sf.read(song.path / "mixture.wav", dtype="float32", start=700, frames=900)
+    stems = sum(song.read(target, 700, 900) for target in TARGETS)
     assert stems.dtype == np.float32
     assert stems.shape == (2, 900)
     np.testing.assert_allclose(stems.T, mixture, atol=4 / 2**15)
@@ -36,7 +36,7 @@ def test_a_mono_stem_serves_for_both_channels(musdb):
     path = musdb / "train" / "A - One" / "bass.wav"
     mono = np.linspace(-0.5, 0.5, 3000)
     sf.write(path, mono, 44100, "FLOAT")
-    audio = find_tracks(musdb)[0].read("bass", 10, 20)
+    audio = songs_in(musdb)[0].read("bass", 10, 20)
     np.testing.assert_allclose(audio, [mono[10:30]] * 2, atol=1e-6)
     audio[0] = 0
     assert audio[1].any()
@@ -44,7 +44,7 @@ def test_a_mono_stem_serves_for_both_channels(musdb):
 
 def test_a_song_may_lack_stems(musdb):
     (musdb / "train" / "A - One" / "vocals.wav").unlink()
-    assert "vocals" not in find_tracks(musdb)[0].stems
+    assert "vocals" not in songs_in(musdb)[0].stems
 
 
 def test_sums_of_targets(musdb):
@@ -53,15 +53,15 @@ def test_sums_of_targets(musdb):
     for name, new in (("drums", "drums+bass+other"), ("bass", "other+bass")):
         (song / f"{name}.wav").rename(song / f"{new}.wav")
     (song / "song.json").write_text('{"stems": {"vocals": {"bandwidth": 8500}, "other": {"seconds": 1}}}')
-    track = find_tracks(musdb)[0]
-    assert list(track.stems) == ["vocals", "drums+bass+other", "bass+other", "other"]
-    assert track.bandwidths == {"vocals": 8500}
-    assert track.parts == ("vocals", "other")  # the sums have the other stem once more
+    found = songs_in(musdb)[0]
+    assert list(found.stems) == ["vocals", "drums+bass+other", "bass+other", "other"]
+    assert found.bandwidths == {"vocals": 8500}
+    assert found.parts == ("vocals", "other")  # the sums have the other stem once more
     (song / "drums+bass+other.wav").rename(song / "accompaniment.wav")
-    assert find_tracks(musdb)[0].stems["drums+bass+other"] == song / "accompaniment.wav"
+    assert songs_in(musdb)[0].stems["drums+bass+other"] == song / "accompaniment.wav"
     (song / "other.wav").unlink()
     (song / "other+bass.wav").unlink()
-    assert find_tracks(musdb)[0].parts == ("vocals", "drums+bass+other")
+    assert songs_in(musdb)[0].parts == ("vocals", "drums+bass+other")
     assert [targets_of(name) for name in ("mixture", "drums+piano", "", "instrumental")] == [
         (),
         (),
@@ -72,10 +72,10 @@ def test_sums_of_targets(musdb):
 
 def test_unfinished_songs_are_left_out(musdb):
     (musdb / "train" / "A - One").rename(musdb / "train" / ".A - One.part")
-    assert len(find_tracks(musdb)) == 1
+    assert len(songs_in(musdb)) == 1
     (musdb / "train" / "B - Zwei & Ä").rename(musdb / "train" / ".A - One.part" / "B")
     with pytest.raises(DataError, match="found none"):
-        find_tracks(musdb)
+        songs_in(musdb)
 
 
 def test_links_and_suffixes_in_upper_case(musdb, tmp_path):
@@ -84,33 +84,33 @@ def test_links_and_suffixes_in_upper_case(musdb, tmp_path):
     (tmp_path / "chosen").mkdir()
     (tmp_path / "chosen" / "link").symlink_to(song)
     (tmp_path / "chosen" / "loop").symlink_to(tmp_path / "chosen")
-    (track,) = find_tracks(tmp_path / "chosen")
-    assert track.path == tmp_path / "chosen" / "link"
-    assert list(track.stems) == list(TARGETS)
+    (found,) = songs_in(tmp_path / "chosen")
+    assert found.path == tmp_path / "chosen" / "link"
+    assert list(found.stems) == list(TARGETS)
 
 
 def test_what_is_refused(musdb, tmp_path):
     song = musdb / "train" / "A - One"
     with pytest.raises(DataError, match=r"no such folder: .*empty"):
-        find_tracks(tmp_path / "empty")
+        songs_in(tmp_path / "empty")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"found none: .*empty"):
-        find_tracks(tmp_path / "empty")
+        songs_in(tmp_path / "empty")
     sf.write(song / "bass.flac", np.zeros((3000, 2)), 44100)
     with pytest.raises(DataError, match=r"expected one file of bass, got two: .*bass\..* and .*bass\."):
-        find_tracks(musdb)
+        songs_in(musdb)
     (song / "bass.flac").unlink()
     sf.write(song / "bass.wav", np.zeros((2999, 2)), 44100)
     with pytest.raises(DataError, match=r"one length, got samples: bass 2999, drums 3000.*A - One"):
-        find_tracks(musdb)
+        songs_in(musdb)
     sf.write(song / "bass.wav", np.zeros((3000, 2)), 48000)
     with pytest.raises(DataError, match=r"44100 Hz and 1 or 2 channels, got 48000 Hz, 2 channels: .*bass.wav"):
-        find_tracks(musdb)
+        songs_in(musdb)
     (song / "bass.wav").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"expected an audio file .*bass.wav"):
-        find_tracks(musdb)
+        songs_in(musdb)
 
 
 def test_reading_past_the_end(musdb):
     with pytest.raises(DataError, match=r"expected 100 samples, got 50 samples from 2950: .*drums.wav"):
-        find_tracks(musdb)[0].read("drums", 2950, 100)
+        songs_in(musdb)[0].read("drums", 2950, 100)

@@ -1,4 +1,4 @@
-"""Reading published checkpoints: files of PyTorch Lightning, without running anything that is in them.
+"""Files of PyTorch Lightning, as which checkpoints are published, read without running anything that is in them.
 
 Such a file is a zip archive with a pickle and the bytes of the tensors. The pickle names classes that may not be
 installed, and a hostile pickle could name any function. This reader builds tensors, numbers, strings and containers.

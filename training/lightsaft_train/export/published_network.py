@@ -1,4 +1,4 @@
-"""The published implementation's configurations, and how the keys and shapes of a checkpoint give one."""
+"""Networks with the weights of published checkpoints. Keys and shapes of the weights give the configuration."""
 
 import re
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from torch import Tensor
 
 from ..config import PRESETS, Config
 from ..networks import ACTIVATIONS, Network, build
-from .checkpoint import CheckpointError, load_weights
+from .lightning_file import CheckpointError, load_weights
 
 PREFIX = "spec2spec."
-Block = Literal["lasaft", "lightsaft", "lightsaft_v2", "lightsaft_small"]
+Block = Literal["lasaft", "lightsaft", "lightsaft_v2"]
 
 # Keys of a published configuration, and the names of these settings in Config.
 RENAMED = {
@@ -62,7 +62,6 @@ def family(weights: Mapping[str, Any]) -> Block:
         "lasaft": "encoders.0.tdfs.tdf.0.weight",
         "lightsaft": "encoders.0.LaSAFT_bn_layer.0.weight",
         "lightsaft_v2": "decoders.0.tfc_lightsaft.LaSAFT_bn_layer.0.weight",
-        "lightsaft_small": "decoders.0.saft.LaSAFT_bn_layer.0.weight",
     }
     found = [block for block, key in marks.items() if key in weights]
     if len(found) != 1:
@@ -122,8 +121,6 @@ def infer_config(weights: Mapping[str, Tensor], hyper_parameters: Mapping[str, A
         If weights are missing, or the configuration cannot be inferred.
     """
     block = family(weights)
-    if block == "lightsaft_small":
-        raise CheckpointError("the configuration of the small network cannot be inferred: name a preset")
     try:
         sizes = _sizes(block, {name: tuple(tensor.shape) for name, tensor in weights.items()})
     except (KeyError, IndexError, ZeroDivisionError) as error:
