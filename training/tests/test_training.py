@@ -511,7 +511,7 @@ def test_errors_of_several_processes_end_with_one_line(songs, tmp_path):
     command += ["--hold-out", "1", "--processes", "2"]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("lightsaft_train: error: expected tracks of")
+    assert done.stderr.splitlines()[-1].startswith("lightsaft_train: error: expected songs of")
     assert "Traceback" not in done.stderr
 
 

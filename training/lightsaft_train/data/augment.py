@@ -22,7 +22,7 @@ from pedalboard import (
 
 from ..arrays import Audio, Rng
 from .remixing import chopped, frozen, gate, resampled, swelling, widened
-from .tracks import SAMPLE_RATE
+from .songs import SAMPLE_RATE
 
 # How often each change is made.
 SPEED, PITCH = 0.3, 0.02

@@ -1,6 +1,6 @@
 """Training mixtures: stems of different songs, or of one song in step, changed at random and summed.
 
-As in the paper, the sources of a mixture come from different tracks. A part of the mixtures keeps the stems of one song
+As in the paper, the sources of a mixture come from different songs. A part of the mixtures keeps the stems of one song
 together. In another part several targets are known by their sum alone: the accompaniment of a real recording, or
 another sum that a stem is named after (`songs.py`).
 
@@ -31,11 +31,11 @@ MARGIN = 1.4  # times as much audio is read as is used, for changes of speed
 
 
 class Mixer:
-    """Draws training mixtures from tracks.
+    """Draws training mixtures from songs.
 
     Parameters
     ----------
-    tracks
+    songs
         The songs (`songs_in`). Songs that are too short are not used.
     samples
         Length of a mixture.
@@ -50,17 +50,17 @@ class Mixer:
         If no song that is long enough has one of the targets.
     """
 
-    def __init__(self, tracks: Iterable[Song], samples: int, seed: int = 0, process: int = 0) -> None:
+    def __init__(self, songs: Iterable[Song], samples: int, seed: int = 0, process: int = 0) -> None:
         self.samples, self.seed, self.process = samples, seed, process
         self._read = int(samples * MARGIN)  # samples that are read of a stem whose speed may be changed
-        long = [track for track in tracks if track.samples >= self._read]
-        self._having = {target: [track for track in long if target in track.stems] for target in TARGETS}
-        self._with_several = [track for track in long if len(set(track.stems) & set(TARGETS)) > 1]
-        self._with_sums = [track for track in long if set(track.stems) - set(TARGETS)]
+        long = [song for song in songs if song.samples >= self._read]
+        self._having = {target: [song for song in long if target in song.stems] for target in TARGETS}
+        self._with_several = [song for song in long if len(set(song.stems) & set(TARGETS)) > 1]
+        self._with_sums = [song for song in long if set(song.stems) - set(TARGETS)]
         missing = [target for target, having in self._having.items() if not having]
         if missing:
             least = f"{self._read / SAMPLE_RATE:.1f} s"
-            raise DataError(f"expected tracks of {least} or more for every target, none has: {', '.join(missing)}")
+            raise DataError(f"expected songs of {least} or more for every target, none has: {', '.join(missing)}")
 
     def batch(self, step: int, size: int) -> tuple[Audio, Audio, Audio]:
         """Draw the mixtures of a training step.
@@ -113,9 +113,9 @@ class Mixer:
                 sources = [(song, self._part(song, name, start, in_step))]
             else:
                 sources = [self._source(name, rng) for _ in range(1 + (rng.random() < DOUBLED[name]))]
-            for track, audio in sources:
+            for source, audio in sources:
                 stems[index] += levelled(augmented(audio, rng, self.samples, name), name, rng)
-                bandwidths.append(track.bandwidths.get(name, np.inf))
+                bandwidths.append(source.bandwidths.get(name, np.inf))
         return *limited(stems, rng, min(bandwidths)), sums
 
     def _song(self, rng: Rng) -> tuple[Song | None, str]:
@@ -128,21 +128,21 @@ class Mixer:
         return None, ""
 
     def _source(self, target: str, rng: Rng) -> tuple[Song, Audio]:
-        """Draw a track and a part of its stem. A silent part is drawn again, three times at most."""
+        """Draw a song and a part of its stem. A silent part is drawn again, three times at most."""
         for _ in range(4):
-            track = self._having[target][rng.integers(len(self._having[target]))]
-            audio = self._part(track, target, int(rng.integers(track.samples - self._read + 1)), in_step=False)
+            song = self._having[target][rng.integers(len(self._having[target]))]
+            audio = self._part(song, target, int(rng.integers(song.samples - self._read + 1)), in_step=False)
             if np.sqrt(np.mean(np.square(audio[:, : self.samples]))) > QUIET:
                 break
-        return track, audio
+        return song, audio
 
-    def _part(self, track: Song, stem: str, start: int, in_step: bool) -> Audio:
+    def _part(self, song: Song, stem: str, start: int, in_step: bool) -> Audio:
         """Read a part of a stem. It is longer than the mixture, so that its speed can be changed.
 
         It has the length of the mixture if it must stay in step, or has no treble: another speed would move its end.
         """
-        fixed = in_step or stem in track.bandwidths
-        return track.read(stem, start, self.samples if fixed else self._read)
+        fixed = in_step or stem in song.bandwidths
+        return song.read(stem, start, self.samples if fixed else self._read)
 
 
 def _sums(stem: str) -> Audio:

@@ -11,7 +11,7 @@ from pedalboard import Reverb
 from scipy.signal import oaconvolve
 
 from ..arrays import Audio, Rng
-from .tracks import SAMPLE_RATE
+from .songs import SAMPLE_RATE
 
 
 def resampled(audio: Audio, speed: float) -> Audio:
