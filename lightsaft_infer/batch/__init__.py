@@ -4,7 +4,7 @@ from .dask_workers import run_on_cluster
 from .discover import find_tracks, stem_folders
 from .journal import Entry, Journal, journal_path, read_journal
 from .local_workers import WorkerLost, run_in_workers
-from .run import Engine, Planned, plan_batch, run_batch, worker_count
+from .run import Engine, PlannedTrack, plan_batch, run_batch, worker_count
 from .storage import is_url
 from .task import separate_track
 from .track import Track
@@ -13,7 +13,7 @@ __all__ = [
     "Engine",
     "Entry",
     "Journal",
-    "Planned",
+    "PlannedTrack",
     "Track",
     "WorkerLost",
     "find_tracks",

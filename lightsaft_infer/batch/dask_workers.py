@@ -132,7 +132,7 @@ def run_on_cluster(
 def track_key(track: Track) -> str:
     """Return the key of a track at the scheduler. It is the same in all runs on one output folder, so that no two of
     them separate the track at the same time."""
-    return "lightsaft-" + hashlib.sha256(f"{track.out}\n{track.track}".encode(errors="surrogatepass")).hexdigest()[:32]
+    return "lightsaft-" + hashlib.sha256(f"{track.out}\n{track.name}".encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 class _Room:

@@ -21,7 +21,7 @@ Engine = Callable[[Callable[..., Entry], Iterable[Track]], Generator[tuple[Track
 
 
 @dataclasses.dataclass(frozen=True)
-class Planned:
+class PlannedTrack:
     """The plan for one track.
 
     Attributes
@@ -48,7 +48,7 @@ def plan_batch(
     threads: int = 1,
     check_digests: bool = False,
     journal: AnyPath | None = None,
-) -> list[Planned]:
+) -> list[PlannedTrack]:
     """Plan a run by the state of the tracks and the journal. Nothing is written.
 
     A track is skipped only if its last entry in the journal has the status "done", this model and these options, its
@@ -73,7 +73,7 @@ def plan_batch(
 
     Returns
     -------
-    list of Planned
+    list of PlannedTrack
 
     Raises
     ------
@@ -93,7 +93,7 @@ def plan_batch(
     planned = []
     for name, folder in stem_folders(tracks, entries).items():
         track = Track(
-            track=name,
+            name=name,
             source=below(source, name),
             folder=folder,
             out=out,
@@ -104,7 +104,7 @@ def plan_batch(
         )
         entry = entries.get(name, {})
         why = reason_to_process(track, entry, check_digests=check_digests)
-        planned.append(Planned(track, why, entry.get("status") == "done"))
+        planned.append(PlannedTrack(track, why, entry.get("status") == "done"))
     return planned
 
 
@@ -144,12 +144,12 @@ def _changed_output(track: Track, known: Mapping[str, Mapping[str, Any]]) -> str
     return None
 
 
-def run_batch(planned: Iterable[Planned], journal: Journal, engine: Engine) -> Generator[Entry, None, None]:
+def run_batch(planned: Iterable[PlannedTrack], journal: Journal, engine: Engine) -> Generator[Entry, None, None]:
     """Carry out a plan.
 
     Parameters
     ----------
-    planned : iterable of Planned
+    planned : iterable of PlannedTrack
         Tracks without a reason are skipped.
     journal : Journal
         Of the output folder.
@@ -179,7 +179,7 @@ def run_batch(planned: Iterable[Planned], journal: Journal, engine: Engine) -> G
                 else:
                     entry = result
                 journal.append(entry)
-                del under_way[track.track]
+                del under_way[track.name]
                 yield entry
     finally:
         # A process that is ended while it creates a file may not remove that file.
@@ -187,14 +187,14 @@ def run_batch(planned: Iterable[Planned], journal: Journal, engine: Engine) -> G
             remove_parts(track)
 
 
-def _tracks_to_do(planned: Iterable[Planned], journal: Journal, under_way: dict[str, Track]) -> Iterator[Track]:
+def _tracks_to_do(planned: Iterable[PlannedTrack], journal: Journal, under_way: dict[str, Track]) -> Iterator[Track]:
     """Yield the tracks to separate, and note them in `under_way`. If finished stems will be replaced, an entry in the
     journal says so first."""
     for item in planned:
         if item.reason is not None:
             if item.finished:
                 journal.append(again_entry(item.track, item.reason))
-            under_way[item.track.track] = item.track
+            under_way[item.track.name] = item.track
             yield item.track
 
 

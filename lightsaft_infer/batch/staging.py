@@ -39,7 +39,7 @@ def separate_staged(track: Track, separate_local: Callable[[Track], Entry], *, s
         local = track
         state: dict[str, Any] = {}
         if is_url(track.source):
-            source = Path(folder, f"source{PurePosixPath(track.track).suffix}")
+            source = Path(folder, f"source{PurePosixPath(track.name).suffix}")
             with raise_as(AudioError, "read"):
                 state = download(track.source, source)._asdict()
             local = dataclasses.replace(local, source=str(source))

@@ -123,7 +123,7 @@ def _separate_local(track: Track, separator: "Separator") -> Entry:
 
 
 def _entry(track: Track, status: str) -> Entry:
-    return {"track": track.track, "status": status, "model": track.model_sha256, "options": track.options}
+    return {"track": track.name, "status": status, "model": track.model_sha256, "options": track.options}
 
 
 def _now() -> str:

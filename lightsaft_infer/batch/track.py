@@ -10,7 +10,7 @@ class Track:
 
     Attributes
     ----------
-    track : str
+    name : str
         Its path below the input folder of the batch, with "/".
     source : str
         Its path or URL.
@@ -29,7 +29,7 @@ class Track:
         "subtype" and "clip", and optionally "bitrate" and "tags", with the meaning that they have in `separate_file`.
     """
 
-    track: str
+    name: str
     source: str
     folder: str
     out: str

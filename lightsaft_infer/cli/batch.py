@@ -88,7 +88,7 @@ def _batch(args: argparse.Namespace) -> int:
         journal=path,
     )
     if args.dry_run:
-        _print_plan({item.track.track: item.reason for item in plan()})
+        _print_plan({item.track.name: item.reason for item in plan()})
         return 1 if unreadable else 0
     with Journal(path) as journal:
         planned = plan()

@@ -132,7 +132,7 @@ def test_a_track_that_kills_its_workers_is_lost_after_two_and_the_others_are_don
         cluster.add_worker()
     tracks = tracks_of(["a", "die", "b", "c"], tmp_path, manifest)
     results = {
-        track.track: result for track, result in engine(cluster, cluster_tasks.note_and_die, tracks, manifest, tmp_path)
+        track.name: result for track, result in engine(cluster, cluster_tasks.note_and_die, tracks, manifest, tmp_path)
     }
     assert results == {"a": "a", "b": "b", "c": "c", "die": WorkerLost("its workers died")}
     assert len(list(tmp_path.glob("die-*"))) == 2

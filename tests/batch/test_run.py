@@ -42,7 +42,7 @@ class Batch:
     def reasons(self, check_digests=False, **changes):
         """Return {track: reason to process it} of the tracks that have a reason."""
         plan = self.plan(check_digests, **changes)
-        return {item.track.track: item.reason for item in plan if item.reason is not None}
+        return {item.track.name: item.reason for item in plan if item.reason is not None}
 
     def run(self, engine=inline, **changes):
         """Run the batch and return {track: status} of the processed tracks."""
@@ -201,7 +201,7 @@ def test_a_track_whose_process_dies_twice_has_failed(batch):
 
     def dying(function, tracks):
         for track in tracks:
-            yield track, WorkerLost("signal 9") if track.track == "a.wav" else function(track)
+            yield track, WorkerLost("signal 9") if track.name == "a.wav" else function(track)
 
     assert batch.run(dying)["a.wav"] == "failed"
     assert "signal 9" in batch.entries()["a.wav"]["error"]

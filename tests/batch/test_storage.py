@@ -50,7 +50,7 @@ def batch(memory, tmp_path, manifest):
 
 
 def reasons(planned):
-    return {item.track.track: item.reason for item in planned if item.reason is not None}
+    return {item.track.name: item.reason for item in planned if item.reason is not None}
 
 
 def test_a_batch_from_url_to_url(batch, memory, tmp_path):

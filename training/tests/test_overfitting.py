@@ -39,12 +39,9 @@ def learnt(config, steps):
     return losses[0], losses[-1]
 
 
-@pytest.mark.parametrize("name", ["lightsaft-paper", "lasaft", "lasaft-v2-light", "lightsaft-small", "lightsaft"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_learns_a_song_by_heart(name):
-    """With the channels, layers and latent sources of the preset. The spectrum is smaller, to be fast.
-
-    The two large presets are of the same classes as `lasaft` and `lasaft-v2-light`.
-    """
+    """With the channels, layers and latent sources of the preset. The spectrum is smaller, to be fast."""
     first, last = learnt(small_spectrum(PRESETS[name]), steps=80)
     assert first > 0.5
     assert last < 0.3
