@@ -1,4 +1,4 @@
-"""The self test of a manifest: does this machine compute the same numbers as the machine of the model's author?"""
+"""The self-test of a manifest: does this machine compute the same numbers as the machine of the model's author?"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class TargetCheck:
 
 
 def selftest(separator: Separator) -> dict[str, TargetCheck]:
-    """Run the self test of a separator's manifest.
+    """Run the self-test of a separator's manifest.
 
     Parameters
     ----------

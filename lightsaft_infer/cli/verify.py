@@ -1,4 +1,4 @@
-"""The command `lightsaft verify`: the self test of a model."""
+"""The command `lightsaft verify`: the self-test of a model."""
 
 import argparse
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from .known_mdx import KnownModel, known_model
 
 HOP_LENGTH = 1024  # of all MDX-Net models
 SAMPLE_RATE = 44100
-SEED, SCALE = 0, 10.0  # of the noise of the self test
+SEED, SCALE = 0, 10.0  # of the noise of the self-test
 
 
 def import_mdx(

@@ -1,6 +1,7 @@
 """`python -m lightsaft_train`: data, training, and models that lightsaft_infer runs."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -30,4 +31,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # of a job scheduler, for example: the run is saved
     sys.exit(main())

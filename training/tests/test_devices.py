@@ -89,7 +89,8 @@ def test_the_launcher_of_torch_trains_as_our_own_processes(songs, run_of_two_pro
         torch.testing.assert_close(weights(tmp_path)[name], weight, rtol=0, atol=0)
 
 
-def test_an_interrupt_of_the_command_alone_saves_and_ends(songs, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_of_the_command_alone_saves_and_ends(songs, tmp_path, number):
     """Without a terminal only the command gets the signal, not the processes that it started."""
     options = ("--minutes", "60", "--processes", "2", "--intervals", "log=1e-9")
     start = [*TRAINER, *train_command(tmp_path, songs, *options)]
@@ -102,7 +103,7 @@ def test_an_interrupt_of_the_command_alone_saves_and_ends(songs, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it is ignored in jobs of a shell
     ) as process:
         assert process.stdout.readline().startswith("step 1  minutes")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         printed, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "lightsaft_train: interrupted"

@@ -24,7 +24,7 @@ from .tiles import traced_in_tiles
 from .tracing import OPSET, folded, traced
 
 FEWEST_IN_FLOAT16 = 256  # a tensor with fewer numbers stays in float32
-SEED, FRAMES, SCALE = 0, 64, 10.0  # of the self test's input
+SEED, FRAMES, SCALE = 0, 64, 10.0  # of the self-test's input
 
 
 class ContractGraph(nn.Module):
@@ -174,7 +174,7 @@ def write_model(
 
 
 def _selftest_rms(graph: bytes, config: Config) -> dict[str, float]:
-    """Return the RMS of each target's estimate for the input of the self test."""
+    """Return the RMS of each target's estimate for the input of the self-test."""
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
     def network(planes: Planes, targets: Integers) -> Planes:
