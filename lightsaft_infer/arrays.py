@@ -26,8 +26,8 @@ Progress = Callable[[float, "float | None"], object]
 class Network(Protocol):
     """A separation network: any callable that follows the model contract.
 
-    It may have two attributes. If `concurrency` is above 1, so many threads call it at the same time. `waiting()`
-    returns a context in which the thread that does everything else waits for the estimates of a chunk.
+    It may have two attributes. If `concurrency` is above 1, this number of threads calls it at the same time.
+    `waiting()` returns a context in which the thread that does everything else waits for the estimates of a chunk.
     """
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64], /) -> Planes:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the functions import them when they run, so that `import li
     from .separator import Separator
     from .time_limit import TimeLimit
 
-NOTED_OVERRUN = 0.05  # seconds beyond a time limit that a note tells
+NOTED_OVERRUN = 0.05  # seconds beyond a time limit that a note reports
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,10 +83,10 @@ def xing_header(file: BinaryIO) -> XingHeader | None:
     if len(header) < 4:
         return None
     mpeg1, mono = header[1] & 0x18 == 0x18, header[3] & 0xC0 == 0xC0
-    place = 4 + ((17 if mono else 32) if mpeg1 else (9 if mono else 17))
-    if header[place : place + 4] not in (b"Xing", b"Info") or len(header) < place + 16:
+    offset = 4 + ((17 if mono else 32) if mpeg1 else (9 if mono else 17))
+    if header[offset : offset + 4] not in (b"Xing", b"Info") or len(header) < offset + 16:
         return None
-    flags, frames, declared = struct.unpack_from(">III", header, place + 4)
+    flags, frames, declared = struct.unpack_from(">III", header, offset + 4)
     if not flags & 1:
         return None
     return XingHeader(frames, declared if flags & 2 else None, size - start - found.start())

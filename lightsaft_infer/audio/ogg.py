@@ -17,45 +17,45 @@ FIRST, LAST = 2, 4  # flags of a stream's pages
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # bytes with their bits in the opposite order
 
 
-class Link(NamedTuple):
-    """A link of a chain: the positions of its first byte and of the byte after its last one."""
+class OggStream(NamedTuple):
+    """A stream of a file: the offsets of its first byte and of the byte after its last one."""
 
     start: int
     end: int
 
 
-def find_links(file: BinaryIO) -> list[Link]:
-    """Find the links of a seekable Ogg file from the headers of its pages.
+def find_streams(file: BinaryIO) -> list[OggStream]:
+    """Find the streams of a seekable Ogg file from the headers of its pages.
 
-    Streams side by side, such as those of a video, are one link. The position in the file changes. Raises AudioError
+    Streams side by side, such as those of a video, are one. The position in the file changes. Raises AudioError
     unless a page begins a stream, the last page is complete and ends its stream, and the checksums of all pages are
     right: decoders leave out a wrong page without a word.
     """
-    size, place, starts, after_first, last = file.seek(0, 2), 0, [], False, False
-    while place < size:
-        file.seek(place)
+    size, offset, starts, after_first, last = file.seek(0, 2), 0, [], False, False
+    while offset < size:
+        file.seek(offset)
         header = file.read(27 + 255)
         count = header[26] if len(header) > 26 else 256
         segments = header[27 : 27 + count]
-        end = place + 27 + len(segments) + sum(segments)
+        end = offset + 27 + len(segments) + sum(segments)
         if not header.startswith(b"OggS") or len(segments) < count or end > size:
-            incomplete, place = header.startswith(b"OggS"), _next_page(file, place + 1)
-            if incomplete or place < size:  # a tag or zeros may follow the last page
+            incomplete, offset = header.startswith(b"OggS"), _next_page(file, offset + 1)
+            if incomplete or offset < size:  # a tag or zeros may follow the last page
                 last = False
             continue
-        file.seek(place)
-        page = file.read(end - place)
+        file.seek(offset)
+        page = file.read(end - offset)
         if int.from_bytes(page[22:26], "little") != checksum(page[:22] + bytes(4) + page[26:]):
-            raise AudioError(f"damaged: the Ogg page at byte {place} has a wrong checksum")
+            raise AudioError(f"damaged: the Ogg page at byte {offset} has a wrong checksum")
         if header[5] & FIRST and not after_first:
-            starts.append(place)
+            starts.append(offset)
         after_first, last = bool(header[5] & FIRST), bool(header[5] & LAST)
-        place = end
+        offset = end
     if not last:
         raise AudioError("truncated: the last Ogg page is incomplete, or does not end the stream")
     if not starts:
         raise AudioError("damaged: no Ogg page begins a stream")
-    return [Link(start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
+    return [OggStream(start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
 
 
 def checksum(page: bytes) -> int:
@@ -67,43 +67,43 @@ def checksum(page: bytes) -> int:
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
-def _next_page(file: BinaryIO, place: int) -> int:
-    """Position of the next page at `place` or later, or the end of the file."""
+def _next_page(file: BinaryIO, offset: int) -> int:
+    """Position of the next page at `offset` or later, or the end of the file."""
     overlap = b""
-    file.seek(place)
+    file.seek(offset)
     while part := file.read(65536):
         found = (overlap + part).find(b"OggS")
         if found >= 0:
-            return place - len(overlap) + found
-        place += len(part)
+            return offset - len(overlap) + found
+        offset += len(part)
         overlap = (overlap + part)[-3:]
-    return place
+    return offset
 
 
-class ChainSource:
-    """The sound of a chain, link by link, decoded by libsndfile (see `lightsaft_infer.audio.source.Source`).
+class OggSource:
+    """The sound of a file, stream by stream, decoded by libsndfile (see `lightsaft_infer.audio.source.Source`).
 
-    libsndfile trims the ends of Vorbis and Opus streams exactly. (FFmpeg's libraries read chains themselves, but the
-    end of a short Vorbis stream is up to 128 samples off.)
+    libsndfile trims the ends of Vorbis and Opus streams exactly. (FFmpeg's libraries read several streams too, but the end
+    of a short Vorbis stream is up to 128 samples off.)
 
     Parameters
     ----------
     file : binary file
         It must be seekable.
-    links : list of Link
+    streams : list of OggStream
         One or more.
 
     Raises
     ------
     AudioError
-        If the links differ in sample rate or channels.
+        If the streams differ in sample rate or channels.
     soundfile.LibsndfileError
-        If libsndfile cannot read a link.
+        If libsndfile cannot read a stream.
     """
 
-    def __init__(self, file: BinaryIO, links: list[Link]) -> None:
-        self._file, self._links = file, links
-        sounds = [self._open(link) for link in links]
+    def __init__(self, file: BinaryIO, streams: list[OggStream]) -> None:
+        self._file, self._streams = file, streams
+        sounds = [self._open(stream) for stream in streams]
         formats = [f"{sound.samplerate} Hz and {sound.channels} channels" for sound in sounds]
         for other in formats[1:]:
             if other != formats[0]:
@@ -125,10 +125,10 @@ class ChainSource:
 
     def _read(self) -> Iterator[Audio]:
         try:
-            for link in self._links:
-                yield from read_blocks(self._open(link))
+            for stream in self._streams:
+                yield from read_blocks(self._open(stream))
         except soundfile.LibsndfileError as error:
             raise damaged(error, self._done / self.sample_rate) from error
 
-    def _open(self, link: Link) -> soundfile.SoundFile:
-        return soundfile.SoundFile(FileSlice(self._file, link.start, link.end))
+    def _open(self, stream: OggStream) -> soundfile.SoundFile:
+        return soundfile.SoundFile(FileSlice(self._file, stream.start, stream.end))

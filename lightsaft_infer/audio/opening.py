@@ -105,13 +105,13 @@ def _open_with_libsndfile(file: BinaryIO, head: bytes) -> Source | None:
     import soundfile
 
     from .libsndfile import LibsndfileSource
-    from .ogg import ChainSource, find_links
+    from .ogg import OggSource, find_streams
 
     ogg = head.startswith(b"OggS")
-    links = find_links(file) if ogg else []
+    streams = find_streams(file) if ogg else []
     file.seek(0)
     try:
-        source: Source = ChainSource(file, links) if ogg else LibsndfileSource(file)
+        source: Source = OggSource(file, streams) if ogg else LibsndfileSource(file)
     except soundfile.LibsndfileError as error:
         if ogg or (head.startswith((b"fLaC", b"caff")) and not _is_plain_caf(file)):
             return None
@@ -126,7 +126,7 @@ def _open_with_libsndfile(file: BinaryIO, head: bytes) -> Source | None:
 
 
 def _named_speakers(file: BinaryIO) -> tuple[str, ...] | None:
-    """Return the speakers that a file names, which libsndfile does not tell. The position stays where it is."""
+    """Return the speakers that a file names, which libsndfile does not report. The position stays where it is."""
     from .libav_channels import speakers_of
 
     position = file.seek(0, 1)

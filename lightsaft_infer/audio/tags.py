@@ -72,7 +72,7 @@ def read_tags(file: BinaryIO, end: int | None = None) -> Tags | None:
     Tags or None
         None if it has no tags, and if they are damaged: tags never stop a separation.
     """
-    place = file.tell()
+    offset = file.tell()
     try:
         with contextlib.suppress(Exception):
             import av
@@ -84,7 +84,7 @@ def read_tags(file: BinaryIO, end: int | None = None) -> Tags | None:
                 return tags if tags.texts or tags.picture else None
         return None
     finally:
-        file.seek(place)
+        file.seek(offset)
 
 
 def _texts(container: "InputContainer") -> dict[str, str]:
@@ -125,18 +125,18 @@ def insert_picture(file: BinaryIO, picture: Picture) -> None:
     header = file.read(4)
     last = header[0] & 0x80  # whether no other block follows
     block = bytes([last | 6]) + len(content).to_bytes(3, "big") + content
-    place = 8 + int.from_bytes(header[1:], "big")
+    offset = 8 + int.from_bytes(header[1:], "big")
     end = file.seek(0, 2)
-    while end > place:  # from the end, so that nothing is overwritten before it is moved
-        start = max(place, end - 2**20)
+    while end > offset:  # from the end, so that nothing is overwritten before it is moved
+        start = max(offset, end - 2**20)
         file.seek(start)
         moved = file.read(end - start)
         _write(file, start + len(block), moved)
         end = start
-    _write(file, place, block)
+    _write(file, offset, block)
     _write(file, 4, bytes([header[0] & 0x7F]))
 
 
-def _write(file: BinaryIO, place: int, content: bytes) -> None:
-    file.seek(place)
+def _write(file: BinaryIO, offset: int, content: bytes) -> None:
+    file.seek(offset)
     write_all(file, content)

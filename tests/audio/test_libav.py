@@ -14,7 +14,7 @@ import soundfile
 from lightsaft_infer import AudioError, AudioReader
 from lightsaft_infer.audio.libav import LibavSource
 from lightsaft_infer.audio.mpeg import id3_size, xing_header
-from lightsaft_infer.audio.ogg import ChainSource, checksum, find_links
+from lightsaft_infer.audio.ogg import OggSource, checksum, find_streams
 
 SECONDS = 2
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(SECONDS * 44100) / 44100, dtype=np.float32)
@@ -58,7 +58,7 @@ def encoded(container, audio=STEREO, sample_rate=44100, **options):
 
 def opened(content):
     file = io.BytesIO(content)
-    return ChainSource(file, find_links(file)) if content.startswith(b"OggS") else LibavSource(file)
+    return OggSource(file, find_streams(file)) if content.startswith(b"OggS") else LibavSource(file)
 
 
 def decoded(content, size=10_000):
@@ -191,12 +191,12 @@ def test_random_changes_end_in_audio_or_an_audio_error():
                 continue
 
 
-def test_links_of_an_ogg_file():
+def test_streams_of_an_ogg_file():
     content = encoded("opus")
     size = len(content)
-    assert find_links(io.BytesIO(content)) == [(0, size)]
-    assert find_links(io.BytesIO(content + content)) == [(0, size), (size, 2 * size)]
-    assert find_links(io.BytesIO(b"junk" + content)) == [(4, 4 + size)]
+    assert find_streams(io.BytesIO(content)) == [(0, size)]
+    assert find_streams(io.BytesIO(content + content)) == [(0, size), (size, 2 * size)]
+    assert find_streams(io.BytesIO(b"junk" + content)) == [(4, 4 + size)]
 
 
 def test_an_error_of_the_disk_is_raised_and_not_printed(tmp_path, capfd):
