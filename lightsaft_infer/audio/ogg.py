@@ -83,7 +83,7 @@ def _next_page(file: BinaryIO, offset: int) -> int:
 class OggSource:
     """The sound of a file, stream by stream, decoded by libsndfile (see `lightsaft_infer.audio.source.Source`).
 
-    libsndfile trims the ends of Vorbis and Opus streams exactly. (FFmpeg's libraries read several streams too, but the end
+    libsndfile trims the ends of Vorbis and Opus streams exactly. (FFmpeg also reads several streams, but the end
     of a short Vorbis stream is up to 128 samples off.)
 
     Parameters
