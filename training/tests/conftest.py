@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes test at the same time; read when torch is imported
 torch = pytest.importorskip("torch")
 
 DATA = Path(__file__).parent / "data"
