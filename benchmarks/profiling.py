@@ -43,8 +43,11 @@ STAGES = {  # by module of lightsaft_infer
     "stft.py": "STFT and inverse",
     "chunking.py": "chunks and crossfade",
     "audio/reader.py": "reading",
-    "audio/decoding.py": "reading",
+    "audio/wav_source.py": "reading",
+    "audio/libsndfile.py": "reading",
+    "audio/libav.py": "reading",
     "audio/stem_writer.py": "writing",
+    "audio/libsndfile_file.py": "writing",
     "audio/files.py": "writing",
     "resample.py": "resampling",
 }

@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -15,3 +17,9 @@ def test_imports_exist(script):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lightsaft_infer"):
             module = importlib.import_module(node.module)
             assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def test_the_modules_of_the_profile_exist():
+    modules = re.findall(r'^    "(.+\.py)": "', (ROOT / "benchmarks" / "profiling.py").read_text(), re.MULTILINE)
+    assert len(modules) > 5
+    assert [module for module in modules if not (ROOT / "lightsaft_infer" / module).is_file()] == []
