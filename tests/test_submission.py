@@ -1,5 +1,6 @@
 """The challenge entry: the evaluator's interface, and a built submission from end to end."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -88,6 +89,20 @@ def test_an_error_of_the_entry_is_one_line(tmp_path):
     done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == f"error: expected folders with a mixture.wav, got none: {tmp_path}/data/test\n"
+
+
+def test_code_that_catches_errors_does_not_keep_the_time_limit(data, monkeypatch):
+    """TimeoutError is an OSError, which writers of files catch."""
+
+    def prediction(**paths):
+        with contextlib.suppress(Exception):
+            time.sleep(60)
+
+    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "0.2")
+    slow = Copy()
+    slow.prediction = prediction
+    with pytest.raises(TimeoutError, match=r"prediction of a took longer than 0\.2 s"):
+        slow.evaluation()
 
 
 def test_too_slow_is_an_error_that_names_the_song(data, monkeypatch):
