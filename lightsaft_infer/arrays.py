@@ -23,6 +23,12 @@ Progress = Callable[[float, "float | None"], object]
 """A function of the part done and the total, which is None if it is not known."""
 
 
+def concurrency_of(network: object) -> int:
+    """Return the number of threads that call a network at the same time (see `Network`)."""
+    concurrency: int = getattr(network, "concurrency", 1)
+    return concurrency
+
+
 class Network(Protocol):
     """A separation network: any callable that follows the model contract.
 

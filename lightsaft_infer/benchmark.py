@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import AnyPath, is_number, whole_number
-from .arrays import Audio, Network, Planes
+from .arrays import Audio, Network, Planes, concurrency_of
 from .audio import AudioReader
 from .cores import available_cores
 from .errors import ArgumentError
@@ -154,7 +154,7 @@ class TimedNetwork:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self.concurrency: int = getattr(network, "concurrency", 1)
+        self.concurrency = concurrency_of(network)
         self.calls: list[Call] = []
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:

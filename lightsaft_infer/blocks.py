@@ -19,7 +19,8 @@ def check_format(sample_rate: float, channels: int = 2) -> None:
     if not is_number(sample_rate) or not (low <= float(sample_rate) <= high and float(sample_rate).is_integer()):
         raise AudioError(f"expected a sample rate of {low} to {high} Hz, got {sample_rate!r}")
     if channels not in (1, 2):
-        raise AudioError(f"expected 1 or 2 channels, got {channels}")
+        hint = " (downmix mixes them to stereo)" if channels > 2 else ""
+        raise AudioError(f"expected 1 or 2 channels, got {channels}{hint}")
 
 
 def check_samples(block: NDArray[np.generic], *, channels: int | None, start: int) -> Audio:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Network, Planes
+from .arrays import Network, Planes, concurrency_of
 
 SILENCE = -200.0  # dB of full scale; what is below has no level
 
@@ -36,7 +36,7 @@ class LevelledNetwork:
         self._network = network
         self._n_fft = n_fft
         self._range = (lowest, highest)
-        self.concurrency: int = getattr(network, "concurrency", 1)
+        self.concurrency = concurrency_of(network)
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:
         """Estimate targets (see `lightsaft_infer.arrays.Network`)."""

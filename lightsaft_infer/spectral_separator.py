@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from .arguments import whole_number
-from .arrays import Audio, Network
+from .arrays import Audio, Network, concurrency_of
 from .chunking import Waiting, chunk_count, estimate_chunks
 from .consistency import mixture_consistency
 from .errors import ArgumentError
@@ -67,12 +67,6 @@ class SpectralSeparator:
         other.network = network
         return other
 
-    @property
-    def concurrency(self) -> int:
-        """Number of threads that call the network at the same time."""
-        concurrency: int = getattr(self.network, "concurrency", 1)
-        return concurrency
-
     def chunks(self, samples: int) -> int:
         """Return the number of chunks of a mixture of a number of samples."""
         frames = 1 + math.ceil((samples + 2 * self._pad) / self.manifest.hop_length)
@@ -107,7 +101,7 @@ class SpectralSeparator:
             unused=self._unused,
             multiple=self.manifest.frames_multiple,
             waiting=waiting,
-            concurrency=self.concurrency,
+            concurrency=concurrency_of(self.network),
         )
         estimates = (mixture_consistency(*pair) if consistency else pair[1] for pair in pairs)
         stems = istft_stream(estimates, n_fft=n_fft, hop_length=hop_length)

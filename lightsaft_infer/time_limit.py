@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import is_number, whole_number
-from .arrays import Network, Planes
+from .arrays import Network, Planes, concurrency_of
 from .chunking import checked_estimates
 from .errors import ArgumentError
 from .pass_policy import CAUTION, MAX_PASSES, Policy
@@ -43,12 +43,6 @@ class Work:
     chunks: int | None
     targets: int
     gain: float
-
-    @property
-    def concurrency(self) -> int:
-        """Number of chunks that are estimated at the same time."""
-        concurrency: int = getattr(self.network, "concurrency", 1)
-        return concurrency
 
 
 class TimeLimit:
@@ -217,7 +211,7 @@ class TimeLimit:
                 pass_seconds=pass_seconds,
                 other_seconds=other_seconds,
                 later_seconds=every - (pass_seconds or slowest),
-                concurrency=progress.work.concurrency,
+                concurrency=concurrency_of(progress.work.network),
             )
 
 
@@ -236,7 +230,7 @@ class LimitedNetwork:
 
     def __init__(self, limit: TimeLimit, progress: "_Progress") -> None:
         self._limit, self._progress = limit, progress
-        self.concurrency = progress.work.concurrency
+        self.concurrency = concurrency_of(progress.work.network)
         self.waiting = limit.waiting
 
     def __call__(self, planes: Planes, targets: NDArray[np.int64]) -> Planes:

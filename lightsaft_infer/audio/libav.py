@@ -16,6 +16,7 @@ from ..errors import AudioError, reason
 from .downmix import MASK
 from .file_slice import FileSlice
 from .libav_channels import Interleaver, channel_names, speakers, usual_order
+from .libav_input import open_input
 from .mpeg import begins_with_xing, ending_tags, frame_length, is_frame, xing_header
 from .source import BufferedBlocks, read_and_skip
 from .vorbis import samples_before_start
@@ -49,14 +50,13 @@ class LibavSource:
     def __init__(self, file: BinaryIO) -> None:
         import av
 
-        av.logging.set_level(None)  # the libraries write nothing to the terminal
         try:
             size = file.seek(0, 2)
             # FFmpeg does not recognise an MP3 file of a few frames, and takes a large tag at the end for sound.
             mp3 = begins_with_xing(file)
             self._file = FileSlice(file, 0, size - ending_tags(file, size) if mp3 else size)
             form = "mp3" if mp3 else None
-            self._container: InputContainer = av.open(self._file, "r", format=form, metadata_errors="replace")
+            self._container: InputContainer = open_input(self._file, form)
         except (av.FFmpegError, ValueError, OverflowError) as error:
             raise AudioError(f"not audio in a known format ({reason(error)})") from error
         try:
@@ -107,7 +107,8 @@ class LibavSource:
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size:
-                    unheard = samples_before_start(self._stream, packet) if not packets else unheard
+                    if not packets:
+                        unheard = samples_before_start(self._stream, packet)
                     packets += 1
                     last = bytes(packet)[:4], packet.size
                 for frame in self._frames(packet):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import AudioError
 from .downmix import GAINS, MASK, default_speakers
+from .libav_input import open_input
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioResampler, AudioStream
@@ -39,19 +40,21 @@ def speakers(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def speakers_of(file: BinaryIO) -> tuple[str, ...] | None:
-    """Return the speakers of a file's channels. The position in the file changes.
+    """Return the speakers of a file's channels. The position in the file does not change.
 
     Returns None if FFmpeg's libraries cannot read the file.
     """
     import av
 
-    av.logging.set_level(None)  # the libraries write nothing to the terminal
-    file.seek(0)
+    position = file.seek(0, 1)
     try:
-        with av.open(file, "r", metadata_errors="replace") as container:
+        file.seek(0)
+        with open_input(file) as container:
             return speakers(channel_names(container.streams.audio[0])) if container.streams.audio else None
     except (av.FFmpegError, ValueError, OverflowError):
         return None
+    finally:
+        file.seek(position)
 
 
 class Interleaver:

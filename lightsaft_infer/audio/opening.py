@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 from ..errors import AudioError, raise_as
 from .file_slice import FileSlice
 from .files import write_all
+from .libav_channels import speakers_of
 from .mpeg import id3_size
 from .source import Source
 from .vorbis import begins_early
@@ -121,19 +122,8 @@ def _open_with_libsndfile(file: BinaryIO, head: bytes) -> Source | None:
     if ogg and (source.channels > 2 or begins_early(file)):  # Vorbis has another order of channels
         return None
     if source.channels > 2:
-        source.speakers = _named_speakers(file) or source.speakers
+        source.speakers = speakers_of(file) or source.speakers  # libsndfile does not report them
     return source
-
-
-def _named_speakers(file: BinaryIO) -> tuple[str, ...] | None:
-    """Return the speakers that a file names, which libsndfile does not report. The position stays where it is."""
-    from .libav_channels import speakers_of
-
-    position = file.seek(0, 1)
-    try:
-        return speakers_of(file)
-    finally:
-        file.seek(position)
 
 
 def _is_plain_caf(file: BinaryIO) -> bool:

@@ -95,8 +95,6 @@ class AudioReader:
             several = downmix and self._source.channels > 2
             self._matrix = downmix_matrix(self._source.speakers) if several else None
             self.channels = 2 if several else self._source.channels
-            if self.channels > 2:
-                raise AudioError(f"expected 1 or 2 channels, got {self.channels} (downmix mixes them to stereo)")
             check_format(self.sample_rate, self.channels)
             if self._source.samples == 0:
                 raise AudioError("expected audio, got 0 samples")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .file_slice import FileSlice
 from .files import write_all
+from .libav_input import open_input
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -75,11 +76,8 @@ def read_tags(file: BinaryIO, end: int | None = None) -> Tags | None:
     offset = file.tell()
     try:
         with contextlib.suppress(Exception):
-            import av
-
-            av.logging.set_level(None)  # the libraries write nothing to the terminal
             whole = FileSlice(file, 0, file.seek(0, 2) if end is None else end)
-            with av.open(whole, "r", metadata_errors="replace") as container:
+            with open_input(whole) as container:
                 tags = Tags(_texts(container), _picture(container))
                 return tags if tags.texts or tags.picture else None
         return None

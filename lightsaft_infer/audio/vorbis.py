@@ -5,6 +5,8 @@ Their decoders must leave out the first samples. libsndfile keeps them, and lose
 
 from typing import TYPE_CHECKING, BinaryIO
 
+from .libav_input import open_input
+
 if TYPE_CHECKING:
     from av import AudioStream, Packet
 
@@ -23,10 +25,9 @@ def begins_early(file: BinaryIO) -> bool:
     """Whether a file is Vorbis with samples that must be left out. The position in the file changes."""
     import av
 
-    av.logging.set_level(None)  # the libraries write nothing to the terminal
     file.seek(0)
     try:
-        with av.open(file, "r", metadata_errors="replace") as container:
+        with open_input(file) as container:
             stream = container.streams.audio[0]
             return samples_before_start(stream, next(container.demux(stream))) > 0
     except (av.FFmpegError, ValueError, OverflowError, LookupError, StopIteration):

@@ -26,7 +26,8 @@ class Track:
         Threads of the network.
     options : dict
         "targets" (list of str), "residual" (str or None), "consistency" (bool), "format" (a suffix without the dot),
-        "subtype" and "clip", and optionally "bitrate" and "tags", with the meaning that they have in `separate_file`.
+        "subtype" and "clip", and optionally "bitrate", "tags" and "downmix", with the meaning that they have in
+        `separate_file`.
     """
 
     name: str

@@ -84,24 +84,31 @@ def bss_eval(pairs: Mapping[str, tuple[AnyPath, AnyPath | None]]) -> BssEval:
     if not isinstance(pairs, Mapping) or not all(map(_is_pair, pairs.values())):
         raise ArgumentError(f"expected a dict of targets to pairs (reference, estimate), got {pairs!r}")
     museval = load_museval()
-    scored = [target for target, (_, estimate) in pairs.items() if estimate is not None]
-    # museval wants an estimate of each reference: where there is none, it gets the reference.
-    sample_rate, references = _read([reference for reference, _ in pairs.values()])
-    _, estimates = _read([estimate or reference for reference, estimate in pairs.values()])
+    too_few = BssEval(None, f"expected two targets or more, got {', '.join(pairs)}")
+    if len(pairs) < 2:
+        return too_few
+    targets = list(pairs)
+    scored = [index for index, (_, estimate) in enumerate(pairs.values()) if estimate is not None]
+    files = [reference for reference, _ in pairs.values()]
+    files += [estimate for _, estimate in pairs.values() if estimate is not None]
+    sample_rate, audio = _read(files)
+    references = audio[: len(pairs)]
+    estimates = references.copy()  # museval wants an estimate of each reference
+    estimates[scored] = audio[len(pairs) :]
     for name, stems in (("reference", references), ("estimate", estimates)):
-        for target, stem in zip(pairs, stems, strict=True):
-            if target in scored and _is_silent(stem):
-                return BssEval(None, f"the {name} of {target} is silent (its channels sum to zero)")
+        for index in scored:
+            if _is_silent(stems[index]):
+                return BssEval(None, f"the {name} of {targets[index]} is silent (its channels sum to zero)")
     heard = [index for index, reference in enumerate(references) if not _is_silent(reference)]
     if len(heard) < 2:
-        return BssEval(None, f"expected two targets or more, got {', '.join(pairs)}")
+        return too_few
     window = int(WINDOW * sample_rate)
     with _old_name_of_linalg(), np.errstate(divide="ignore"):
         values = museval.evaluate(references[heard], estimates[heard], win=window, hop=window, padding=False)
     scores = {}
-    for target, *frames in zip((list(pairs)[index] for index in heard), *values, strict=True):
-        if target in scored:
-            scores[target] = {metric: _median(row) for metric, row in zip(METRICS, frames, strict=True)}
+    for index, *frames in zip(heard, *values, strict=True):
+        if index in scored:
+            scores[targets[index]] = {metric: _median(row) for metric, row in zip(METRICS, frames, strict=True)}
     return BssEval(scores, None)
 
 

@@ -168,6 +168,11 @@ def test_one_target_alone_is_undefined(scores):
     assert result["bsseval"]["targets"]["bass"] == {"songs": 0, **dict.fromkeys(METRICS)}
 
 
+@pytest.mark.parametrize("pairs", [{}, {"bass": ("missing.wav", "missing.wav")}])
+def test_fewer_than_two_targets_are_undefined_whatever_their_files(pairs):
+    assert bss_eval(pairs) == (None, f"expected two targets or more, got {', '.join(pairs)}")
+
+
 def test_references_that_depend_on_each_other(scores):
     """The system of equations is singular. With clicks, museval's epsilon is lost in rounding."""
     click = np.zeros((1, 2000), np.float32)
