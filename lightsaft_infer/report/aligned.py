@@ -16,7 +16,7 @@ from ..blocks import reblocked
 from ..errors import AudioError
 from ..resample import resample_stream
 
-PADDING = 1024  # samples that an AAC file may be longer than its sound
+PADDING = ENCODINGS[".m4a"].padding  # samples that a file may be longer than its sound
 ROUNDING = 2  # samples by which a conversion of the sample rate may miss the length
 
 

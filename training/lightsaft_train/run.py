@@ -24,7 +24,7 @@ from .checkpoint_files import STATE, load, save
 from .config import Config
 from .data import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Mixer, Song
 from .devices import CPU
-from .errors import CheckpointError
+from .errors import CheckpointError, SettingsError
 from .evaluation import score, separator_of, summary
 from .trainer import Trainer
 from .training_config import TrainingConfig
@@ -169,6 +169,8 @@ class Run:
         ------
         DataError
             If no song is long enough, or a file of a song cannot be read.
+        SettingsError
+            If the learning rate has fallen to 0 in an earlier session.
         """
         report = report or (lambda line: None)
         trainer, training = self.trainer, self.trainer.training
@@ -177,6 +179,11 @@ class Run:
         validation = validation_mixer(data.held_out, length)
         end, last = trainer.seconds + 60 * intervals.minutes, inf if intervals.steps is None else intervals.steps
         due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}
+        if trainer.seconds < end and trainer.step < last and training.has_decayed(trainer.step):
+            raise SettingsError(
+                f"the learning rate is 0 from step {trainer.step} on (use --training decay_from=STEP to train more, or "
+                f"decay_from=null to keep the rate): {self.folder}"
+            )
         losses, logged, scored, stopped = [], (trainer.step, trainer.seconds), None, False
         clock = time.process_time if intervals.processor else time.monotonic
         drawn = iter(_loader(mixer, trainer.step, training.batch, loaders, trainer.device))

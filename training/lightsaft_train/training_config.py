@@ -67,6 +67,10 @@ class TrainingConfig:
             rate *= 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - self.decay_from) / self.decay_steps))
         return rate
 
+    def has_decayed(self, step: int) -> bool:
+        """Return whether the learning rate has fallen to 0 at a step."""
+        return self.decay_from is not None and step >= self.decay_from + self.decay_steps
+
     def floor_at(self, step: int) -> float:
         """Return the loss's floor at a step: it falls from `losses.FLOOR` to `floor` along an exponential."""
         return self.floor * (FLOOR / self.floor) ** max(0.0, 1 - step / self.floor_steps)

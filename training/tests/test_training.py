@@ -17,7 +17,7 @@ from lightsaft_train import pictures  # noqa: E402
 from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.data.mixing import Mixer  # noqa: E402
 from lightsaft_train.data.songs import TARGETS, songs_in  # noqa: E402
-from lightsaft_train.errors import DataError  # noqa: E402
+from lightsaft_train.errors import DataError, SettingsError  # noqa: E402
 from lightsaft_train.evaluation import score, summary  # noqa: E402
 from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.losses import LOSSES, summed  # noqa: E402
@@ -449,6 +449,19 @@ def test_an_interrupted_run_is_saved(songs, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run.train(Data(found, found), Intervals(1))
     assert Run(tmp_path / "run", TINY, {}).trainer.step == 3
+
+
+def test_a_run_whose_learning_rate_is_0_does_not_go_on(songs, tmp_path):
+    changes = dataclasses.asdict(TRAINING) | {"decay_from": 1, "decay_steps": 2}
+    found = songs_in(songs)
+    data = Data(found, found)
+    Run(tmp_path / "run", TINY, changes).train(data, Intervals(steps=3))
+    with pytest.raises(SettingsError, match=r"learning rate is 0 from step 3 on .*decay_from=STEP.*run"):
+        Run(tmp_path / "run", TINY, {}).train(data, Intervals(steps=4))
+    Run(tmp_path / "run", TINY, {}).train(data, Intervals(steps=3))  # it only scores
+    run = Run(tmp_path / "run", TINY, {"decay_from": None})
+    run.train(data, Intervals(steps=4))
+    assert run.trainer.step == 4
 
 
 def test_a_step_is_scored_once(songs, tmp_path):
