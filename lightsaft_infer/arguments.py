@@ -31,6 +31,6 @@ def is_number(value: object) -> TypeGuard[float]:
 
 def whole_number(value: object, name: str, *, least: int = 1) -> int:
     """Return a value as int. Raises ArgumentError unless it is a whole number of `least` or more."""
-    if not is_number(value) or not float(value).is_integer() or value < least:
+    if not is_number(value) or value % 1 != 0 or value < least:  # NaN and infinity have the remainder NaN
         raise ArgumentError(f"expected {name} to be a whole number of {least} or more, got {value!r}")
     return int(value)

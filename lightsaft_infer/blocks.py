@@ -16,7 +16,7 @@ SAMPLE_RATE_RANGE = (8000, 192000)  # in Hz
 def check_format(sample_rate: float, channels: int = 2) -> None:
     """Raise AudioError unless the rate is a whole number of Hz in range and there are 1 or 2 channels."""
     low, high = SAMPLE_RATE_RANGE
-    if not is_number(sample_rate) or not (low <= float(sample_rate) <= high and float(sample_rate).is_integer()):
+    if not is_number(sample_rate) or not low <= sample_rate <= high or sample_rate % 1 != 0:
         raise AudioError(f"expected a sample rate of {low} to {high} Hz, got {sample_rate!r}")
     if channels not in (1, 2):
         hint = " (downmix mixes them to stereo)" if channels > 2 else ""
@@ -48,8 +48,9 @@ def to_array(audio: ArrayLike) -> NDArray[np.generic]:
         raise AudioError("expected an array without a mask, got a masked one")
     try:
         return np.asarray(audio)
-    except ValueError as error:
-        raise AudioError(f"expected floating-point audio (channels, samples), got {type(audio).__name__}") from error
+    except Exception as error:  # other libraries' arrays raise errors of their own
+        expected = f"expected floating-point audio (channels, samples), got {type(audio).__name__}"
+        raise AudioError(f"{expected} ({error})") from error
 
 
 def checked(blocks: Iterable[ArrayLike]) -> Iterator[Audio]:

@@ -47,7 +47,8 @@ class Separator:
     Raises
     ------
     ArgumentError
-        If `chunk` or `overlap` is out of range, or there are not as many networks as models.
+        If `chunk` or `overlap` is out of range, there are not as many networks as models, or another argument has the
+        wrong type.
 
     Examples
     --------
@@ -70,7 +71,11 @@ class Separator:
         chunk: int | None = None,
         overlap: int | None = None,
     ) -> None:
+        if not isinstance(manifest, (Manifest, Bundle)):
+            raise ArgumentError(f"expected a Manifest or a Bundle (Separator.from_file reads one), got {manifest!r}")
         networks = tuple(network) if isinstance(network, Sequence) else (network,)
+        if not all(map(callable, networks)):
+            raise ArgumentError(f"expected a network that can be called, got {network!r}")
         if len(networks) != len(manifest.models):
             raise ArgumentError(f"expected {len(manifest.models)} networks, got {len(networks)}")
         self.manifest = manifest

@@ -1,5 +1,7 @@
 """Each error that a caller can cause is a LightSAFTError, and those of wrong arguments are ValueErrors too."""
 
+import io
+
 import numpy as np
 import pytest
 from conftest import noise
@@ -14,6 +16,7 @@ from lightsaft_infer import (
     TimeLimit,
     sdr,
     separate_file,
+    separate_to_stream,
     si_sdr,
 )
 from lightsaft_infer.batch import find_tracks
@@ -23,10 +26,19 @@ from lightsaft_infer.evaluation import evaluate
 from lightsaft_infer.report import write_report
 from lightsaft_infer.stft import istft, stft
 
+
+class Unreadable:
+    """As a tensor of torch on a GPU."""
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("use Tensor.cpu() first")
+
+
 MISUSES = {
     "text as mixture": lambda echo, tmp: echo.separate("song.wav", sample_rate=44100),
     "nothing as mixture": lambda echo, tmp: echo.separate(None, sample_rate=44100),
     "rows of different lengths": lambda echo, tmp: echo.separate([[0.0], [0.0, 1.0]], sample_rate=44100),
+    "an array that cannot be read": lambda echo, tmp: echo.separate(Unreadable(), sample_rate=44100),
     "text as sample rate": lambda echo, tmp: echo.separate(noise(2, 10), sample_rate="44100"),
     "NaN as sample rate": lambda echo, tmp: echo.separate(noise(2, 10), sample_rate=float("nan")),
     "text as targets": lambda echo, tmp: echo.separate(noise(2, 10), sample_rate=44100, targets="vocals"),
@@ -41,6 +53,9 @@ MISUSES = {
     "five passes": lambda echo, tmp: TimeLimit(1, max_passes=5),
     "half a chunk": lambda echo, tmp: Separator(echo.manifest, echo.network, chunk=2.5),
     "text as overlap": lambda echo, tmp: Separator(echo.manifest, echo.network, overlap="4"),
+    "path as manifest": lambda echo, tmp: Separator("model.json", echo.network),
+    "no network": lambda echo, tmp: Separator(echo.manifest, None),
+    "a huge number of threads": lambda echo, tmp: Separator.from_file(threads=10**400),
     "no threads": lambda echo, tmp: Separator.from_file(threads=0),
     "half a thread": lambda echo, tmp: Separator.from_file(threads=0.5),
     "no manifest": lambda echo, tmp: Separator.from_file(tmp / "none.json"),
@@ -51,6 +66,7 @@ MISUSES = {
     "no such file": lambda echo, tmp: separate_file(echo, tmp / "song.wav", {"bass": tmp / "bass.wav"}),
     "nothing as file": lambda echo, tmp: AudioReader(None),
     "folder as file": lambda echo, tmp: AudioReader(tmp),
+    "text file as stream": lambda echo, tmp: separate_to_stream(echo, _song(tmp), io.StringIO(), "bass"),
     "unknown clip policy": lambda echo, tmp: _separate(echo, tmp, clip="loud"),
     "number as subtype": lambda echo, tmp: _separate(echo, tmp, subtype=16),
     "unknown bit rate": lambda echo, tmp: _separate(echo, tmp, bitrate="fast"),
@@ -76,11 +92,15 @@ MISUSES = {
 }
 
 
-def _separate(echo, tmp, name="bass.wav", **options):
+def _song(tmp):
     import soundfile
 
     soundfile.write(tmp / "song.wav", np.zeros((100, 2)), 44100)
-    return separate_file(echo, tmp / "song.wav", {"bass": tmp / name}, **options)
+    return tmp / "song.wav"
+
+
+def _separate(echo, tmp, name="bass.wav", **options):
+    return separate_file(echo, _song(tmp), {"bass": tmp / name}, **options)
 
 
 def _spectrum():

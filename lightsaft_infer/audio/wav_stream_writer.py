@@ -67,7 +67,7 @@ class WavStreamWriter:
         clip: str = "clamp",
     ) -> None:
         self._subtype = stream_subtype(subtype, clip)
-        if not hasattr(file, "write"):
+        if not hasattr(file, "write") or isinstance(file, io.TextIOBase):
             raise ArgumentError(f"expected a binary file to write to, got {file!r}")
         self._file, self._target, self._clip = file, target, clip
         self._sample_rate = whole_number(sample_rate, "sample_rate")
