@@ -1,5 +1,6 @@
 """Checks of arguments. They raise ArgumentError."""
 
+import math
 import numbers
 import os
 from pathlib import Path
@@ -29,8 +30,9 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def whole_number(value: object, name: str, *, least: int = 1) -> int:
-    """Return a value as int. Raises ArgumentError unless it is a whole number of `least` or more."""
-    if not is_number(value) or value % 1 != 0 or value < least:  # NaN and infinity have the remainder NaN
-        raise ArgumentError(f"expected {name} to be a whole number of {least} or more, got {value!r}")
+def whole_number(value: object, name: str, *, least: int = 1, most: float = math.inf) -> int:
+    """Return a value as int. Raises ArgumentError unless it is a whole number from `least` to `most`."""
+    if not is_number(value) or not least <= value <= most or value % 1 != 0:  # infinity has the remainder NaN
+        allowed = f"{least} or more" if most == math.inf else f"{least} to {most}"
+        raise ArgumentError(f"expected {name} to be a whole number of {allowed}, got {value!r}")
     return int(value)

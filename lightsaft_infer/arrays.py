@@ -1,10 +1,12 @@
 """The types that pass between modules: arrays, and the network."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .errors import ArgumentError, LightSAFTError
 
 Audio = NDArray[np.float32]
 """Samples float32 (channels, samples), full scale 1.0; stems of several targets are (targets, channels, samples)."""
@@ -21,6 +23,17 @@ Stems = dict[str, Audio]
 
 Progress = Callable[[float, "float | None"], object]
 """A function of the part done and the total, which is None if it is not known."""
+
+
+def to_array(value: object, what: str, error: type[LightSAFTError] = ArgumentError) -> NDArray[Any]:
+    """Return a value as an array. Raises an error of the given type, which says that `what` was expected, for a value
+    that is no array, and for an array with a mask, as the mask would be ignored."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise error(f"expected {what} without a mask, got a masked array")
+    try:
+        return np.asarray(value)
+    except Exception as reason:  # tensors of other libraries raise errors of their own
+        raise error(f"expected {what}, got {type(value).__name__} ({reason})") from reason
 
 
 def concurrency_of(network: object) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arguments import is_number
-from .arrays import Audio
+from .arrays import Audio, to_array
 from .errors import AudioError
 
 BLOCK_SAMPLES = 65536  # samples per channel that are read, separated and written at a time
@@ -42,22 +42,16 @@ def check_samples(block: NDArray[np.generic], *, channels: int | None, start: in
     return audio
 
 
-def to_array(audio: ArrayLike) -> NDArray[np.generic]:
+def to_audio(audio: ArrayLike) -> NDArray[np.generic]:
     """Return audio as an array. Raises AudioError if it is none, for example for rows of different lengths."""
-    if isinstance(audio, np.ma.MaskedArray):
-        raise AudioError("expected an array without a mask, got a masked one")
-    try:
-        return np.asarray(audio)
-    except Exception as error:  # other libraries' arrays raise errors of their own
-        expected = f"expected floating-point audio (channels, samples), got {type(audio).__name__}"
-        raise AudioError(f"{expected} ({error})") from error
+    return to_array(audio, "floating-point audio (channels, samples)", AudioError)
 
 
 def checked(blocks: Iterable[ArrayLike]) -> Iterator[Audio]:
     """Yield the blocks as float32. Raises AudioError if they are not audio, or if there is none."""
     done, channels = 0, None
     for block in blocks:
-        audio = check_samples(to_array(block), channels=channels, start=done)
+        audio = check_samples(to_audio(block), channels=channels, start=done)
         channels = audio.shape[0]
         done += audio.shape[1]
         yield audio

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from .arguments import whole_number
 from .arrays import Audio, Network, Progress, Stems
-from .blocks import MixtureBuffer, check_format, checked, reblocked, to_array
+from .blocks import MixtureBuffer, check_format, checked, reblocked, to_audio
 from .bundle import Bundle, read_model
 from .errors import ArgumentError, ModelError
 from .manifest import Manifest, default_manifest_path
@@ -186,7 +186,7 @@ class Separator:
             If the residual has the name of a target, `consistency` is combined with a residual or without all targets,
             or another argument is wrong.
         """
-        mixture = to_array(mixture)
+        mixture = to_audio(mixture)
         stems: Stems = {}
         done = 0
         for block in self.stream(

@@ -7,7 +7,7 @@ from typing import Any
 
 from .arguments import AnyPath, whole_number
 from .cores import available_cores
-from .errors import ArgumentError, ModelError
+from .errors import ModelError
 
 MAX_THREADS = 1024
 
@@ -53,9 +53,7 @@ class Session:
     ) -> None:
         onnxruntime = _imported()
         self.path = os.fspath(path)
-        self.threads = available_cores() if threads is None else whole_number(threads, "threads")
-        if self.threads > MAX_THREADS:
-            raise ArgumentError(f"expected {MAX_THREADS} threads at most, got {threads}")
+        self.threads = available_cores() if threads is None else whole_number(threads, "threads", most=MAX_THREADS)
         self.concurrency = min(self.threads, max_concurrency)
         options = onnxruntime.SessionOptions()
         # The threads that call it take part in the work, beside the session's own.

@@ -84,8 +84,7 @@ class TimeLimit:
     ) -> None:
         if not is_number(seconds) or not seconds > 0:
             raise ArgumentError(f"expected a time limit above 0 seconds, got {seconds!r}")
-        if not 1 <= whole_number(max_passes, "max_passes", least=0) <= MAX_PASSES:
-            raise ArgumentError(f"expected 1 to {MAX_PASSES} passes, got {max_passes}")
+        max_passes = whole_number(max_passes, "max_passes", most=MAX_PASSES)
         self.passes: collections.Counter[int] = collections.Counter()
         self._policy = Policy(seconds, max_passes)
         self._clock = clock

@@ -19,6 +19,7 @@ from lightsaft_infer import (
     separate_to_stream,
     si_sdr,
 )
+from lightsaft_infer.audio import WavStreamWriter
 from lightsaft_infer.batch import find_tracks
 from lightsaft_infer.benchmark import benchmark
 from lightsaft_infer.consistency import mixture_consistency
@@ -39,6 +40,10 @@ MISUSES = {
     "nothing as mixture": lambda echo, tmp: echo.separate(None, sample_rate=44100),
     "rows of different lengths": lambda echo, tmp: echo.separate([[0.0], [0.0, 1.0]], sample_rate=44100),
     "an array that cannot be read": lambda echo, tmp: echo.separate(Unreadable(), sample_rate=44100),
+    "a stem that cannot be read": lambda echo, tmp: _writer(44100).write({"bass": Unreadable()}),
+    "a reference that cannot be read": lambda echo, tmp: sdr(Unreadable(), noise(2, 10)),
+    "a reference with a mask": lambda echo, tmp: sdr(np.ma.masked_less(noise(2, 10), 0), noise(2, 10)),
+    "a huge sample rate": lambda echo, tmp: _writer(10**12),
     "text as sample rate": lambda echo, tmp: echo.separate(noise(2, 10), sample_rate="44100"),
     "NaN as sample rate": lambda echo, tmp: echo.separate(noise(2, 10), sample_rate=float("nan")),
     "text as targets": lambda echo, tmp: echo.separate(noise(2, 10), sample_rate=44100, targets="vocals"),
@@ -101,6 +106,10 @@ def _song(tmp):
 
 def _separate(echo, tmp, name="bass.wav", **options):
     return separate_file(echo, _song(tmp), {"bass": tmp / name}, **options)
+
+
+def _writer(sample_rate):
+    return WavStreamWriter(io.BytesIO(), "bass", sample_rate=sample_rate, channels=2)
 
 
 def _spectrum():

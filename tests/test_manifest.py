@@ -122,7 +122,7 @@ def test_a_graph_that_is_none(tmp_path):
 
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads(model_path, threads):
-    with pytest.raises(ValueError, match=f"threads to be a whole number of 1 or more, got {threads}"):
+    with pytest.raises(ValueError, match=f"threads to be a whole number of 1 to 1024, got {threads}"):
         Separator.from_file(model_path, threads=threads)
     assert Separator.from_file(model_path, threads=3).network.threads == 3
 

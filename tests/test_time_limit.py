@@ -327,5 +327,5 @@ def test_a_limit_serves_one_track(echo):
     echo.separate(noise(1, 10), sample_rate=44100, time_limit=limit)
     with pytest.raises(ValueError, match="another track"):
         echo.separate(noise(1, 10), sample_rate=44100, time_limit=limit)
-    with pytest.raises(ValueError, match="1 to 4 passes"):
+    with pytest.raises(ValueError, match="max_passes to be a whole number of 1 to 4"):
         TimeLimit(1, max_passes=5)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..arrays import Audio
+from ..arrays import Audio, to_array
 from ..errors import ArgumentError
 
 CLIP_POLICIES = ("scale", "clamp", "error")
@@ -25,12 +25,10 @@ def check_stem(stems: Mapping[str, Audio], target: str, channels: int) -> Audio:
     if not isinstance(stems, Mapping) or target not in stems:
         found = ", ".join(map(str, stems)) if isinstance(stems, Mapping) else type(stems).__name__
         raise ArgumentError(f"expected a block of stems with {target}, got {found or 'an empty one'}")
-    if isinstance(stems[target], np.ma.MaskedArray):
-        raise ArgumentError(f"expected an array without a mask of {target}, got a masked one")
-    block = np.asarray(stems[target])
+    expected = f"floating-point samples ({channels}, samples) of {target}"
+    block = to_array(stems[target], expected)
     if block.ndim != 2 or block.shape[0] != channels or block.dtype.kind != "f":
-        expected = f"expected floating-point samples ({channels}, samples) of {target}"
-        raise ArgumentError(f"{expected}, got {block.dtype} {block.shape}")
+        raise ArgumentError(f"expected {expected}, got {block.dtype} {block.shape}")
     if not np.isfinite(block).all():
         raise ArgumentError(f"expected finite samples of {target}, got NaN or infinity")
     # soundfile takes no other type, and would take samples of another byte order for noise.

@@ -20,6 +20,7 @@ from .outputs import OutputFormat, check_outputs, make_folders, output_format
 from .stem_checks import check_clip, check_stem
 from .tags import Tags
 from .unfinished_file import UnfinishedFile, rename_all
+from .wav_format import MAX_CHANNELS, MAX_RATE
 
 PROBE = 4  # seconds of noise whose conversion is measured
 
@@ -107,8 +108,8 @@ class StemWriter:
         check_clip(clip)
         if not isinstance(outputs, Mapping) or not outputs:
             raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
-        self._sample_rate = whole_number(sample_rate, "sample_rate")
-        self._channels = whole_number(channels, "channels")
+        self._sample_rate = whole_number(sample_rate, "sample_rate", most=MAX_RATE)
+        self._channels = whole_number(channels, "channels", most=MAX_CHANNELS)
         self._outputs = {target: to_path(path, f"a path for {target}") for target, path in outputs.items()}
         self._subtype = subtype
         self._formats = self._formats_for(samples)

@@ -13,6 +13,7 @@ from ..errors import AudioError
 WAV_BYTES = 2**32 - 2**16  # bytes of samples that a WAV file can count, less its header
 UNKNOWN_SIZE = 0xFFFFFFFF  # the placeholder that this package writes
 EXTENSIBLE = 0xFFFE
+MAX_RATE, MAX_CHANNELS = 2**31 - 1, 1024  # libsndfile's limits
 # libsndfile's names, by format tag and bits of a sample.
 SUBTYPES = {
     (1, 8): "PCM_U8",

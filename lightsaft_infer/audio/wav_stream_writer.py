@@ -14,7 +14,7 @@ from ..arguments import whole_number
 from ..arrays import Audio
 from ..errors import ArgumentError, OutputError, reason
 from .stem_checks import check_clip, check_stem
-from .wav_format import SUBTYPES, UNKNOWN_SIZE, WAV_BYTES
+from .wav_format import MAX_CHANNELS, MAX_RATE, SUBTYPES, UNKNOWN_SIZE, WAV_BYTES
 
 WRITTEN = ("FLOAT", "PCM_16", "PCM_24", "PCM_32")
 
@@ -70,8 +70,8 @@ class WavStreamWriter:
         if not hasattr(file, "write") or isinstance(file, io.TextIOBase):
             raise ArgumentError(f"expected a binary file to write to, got {file!r}")
         self._file, self._target, self._clip = file, target, clip
-        self._sample_rate = whole_number(sample_rate, "sample_rate")
-        self._channels = whole_number(channels, "channels")
+        self._sample_rate = whole_number(sample_rate, "sample_rate", most=MAX_RATE)
+        self._channels = whole_number(channels, "channels", most=MAX_CHANNELS)
         length = None if samples is None else whole_number(samples, "samples", least=0)
         self.peaks = {target: 0.0}
         header, self._padding = _header(self._sample_rate, self._channels, length, self._subtype)

@@ -115,9 +115,9 @@ def _engine(args: argparse.Namespace, manifest: Manifest | Bundle) -> "Engine":
 def _options(args: argparse.Namespace, manifest: Manifest | Bundle) -> dict[str, Any]:
     """The options that decide the samples and the files of the stems, as the journal stores them."""
     stems = chosen_stems(args, manifest)
-    _, subtype = output_format(f"stem.{args.format}", args.subtype)
+    _, subtype = output_format(f"*.{args.format}", args.subtype)
     more: dict[str, Any] = {}  # in the journal only if they are set: journals without them stay valid
-    bitrate = chosen_bitrate(f"stem.{args.format}", args.bitrate)
+    bitrate = chosen_bitrate(f"*.{args.format}", args.bitrate)
     if args.bitrate is not None:
         more["bitrate"] = bitrate
     if not args.tags:

@@ -75,7 +75,7 @@ def _place(text: str) -> Path | str:
 def _template(text: str) -> str:
     try:
         filled = {text.format(track="track", target=target, ext="wav") for target in ("a", "b")}
-    except (LookupError, ValueError, AttributeError, TypeError) as error:
+    except Exception as error:  # str.format raises many, even MemoryError
         raise argparse.ArgumentTypeError(f"expected the fields {{track}}, {{target}} and {{ext}}: {error!r}") from error
     if len(filled) < 2 or not all(name.endswith(".wav") for name in filled):
         raise argparse.ArgumentTypeError(f"expected {{target}} in it and .{{ext}} at its end, got {text!r}")
@@ -85,8 +85,8 @@ def _template(text: str) -> str:
 
 
 def _run(args: argparse.Namespace) -> int:
-    output_format(f"stem.{args.format}", args.subtype)  # a wrong subtype would fail for every file
-    chosen_bitrate(f"stem.{args.format}", args.bitrate)
+    output_format(f"*.{args.format}", args.subtype)  # a wrong subtype would fail for every file
+    chosen_bitrate(f"*.{args.format}", args.bitrate)
     if args.mixtures.count(PIPE) > 1:
         raise AudioError("standard input can be separated only once")
     separator = Separator.from_file(args.model, threads=args.threads)

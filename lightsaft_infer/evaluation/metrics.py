@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import to_array
 from ..errors import ArgumentError, EvaluationError
 
 
@@ -150,10 +151,7 @@ def _checked(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.floa
 
 
 def _array(audio: ArrayLike, what: str) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(audio)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"expected {what} as an array (channels, samples): {error}") from error
+    array = to_array(audio, f"{what} as an array (channels, samples)")
     if array.dtype.kind not in "fiu":
         raise ArgumentError(f"expected {what} as an array of real numbers, got {array.dtype} {array.shape}")
     return array.astype(np.float64, copy=False)

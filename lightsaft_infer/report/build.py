@@ -105,6 +105,8 @@ def write_report(
     stems = find_stems(stems_dir, mixture=mixture, order=manifest.targets)
     truths = {} if references is None else _references(references, mixture, stems)
     check_not_input([output], [mixture, *stems.values(), *truths.values()])
+    if links is not None and not links.keys() >= {"Mixture", *stems}:
+        raise ArgumentError(f"expected links of Mixture, {', '.join(stems)}, got {', '.join(links)}")
     make_parent(output)
     form = check_forms(mixture, [*stems.values(), *truths.values()])
     counted = _counter(progress, 1 + len(stems))

@@ -99,8 +99,8 @@ class Jobs:
         options = new.options
         if options.targets and options.two_stems is not None:
             raise ArgumentError("expected targets or two_stems, got both")
-        output_format(f"stem.{options.format}", options.subtype)
-        chosen_bitrate(f"stem.{options.format}", options.bitrate)
+        output_format(f"*.{options.format}", options.subtype)
+        chosen_bitrate(f"*.{options.format}", options.bitrate)
         stems = choose_stems(
             self.manifest, targets=options.targets, two_stems=options.two_stems, consistency=options.consistency
         )

@@ -125,7 +125,16 @@ def test_template(run, song, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "template", ["{track}.{ext}", "{target}", "{artist}/{target}.{ext}", "{target}.{ext", "{}", "/tmp/{target}.{ext}"]
+    "template",
+    [
+        "{track}.{ext}",
+        "{target}",
+        "{artist}/{target}.{ext}",
+        "{target}.{ext",
+        "{}",
+        "{target:>99999999999999}.{ext}",
+        "/tmp/{target}.{ext}",
+    ],
 )
 def test_bad_templates(run, song, capsys, template):
     with pytest.raises(SystemExit) as caught:

@@ -286,6 +286,13 @@ def test_a_failure_half_way_leaves_nothing(song, made, monkeypatch):
     assert sorted(path.name for path in (song.parent / "stems").iterdir()) == ["bass.wav", "vocals.wav"]
 
 
+def test_links_of_all_files(song):
+    links = {"Mixture": "song.wav", "vocals": "vocals.wav"}
+    with pytest.raises(ArgumentError, match="links of Mixture, vocals, bass, got Mixture, vocals"):
+        write_report(song, song.parent / "stems", links=links)
+    assert not (song.parent / "stems" / "report.html").exists()
+
+
 def test_the_command(song, capsys):
     page = song.parent / "page.html"
     stems = song.parent / "stems"
