@@ -1,6 +1,7 @@
 """The tracks in a folder, and the folders for their stems. Paths are relative to the folder, with "/"."""
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -128,14 +129,19 @@ def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry]) -> dict[st
     """
     journaled = {track: _journaled_folder(entry) for track, entry in entries.items()}
     folders = {track: folder for track, folder in journaled.items() if folder is not None}
-    # Some file systems do not distinguish upper and lower case.
-    taken = {folder.casefold() for folder in folders.values()} | {NAME}
+    taken = {_caseless(folder) for folder in folders.values()} | {NAME}
     tracks = list(tracks)
     for track in tracks:
         if track not in folders:
-            folders[track] = next(name for name in _candidates(track) if name.casefold() not in taken)
-            taken.add(folders[track].casefold())
+            folders[track] = next(name for name in _candidates(track) if _caseless(name) not in taken)
+            taken.add(_caseless(folders[track]))
     return {track: folders[track] for track in tracks}
+
+
+def _caseless(name: str) -> str:
+    """Return the same text for all names that some file system takes for one: in upper or lower case, with accents as
+    characters of their own or not."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def _candidates(track: str) -> Iterator[str]:

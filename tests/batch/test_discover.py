@@ -81,6 +81,7 @@ def done(folder):
         (["a.wav", "b/a.wav"], {}, ["a", "b/a"]),
         (["a.flac", "a.mp3", "a.wav"], {}, ["a", "a.mp3", "a.wav"]),
         (["A.wav", "a.flac"], {}, ["A", "a.flac"]),
+        (["\u00e9.wav", "e\u0301.ogg"], {}, ["\u00e9", "e\u0301.ogg"]),  # one name for macOS
         (["a.flac", "a.flac.ogg", "a.mp3"], {}, ["a", "a.flac", "a.mp3"]),
         (["a.b", "a.b.ogg", "a.ogg"], {"gone.b": done("a")}, ["a.b", "a.b.ogg", "a.ogg"]),
         (["journal.jsonl.wav"], {}, ["journal.jsonl.wav"]),
