@@ -7,11 +7,12 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel
 from starlette.datastructures import State
+from starlette.exceptions import HTTPException
 
 from ..audio import track_name
 from ..errors import LightSAFTError, message_of

@@ -203,6 +203,21 @@ def test_wrong_options_are_refused(studio, song, options, text):
     assert text in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("method", "url", "content", "code"),
+    [
+        ("GET", "/api/nothing", None, 404),
+        ("DELETE", "/api/jobs", None, 405),
+        ("POST", "/api/jobs", b"{\xff", 400),
+        ("GET", "/api/jobs/nothing", None, 404),
+    ],
+)
+def test_all_errors_have_one_form(studio, method, url, content, code):
+    answer = studio.client.request(method, url, content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == code
+    assert answer.json().keys() == {"error"}
+
+
 @pytest.mark.parametrize("upload", ["0" * 16, "../jobs", "", "..", "%2e%2e"])
 def test_an_upload_that_is_not_there(studio, upload):
     answer = studio.client.post("/api/jobs", json={"upload": upload})
