@@ -27,6 +27,7 @@ from ..text import one_line
 from .job import Job, Upload
 
 STATE = "job.json"
+LOCK = "lock"
 GROWING = "growing"
 GONE = ".gone-"  # prefix of folders that are being removed
 MAX_NAME = 150  # bytes of the name of an upload
@@ -48,19 +49,29 @@ class WorkFolder:
     Raises
     ------
     OutputError
-        If it cannot be written, or another studio is at work on it.
+        If it cannot be written, another studio is at work on it, or it has folders of the same names that are not
+        those of a studio.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.uploads, self.jobs = path / "uploads", path / "jobs"
         with raise_as(OutputError, "write", path):
-            for folder in (path, self.uploads, self.jobs):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = open(path / "lock", "ab")
-        if not lock(self._lock):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The leftovers in these folders are removed, so they must be those of a studio, which begins with its lock.
+            for folder in (self.uploads, self.jobs):
+                if os.path.lexists(folder) and not (path / LOCK).exists():
+                    raise OutputError(f"expected no {folder.name} in a new work folder, got {folder} (use --folder)")
+            self._lock = open(path / LOCK, "ab")
+        try:
+            if not lock(self._lock):
+                raise OutputError(f"another studio is at work on this folder: {path} (use --folder)")
+            with raise_as(OutputError, "write", path):
+                for folder in (self.uploads, self.jobs):
+                    folder.mkdir(mode=0o700, exist_ok=True)
+        except BaseException:
             self._lock.close()
-            raise OutputError(f"another studio is at work on this folder: {path} (use --folder)")
+            raise
 
     def close(self) -> None:
         """Let other studios use the folder."""
@@ -69,13 +80,14 @@ class WorkFolder:
     def load(self) -> list[Job]:
         """Remove the leftovers of a killed studio, and return the jobs in the order of their creation.
 
-        Jobs whose state cannot be read, and uploads that belong to no job, are leftovers too.
+        Jobs whose state cannot be read, unfinished ones without their upload, and uploads that belong to no job are
+        leftovers too.
         """
         jobs = []
         for folder in list(self.jobs.iterdir()):
             try:
                 job = Job.model_validate_json((folder / STATE).read_bytes())
-                if job.id != folder.name or not self.upload(job.upload).is_file():
+                if job.id != folder.name or not (job.state == "done" or self.upload(job.upload).is_file()):
                     raise ValueError
                 jobs.append(job)
             except (OSError, ValueError):

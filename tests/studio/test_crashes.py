@@ -1,5 +1,6 @@
 """Killed workers and servers, restarts, and the work folder's bounds."""
 
+import contextlib
 import datetime
 import os
 import shutil
@@ -18,7 +19,8 @@ from lightsaft_infer import OutputError
 studios = pytest.importorskip("studios")  # needs the extra `studio`, and httpx
 httpx = pytest.importorskip("httpx")
 
-from lightsaft_infer.studio.job import now  # noqa: E402
+from lightsaft_infer.studio.job import Job, Options, now  # noqa: E402
+from lightsaft_infer.studio.work_folder import new_id  # noqa: E402
 
 pytestmark = posix
 MINUTES = 5
@@ -120,6 +122,31 @@ def test_two_studios_cannot_share_a_folder(model_path, tmp_path):
         studios.running(settings),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["uploads", "jobs"])
+def test_a_folder_of_somebody_else_is_left_alone(name, tmp_path):
+    song = tmp_path / name / "album" / "song.wav"
+    song.parent.mkdir(parents=True)
+    song.touch()
+    with pytest.raises(OutputError, match=f"expected no {name} in a new work folder, got .*{name} "):
+        studios.WorkFolder(tmp_path)
+    assert song.exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_stems_outlive_their_upload(tmp_path):
+    def job(state):
+        made = now()
+        facts = {"upload": "gone", "name": "song.wav", "options": Options(), "stem_names": []}
+        return Job(id=new_id(), state=state, created=made, consistency=True, residual=None, **facts)
+
+    with contextlib.closing(studios.WorkFolder(tmp_path)) as folder:
+        done, failed = job("done"), job("failed")
+        for known in (done, failed):
+            folder.save(known)
+        assert folder.load() == [done]
+        assert [path.name for path in folder.jobs.iterdir()] == [done.id]
 
 
 def test_old_and_large_tracks_are_removed(model_path, tmp_path, songs):
