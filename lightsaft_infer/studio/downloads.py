@@ -98,12 +98,14 @@ def _header(audio: AudioFormat, samples: int | None, subtype: str) -> bytes:
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return the bytes (start, stop) that a Range header asks for, (0, size) without a header or for one of another
-    form, as RFC 9110 allows. None if there are no such bytes."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "")
+    """Return the bytes (start, stop) that a Range header asks for, with start = stop if there are no such bytes. None
+    without a header, and for one that RFC 9110 lets a server ignore: of another form, or with its end before its
+    start."""
+    match = re.fullmatch(r"bytes=(\d{0,20})-(\d{0,20})", header or "")
     if not match or not any(match.groups()):
-        return 0, size
+        return None
     first, last = match.groups()
-    start, stop = (int(first), int(last or size) + 1) if first else (max(0, size - int(last)), size)
-    stop = min(stop, size)
-    return (start, stop) if start < stop else None
+    if first and last and int(last) < int(first):
+        return None
+    start, stop = (int(first), int(last or size) + 1) if first else (size - int(last), size)
+    return min(max(0, start), size), min(stop, size)

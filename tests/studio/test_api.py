@@ -78,6 +78,24 @@ def test_ranges_of_a_stem_and_of_a_player(studio, done):
         assert studio.client.get(url, headers={"range": "bytes=9999999-"}).status_code == 416
 
 
+def test_ranges_of_a_player_that_are_ignored(studio, done):
+    url = f"/api/jobs/{done['id']}/players/vocals"
+    whole = studio.client.get(url).content
+    for header in ("bytes=5-3", "bytes=-", "bytes=0-1,4-5", "bytes=0-" + 5000 * "9"):
+        answer = studio.client.get(url, headers={"range": header})
+        assert (answer.status_code, answer.content == whole) == (200, True), header[:20]
+    for header, status in (("bytes=0-", 206), ("bytes=-0", 416), (f"bytes={len(whole)}-", 416)):
+        assert studio.client.get(url, headers={"range": header}).status_code == status, header
+    changed = {"range": "bytes=0-9", "if-range": '"another version"'}
+    assert studio.client.get(url, headers=changed).content == whole
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("PATCH", "/api/jobs", 405), ("GET", "/api/nothing", 404)])
+def test_all_errors_have_the_same_form(studio, method, path, status):
+    answer = studio.client.request(method, path)
+    assert (answer.status_code, list(answer.json())) == (status, ["error"])
+
+
 def test_a_player_is_the_stem_in_16_bits(studio, done):
     stem, _ = soundfile.read(io.BytesIO(studio.client.get(f"/api/jobs/{done['id']}/stems/drums").content))
     params = {"seconds": 0.5, "gain": 0.5}
