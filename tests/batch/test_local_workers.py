@@ -81,3 +81,26 @@ def test_a_working_folder_that_is_gone_is_told(tmp_path, monkeypatch):
         check_working_folder()
     monkeypatch.chdir(tmp_path)
     check_working_folder()
+
+
+FIRST_WORKER = """
+import signal
+from lightsaft_infer.worker_process import WorkerProcess
+
+def blocked(pipe):
+    pipe.send(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+if __name__ == "__main__":
+    worker = WorkerProcess(blocked)
+    print(worker.pipe.recv())
+    worker.end()
+"""
+
+
+@posix
+def test_interrupts_are_held_in_the_first_worker_too(tmp_path):
+    # Ctrl-C while it imports its modules would print a traceback.
+    script = tmp_path / "script.py"
+    script.write_text(FIRST_WORKER)
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert (run.stdout, run.stderr) == ("True\n", "")
