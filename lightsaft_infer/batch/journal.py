@@ -5,12 +5,13 @@ line with the status "again" is added. If the run then ends before the line of t
 old stems is not valid.
 """
 
+import codecs
 import contextlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeGuard
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, TypeGuard
 
 from ..arguments import AnyPath, to_path
 from ..errors import OutputError, raise_as
@@ -55,7 +56,8 @@ def journal_path(out_dir: AnyPath, journal: AnyPath | None = None) -> Path:
 
 
 def read_journal(path: AnyPath) -> dict[str, Entry]:
-    """Read the last entry of each track.
+    """Read the last entry of each track. It has the "outputs" of an earlier one if it has none, so that the stems keep
+    their place.
 
     Lines that are not entries are ignored, for example a line that was cut when the machine went down. Their tracks are
     separated again.
@@ -73,20 +75,35 @@ def read_journal(path: AnyPath) -> dict[str, Entry]:
     Raises
     ------
     OutputError
-        If the file cannot be read.
+        If the file cannot be read, or is something else.
     """
+    path = to_path(path, "the path of a journal")
     entries: dict[str, Entry] = {}
-    with (
-        raise_as(OutputError, "read the journal", path),
-        contextlib.suppress(FileNotFoundError),
-        open(to_path(path, "the path of a journal"), "rb") as lines,
-    ):
-        for line in lines:
-            with contextlib.suppress(ValueError, RecursionError):
-                entry = json.loads(line)
-                if _is_entry(entry):
-                    entries[entry["track"]] = entry
+    with raise_as(OutputError, "read the journal", path), contextlib.suppress(FileNotFoundError):
+        if path.is_fifo():  # to open it would wait for its other end
+            raise _another_file(path)
+        with open(path, "rb") as lines:
+            _check_content(lines, path)
+            for line in lines:
+                with contextlib.suppress(ValueError, RecursionError):
+                    entry = json.loads(line)
+                    if _is_entry(entry):
+                        known = entries.get(entry["track"], {})
+                        entries[entry["track"]] = {"outputs": known.get("outputs")} | entry
     return entries
+
+
+def _check_content(file: BinaryIO, path: Path) -> None:
+    """Raise OutputError if a file is something else, such as a song: nothing must be added to it."""
+    file.seek(0)
+    start = file.read(4).removeprefix(codecs.BOM_UTF8)  # an editor may have added the mark
+    if start[:1] not in (b"", b"{", b"\n", b"\0"):  # a crash of the machine may leave zeros
+        raise _another_file(path)
+    file.seek(0)
+
+
+def _another_file(path: Path) -> OutputError:
+    return OutputError(f"expected a journal of lightsaft batch, got another file: {path}")
 
 
 def _is_entry(value: object) -> TypeGuard[Entry]:
@@ -101,7 +118,12 @@ def _is_entry(value: object) -> TypeGuard[Entry]:
 
 
 def _is_output(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("file"), str)
+    """Whether a JSON value describes a file below the output folder. New stems are written beside it."""
+    if not isinstance(value, dict) or not isinstance(value.get("file"), str):
+        return False
+    os.fsencode(value["file"])  # raises ValueError for a name that no file can have
+    path = PurePosixPath(value["file"])
+    return not path.is_absolute() and ".." not in path.parts and len(path.parts) > 1 and "\0" not in str(path)
 
 
 class Journal:
@@ -132,19 +154,13 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b", buffering=0)
             try:
-                self._check_content()
+                _check_content(self._file, self.path)
                 if not lock(self._file):
                     raise OutputError(f"another run is at work on this folder: {self.path.parent}")
                 self._end_torn_line()
             except BaseException:
                 self._file.close()
                 raise
-
-    def _check_content(self) -> None:
-        """Raise OutputError if the file is something else, such as a song: nothing must be added to it."""
-        self._file.seek(0)
-        if self._file.read(1) not in (b"", b"{", b"\n", b"\0"):  # a crash of the machine may leave zeros
-            raise OutputError(f"expected a journal of lightsaft batch, got another file: {self.path}")
 
     def _end_torn_line(self) -> None:
         if self._file.seek(0, os.SEEK_END):

@@ -1,6 +1,7 @@
 """A catalogue: the tracks that are processed once or again, and the journal. In this process; `test_batch_command`
 starts the command."""
 
+import codecs
 import json
 import os
 
@@ -9,10 +10,10 @@ import pytest
 import soundfile
 from conftest import noise
 from data.make_model import GAINS, gains_graph, write_model
-from helpers import OPTIONS, inline
+from helpers import OPTIONS, inline, posix
 
 from lightsaft_infer import LightSAFTError, Manifest, OutputError
-from lightsaft_infer.batch.discover import find_tracks
+from lightsaft_infer.batch.discover import find_tracks, stem_folders
 from lightsaft_infer.batch.journal import NAME, Journal, read_journal
 from lightsaft_infer.batch.local_workers import WorkerLost
 from lightsaft_infer.batch.run import plan_batch, run_batch, worker_count
@@ -242,7 +243,44 @@ def test_a_file_that_is_no_journal_is_left_alone(batch):
     before = song.read_bytes()
     with pytest.raises(OutputError, match="expected a journal of lightsaft batch, got another file"):
         Journal(song)
+    with pytest.raises(OutputError, match="expected a journal of lightsaft batch, got another file"):
+        read_journal(song)  # as --dry-run does
     assert song.read_bytes() == before
+
+
+@posix
+def test_a_pipe_is_no_journal(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="expected a journal of lightsaft batch, got another file"):
+        read_journal(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    "file", ["/tmp/x/bass.wav", "../in/a/bass.wav", "a/../../bass.wav", "bass.wav", "a\0/b", "\ud800/b"]
+)
+def test_a_journal_never_leads_out_of_its_folder(batch, file):
+    batch.run()
+    line = batch.entries()["a.wav"]
+    line["outputs"]["bass"]["file"] = file
+    (batch.out / NAME).write_text(json.dumps(line))
+    assert batch.entries() == {}
+
+
+def test_a_journal_that_went_through_an_editor(batch):
+    batch.run()
+    journal = batch.out / NAME
+    journal.write_bytes(codecs.BOM_UTF8 + journal.read_bytes().replace(b"\n", b"\r\n"))
+    assert batch.run() == {}
+
+
+def test_stems_that_are_about_to_be_replaced_keep_their_folder(tmp_path):
+    outputs = {"bass": {"file": "a/bass.wav"}}
+    done = {"track": "a.wav", "status": "done", "input": {}, "model": "", "options": {}, "outputs": outputs}
+    lines = [done, {"track": "a.wav", "status": "again"}, {"track": "a.wav", "status": "failed"}]
+    (tmp_path / NAME).write_text("\n".join(map(json.dumps, lines)))
+    entries = read_journal(tmp_path / NAME)
+    assert entries["a.wav"]["status"] == "failed"
+    assert stem_folders(["a.flac", "a.wav"], entries) == {"a.flac": "a.flac", "a.wav": "a"}
 
 
 def test_two_runs_at_once_are_an_error(tmp_path):
