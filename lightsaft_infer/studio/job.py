@@ -18,7 +18,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     targets: list[str] | None = Field(
-        default=None, description="separate only these targets; default: all", max_length=100
+        default=None, description="separate only these targets; default: all", min_length=1, max_length=100
     )
     two_stems: str | None = Field(default=None, description="this target, and the mixture minus this target")
     format: Format = "wav"
