@@ -25,6 +25,7 @@ class WavStreamWriter:
     Parameters
     ----------
     file : binary file
+        Any object with the methods `write` and `flush` of one.
     target : str
         Name of the stem in a block.
     sample_rate : int
@@ -67,8 +68,7 @@ class WavStreamWriter:
         clip: str = "clamp",
     ) -> None:
         self._subtype = stream_subtype(subtype, clip)
-        if not hasattr(file, "write") or isinstance(file, io.TextIOBase):
-            raise ArgumentError(f"expected a binary file to write to, got {file!r}")
+        _check_writable(file)
         self._file, self._target, self._clip = file, target, clip
         self._sample_rate = whole_number(sample_rate, "sample_rate", most=MAX_RATE)
         self._channels = whole_number(channels, "channels", most=MAX_CHANNELS)
@@ -129,13 +129,29 @@ class WavStreamWriter:
         left = memoryview(content)
         try:
             while left:
-                # An unbuffered file may take only a part. It returns None if it takes nothing and must not wait.
-                left = left[self._file.write(left) or 0 :]
+                written = self._file.write(left)
+                if written is None:
+                    # An unbuffered file took nothing, as it must not wait. Any other object that returns None took all.
+                    written = 0 if isinstance(self._file, io.RawIOBase) else len(left)
+                left = left[written:]  # an unbuffered file may take only a part
             self._file.flush()
         except BrokenPipeError:
             raise
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: the file was closed
             raise OutputError(f"cannot write {self._name}: {reason(error)}") from error
+
+
+def _check_writable(file: BinaryIO) -> None:
+    """Raise ArgumentError unless an object is a binary file that is open for writing."""
+    expected = "expected a binary file that is open for writing"
+    if isinstance(file, io.TextIOBase) or not all(hasattr(file, name) for name in ("write", "flush")):
+        raise ArgumentError(f"{expected}, got {file!r}")
+    try:
+        writable = not hasattr(file, "writable") or file.writable()
+    except ValueError as error:
+        raise ArgumentError(f"{expected}, got {file!r} ({error})") from error
+    if not writable:
+        raise ArgumentError(f"{expected}, got {file!r}")
 
 
 def stream_subtype(subtype: str | None, clip: str) -> str:
