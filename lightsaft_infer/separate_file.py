@@ -153,6 +153,8 @@ def separate_file(
 
     if not isinstance(outputs, Mapping) or not outputs:
         raise ArgumentError(f"expected outputs as a dict of targets to paths, got {outputs!r}")
+    if residual is not None and residual not in list(outputs):
+        raise ArgumentError(f"expected the residual among the outputs {', '.join(map(str, outputs))}, got {residual!r}")
     limit = TimeLimit.started(time_limit)
     targets = [target for target in outputs if target != residual]
     if overwrite:

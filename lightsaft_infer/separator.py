@@ -265,6 +265,10 @@ class Separator:
         if residual in names:
             raise ArgumentError(f"expected a residual of another name than the targets, got {residual!r}")
         check_format(sample_rate)
+        try:
+            blocks = iter(blocks)
+        except TypeError as error:
+            raise ArgumentError(f"expected an iterable of blocks, got {blocks!r}") from error
         if samples is not None:
             samples = whole_number(samples, "samples", least=0)
         tasks = tasks_for(names, self._separators)
@@ -327,7 +331,10 @@ def _names(targets: Sequence[str]) -> tuple[str, ...]:
         raise ArgumentError(f"expected a sequence of targets, got the text {targets!r}: write ({targets!r},)")
     if not isinstance(targets, Iterable):
         raise ArgumentError(f"expected a sequence of targets, got {targets!r}")
-    return tuple(targets)
+    names = tuple(targets)
+    if not all(isinstance(name, str) for name in names):
+        raise ArgumentError(f"expected the names of targets, got {targets!r}")
+    return names
 
 
 def _finish(stems: Audio, mixture: Audio, names: tuple[str, ...], spread: bool) -> Stems:
