@@ -87,7 +87,7 @@ class AudioReader:
         _check_seconds(start, duration)
         self.path = source if isinstance(source, Path) else Path(str(getattr(source, "name", "<stream>")))
         self._closing = contextlib.ExitStack()
-        self._closed = False
+        self._closed = self._used = False
         with self._reading(), contextlib.ExitStack() as closing:
             file = source if not isinstance(source, Path) else closing.enter_context(open(source, "rb", buffering=0))
             self._source, self._seekable, self._tags_end = open_source(file, closing)
@@ -128,7 +128,8 @@ class AudioReader:
         Raises
         ------
         AudioError
-            If the audio is damaged, ends before its header says, or contains NaN or infinity, or the reader is closed.
+            If the audio is damaged, ends before its header says, or contains NaN or infinity, or the reader is closed
+            or was read before.
         ArgumentError
             If `size` is not a whole number of 1 or more.
         """
@@ -137,11 +138,14 @@ class AudioReader:
     def _blocks(self, size: int) -> Iterator[Audio]:
         done = 0
         with self._reading():
+            self._check_open()
+            if self._used:
+                raise AudioError("expected a reader that was not read before (open the file again)")
+            self._used = True
             if self._start and self._source.skip(self._start) < self._start:
                 raise AudioError(f"expected a start before the end, got {self._start / self.sample_rate:.2f} s")
             while self._longest is None or done < self._longest:
-                if self._closed:
-                    raise AudioError("expected an open reader, got a closed one")
+                self._check_open()
                 block = self._source.read(size if self._longest is None else min(size, self._longest - done))
                 if not block.shape[1]:
                     break
@@ -181,9 +185,12 @@ class AudioReader:
             If the reader is closed.
         """
         with self._reading():
-            if self._closed:
-                raise AudioError("expected an open reader, got a closed one")
+            self._check_open()
             return None if self._seekable is None else read_tags(self._seekable, self._tags_end)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise AudioError("expected an open reader, got a closed one")
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

@@ -211,6 +211,19 @@ def test_reading_stops_where_the_caller_stops(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "b.wav")[0], noise(2, 1000))
 
 
+@pytest.mark.parametrize("start", [0, 0.01])
+def test_a_reader_reads_once_while_it_is_open(tmp_path, start):
+    path = write(tmp_path / "a.wav", noise(2, 1000))
+    with AudioReader(path, start=start) as reader:
+        next(reader.blocks(300))
+        with pytest.raises(AudioError, match=r"was not read before \(open the file again\): .*a\.wav"):
+            reader.read()
+    with AudioReader(path, start=start) as closed:
+        pass
+    with pytest.raises(AudioError, match=r"expected an open reader, got a closed one: .*a\.wav"):
+        closed.read()
+
+
 def test_the_same_bytes_give_the_same_from_a_file_a_fifo_and_a_pipe(tmp_path):
     audio = noise(2, 30_000) * np.float32(0.5)
     for container, subtype in [*LOSSLESS, *LOSSY]:
