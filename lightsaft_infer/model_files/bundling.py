@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import AnyPath, to_path
-from ..audio import check_outputs, make_parent, write_bytes, write_text
+from ..audio import check_not_input, check_outputs, make_parent, write_bytes, write_text
 from ..bundle import Bundle, read_model
 from ..errors import ArgumentError, ModelError
 from ..manifest import Manifest
@@ -40,7 +40,7 @@ def write_bundle(
     ModelError
         If a model is damaged, has no target that another one does not have, or has another sample rate.
     OutputError
-        If a file already exists, or cannot be written.
+        If a file already exists, cannot be written, or is one of the models that are joined.
     ArgumentError
         If an argument is wrong.
     """
@@ -73,6 +73,7 @@ def write_bundle(
     copies = {output.parent / file: graph for file, graph in graphs.items()}
     missing = {path: graph for path, graph in copies.items() if not _is_there(path, graph)}
     check_outputs([*missing, output], overwrite=overwrite)
+    check_not_input([*missing, output], [file for model in models for file in (model.path, model.graph_path)])
     make_parent(output)
     for path, graph in missing.items():
         write_bytes(path, [graph])

@@ -153,6 +153,22 @@ def test_graphs_of_one_name_are_told_apart(tmp_path):
         write_bundle([manifests[0], manifests[0]], tmp_path / "twice.json")
 
 
+def test_a_bundle_never_replaces_the_models_that_it_joins(tmp_path):
+    mine, other = write_model(tmp_path), tmp_path / "other" / "other.json"
+    other.parent.mkdir()
+    content = json.loads(mine.read_text())
+    graph = gains_graph(gains=(0, 0, 0, 1))
+    content["onnx"] |= {"bytes": len(graph), "sha256": hashlib.sha256(graph).hexdigest()}
+    content["targets"][0], content["selftest"]["rms"] = "piano", dict.fromkeys(("piano", "drums", "bass", "other"), 1)
+    other.write_text(json.dumps(content))
+    (other.parent / content["onnx"]["file"]).write_bytes(graph)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    for output in (mine, other.parent / "all.json"):  # the second one: each graph has the name of the other one
+        with pytest.raises(OutputError, match="it is one of the files that are read"):
+            write_bundle([mine, other], output, overwrite=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
 def test_errors_of_the_command_are_one_line(onnx, tmp_path):
     command = [sys.executable, "-m", "lightsaft_infer", "import-mdx", onnx, "-o", tmp_path / "imported"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
