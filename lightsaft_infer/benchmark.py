@@ -79,6 +79,8 @@ def benchmark(
     if not is_number(seconds) or not 0 < seconds <= MAX_SECONDS:
         raise ArgumentError(f"expected seconds above 0, {MAX_SECONDS} at most, got {seconds!r}")
     repeats = whole_number(repeats, "repeats")
+    threads = available_cores() if threads is None else whole_number(threads, "threads")
+    consistency = bool(consistency)
     separator = Separator.from_file(model, threads=threads)
     clocks = [TimedNetwork(network) for network in separator.networks]
     timed = Separator(separator.manifest, clocks)
@@ -103,7 +105,7 @@ def benchmark(
         "model": manifest.name,
         "model_sha256": manifest.sha256,
         "targets": len(manifest.targets),
-        "threads": threads or available_cores(),
+        "threads": threads,
         "chunk_frames": separator.chunk,
         "overlap_frames": separator.overlap,
         "consistency": consistency,
@@ -180,10 +182,10 @@ class _Excerpt(NamedTuple):
 
 def _excerpt(path: AnyPath | None, seconds: float, sample_rate: int) -> _Excerpt:
     if path is None:
-        noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, int(seconds * sample_rate)))
+        noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, max(1, round(seconds * sample_rate))))
         return _Excerpt(noise.astype(np.float32), sample_rate)
     with AudioReader(path) as reader:
-        wanted = int(seconds * reader.sample_rate)
+        wanted = max(1, round(seconds * reader.sample_rate))
         blocks, count = [], 0
         for block in reader.blocks():
             blocks.append(block)
@@ -200,7 +202,7 @@ class _LoadTimes(NamedTuple):
     loaded: float
 
 
-def _load_times(model: AnyPath | None, threads: int | None) -> _LoadTimes:
+def _load_times(model: AnyPath | None, threads: int) -> _LoadTimes:
     """The load times of a fresh process: the better of two, as the first one fills the file cache."""
     arguments = [json.dumps(None if model is None else str(model)), json.dumps(threads)]
     runs = [

@@ -20,7 +20,7 @@ def add_info(command: AddCommand, parents: Sequence[argparse.ArgumentParser]) ->
 def _info(args: argparse.Namespace) -> int:
     manifest = read_model(args.model or default_manifest_path())
     if args.json:
-        print_output(manifest.path.read_text(encoding="utf-8"))
+        print_output(manifest.path.read_text(encoding="utf-8-sig"))
         return 0
     _show(
         {

@@ -16,6 +16,7 @@ from conftest import EXAMPLE, noise
 from data.make_model import GAINS, gains_graph, write_model
 
 from lightsaft_infer import OutputError, Separator, separate_file
+from lightsaft_infer.benchmark import benchmark
 from lightsaft_infer.cli import main
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
@@ -279,12 +280,15 @@ def test_separate_file_tells_what_it_did(model_path, song, tmp_path):
         separate_file(separator, song, outputs, residual="rest")
 
 
-def test_info(model_path, capsys):
+def test_info(model_path, tmp_path, capsys):
     assert main(["info"]) == 0
     text = capsys.readouterr().out
     for expected in ("lightsaft 1.5.0", "vocals, drums, bass, other", "44100 Hz", "CC-BY-SA", "3,768,936 parameters"):
         assert expected in text
     assert main(["info", "--json", "--model", str(model_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(model_path.read_text())
+    (tmp_path / "marked.json").write_text(model_path.read_text(), encoding="utf-8-sig")
+    assert main(["info", "--json", "--model", str(tmp_path / "marked.json")]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(model_path.read_text())
 
 
@@ -312,6 +316,8 @@ def test_benchmark(model_path, song, capsys):
     assert 0 < result["first_chunk_seconds"] <= result["rtf"]["max"] * 10
     assert result["import_seconds"] > 0
     assert result["load_seconds"] > 0
+    result = benchmark(model=model_path, seconds=1e-9, repeats=1, threads=np.int64(1), consistency=np.bool_(True))
+    assert json.loads(json.dumps(result))["audio_seconds"] == 1 / 44100
     assert main([*common, "--seconds", "1"]) == 0
     assert "real-time factor" in capsys.readouterr().out
 
