@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays import to_array
 from ..errors import ArgumentError, EvaluationError
 
+EPSILON = 1e-15  # relative to the energy of the estimate, so that SI-SDR is finite
+
 
 def sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
     """Compute the signal-to-distortion ratio of a stem, as the Music Demixing Challenge does for a song.
@@ -121,7 +123,9 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
 
     Notes
     -----
-    Sums go over channels and samples. The mean is not removed.
+    SI-SDR = 10 log10((sum s^2 + 1e-15) / (sum (s - e)^2 + 1e-15)). The estimate e is divided by its norm, s is the
+    projection of e onto the reference. Sums go over channels and samples. The mean is not removed. A perfect estimate
+    has 150 dB, a silent reference gives -150 dB, and a silent estimate 0 dB.
 
     References
     ----------
@@ -137,10 +141,16 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
     >>> round(si_sdr(reference, 0.5 * (reference + 0.1 * error)), 3)
     20.0
     """
-    reference, estimate = _checked(reference, estimate)
-    scale = np.sum(reference * estimate) / (np.sum(reference**2) + 1e-12)
-    signal, distortion = np.sum((scale * reference) ** 2), np.sum((scale * reference - estimate) ** 2)
-    return sdr_of_energies(float(signal), float(distortion))
+    reference, estimate = (_normalised(array) for array in _checked(reference, estimate))
+    scaled = np.sum(reference * estimate) * reference
+    signal, distortion = np.sum(scaled**2), np.sum((scaled - estimate) ** 2)
+    return float(10 * np.log10((signal + EPSILON) / (distortion + EPSILON)))
+
+
+def _normalised(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An array divided by its Euclidean norm. Silence stays silence."""
+    norm = np.linalg.norm(array)
+    return array / norm if norm else array
 
 
 def _checked(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

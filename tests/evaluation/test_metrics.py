@@ -21,6 +21,13 @@ def test_silence():
     assert sdr(silence, silence + 0.1) == pytest.approx(-10 * np.log10(2 / 1e-7))
 
 
+def test_si_sdr_is_finite():
+    silence, audio = np.zeros((2, 100)), noise(2, 100)
+    assert si_sdr(audio, audio) == pytest.approx(150)
+    assert si_sdr(silence, audio) == pytest.approx(-150)
+    assert si_sdr(audio, silence) == si_sdr(silence, silence) == 0
+
+
 def test_other_shapes_are_an_error():
     with pytest.raises(EvaluationError, match=r"shape \(2, 100\), got \(2, 99\)"):
         sdr(np.zeros((2, 100)), np.zeros((2, 99)))
@@ -46,7 +53,9 @@ def test_si_sdr_does_not_depend_on_the_scale():
     noise -= reference * np.sum(reference * noise) / np.sum(reference**2)  # orthogonal
     noise *= 0.1 * np.linalg.norm(reference) / np.linalg.norm(noise)
     assert si_sdr(reference, reference + noise) == pytest.approx(20)
-    assert si_sdr(reference, 0.03 * (reference + noise)) == pytest.approx(20)
+    for gain in (1e-9, 0.03, 1e9):
+        assert si_sdr(reference, gain * (reference + noise)) == pytest.approx(20)
+        assert si_sdr(gain * reference, reference + noise) == pytest.approx(20)
     assert sdr(reference, 0.03 * (reference + noise)) < 1
     with pytest.raises(EvaluationError, match=r"expected an estimate of shape \(2, 5000\), got \(2, 4999\)"):
         si_sdr(reference, reference[:, 1:])
