@@ -84,7 +84,7 @@ def bss_eval(pairs: Mapping[str, tuple[AnyPath, AnyPath | None]]) -> BssEval:
     if not isinstance(pairs, Mapping) or not all(map(_is_pair, pairs.values())):
         raise ArgumentError(f"expected a dict of targets to pairs (reference, estimate), got {pairs!r}")
     museval = load_museval()
-    too_few = BssEval(None, f"expected two targets or more, got {', '.join(pairs)}")
+    too_few = BssEval(None, f"expected two targets or more, got {', '.join(map(str, pairs)) or 'none'}")
     if len(pairs) < 2:
         return too_few
     targets = list(pairs)
