@@ -46,12 +46,13 @@ class Intervals:
     minutes
         Length of the session.
     steps
-        The session also ends when the run has made so many steps; None: it ends after its minutes.
+        The session also ends when the run has made this number of steps in all, those of earlier sessions included.
+        None: only its minutes end it.
     save, log, evaluate
         Minutes between two checkpoints, two rows of the log, two scores.
     processor
-        Whether minutes are those of the processor's time, not of the clock's. So runs can be compared on a machine that
-        is not idle.
+        Whether minutes are processor time of this process, not time of the clock. So runs can be compared on a machine
+        that is not idle.
     """
 
     minutes: float = inf
@@ -115,7 +116,7 @@ class Run:
     CheckpointError
         If the checkpoint in the folder cannot be read.
     SettingsError
-        If the network or the training cannot be as asked.
+        If the network cannot take mixtures of the training's number of frames, or does not exist.
     """
 
     def __init__(

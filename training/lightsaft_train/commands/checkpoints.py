@@ -9,6 +9,7 @@ from .arguments import Commands, add_command
 def add_commands(commands: Commands) -> None:
     """Add the commands to the parsers of commands."""
     _add_pack(commands)
+    _add_unpack(commands)
     _add_average(commands)
 
 
@@ -17,12 +18,6 @@ def _add_pack(commands: Commands) -> None:
     parser = add_command(commands, "pack", text, _pack)
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument("packed", type=Path, metavar="FILE.pt", help="packed checkpoint to write")
-    text = "Begin a run with a packed checkpoint."
-    parser = add_command(commands, "unpack", text, _unpack)
-    parser.add_argument("packed", type=Path, metavar="FILE.pt", help="packed checkpoint to read")
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the new run")
-    text = "make the network larger, such as channels=96 (fields of Config in config.py)"
-    parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help=text)
 
 
 def _pack(args: argparse.Namespace) -> int:
@@ -30,6 +25,15 @@ def _pack(args: argparse.Namespace) -> int:
 
     pack(args.run_folder, args.packed)
     return 0
+
+
+def _add_unpack(commands: Commands) -> None:
+    text = "Begin a run with a packed checkpoint."
+    parser = add_command(commands, "unpack", text, _unpack)
+    parser.add_argument("packed", type=Path, metavar="FILE.pt", help="packed checkpoint to read")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the new run")
+    text = "make the network larger, such as channels=96 (fields of Config in config.py)"
+    parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help=text)
 
 
 def _unpack(args: argparse.Namespace) -> int:
