@@ -9,7 +9,7 @@ import csv
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf, nan
 from pathlib import Path
 from statistics import mean
@@ -34,7 +34,7 @@ LOG = ("step", "minutes", "loss", "gradient", "learning_rate", "target_seconds_p
 SCORES = ("step", "minutes", "validation", "mashup_vocals", "mashup_accompaniment", *TARGETS, "mean")
 
 Report = Callable[[str], object]
-Batch = tuple[torch.Tensor, ...] | LightSAFTError
+Batch = tuple[torch.Tensor, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,37 +179,29 @@ class Run:
         mixer = Mixer(data.trained_on, length, training.seed, self.process)
         validation = validation_mixer(data.held_out, length)
         end, last = trainer.seconds + 60 * intervals.minutes, inf if intervals.steps is None else intervals.steps
-        due = {name: trainer.seconds + 60 * getattr(intervals, name) for name in ("save", "log", "evaluate")}
-        if trainer.seconds < end and trainer.step < last and training.has_decayed(trainer.step):
-            raise SettingsError(
-                f"the learning rate is 0 from step {trainer.step} on (use --training decay_from=STEP to train more, or "
-                f"decay_from=null to keep the rate): {self.folder}"
-            )
+        if trainer.seconds < end and trainer.step < last:
+            self._check_learning_rate()
+        log, save, evaluate = (
+            _Due(trainer.seconds, 60 * getattr(intervals, name)) for name in ("log", "save", "evaluate")
+        )
         losses, logged, scored, stopped = [], (trainer.step, trainer.seconds), None, False
         clock = time.process_time if intervals.processor else time.monotonic
-        drawn = iter(_loader(mixer, trainer.step, training.batch, loaders, trainer.device))
+        drawn = _drawn(mixer, trainer.step, training.batch, loaders, trainer.device)
         try:
             while trainer.seconds < end and trainer.step < last and not stopped:
                 started = clock()
-                batch = next(drawn)
-                if isinstance(batch, LightSAFTError):
-                    raise batch
-                loss, norm = trainer.update(*batch)
+                loss, norm = trainer.update(*next(drawn))
                 trainer.seconds, stopped = self._agreed(trainer.seconds + clock() - started, stop())
                 losses.append(loss)
                 if self.process:
                     continue
-                if trainer.seconds >= due["log"]:
-                    due["log"] += 60 * intervals.log
-                    each = (trainer.seconds - logged[1]) / (trainer.step - logged[0])
-                    left = min(end - trainer.seconds, (last - trainer.step) * each)
-                    report(f"{self._log(losses, norm, logged)}  minutes_left {max(0.0, left) / 60:.1f}")
+                if log.is_due(trainer.seconds):
+                    left = _seconds_left(trainer, logged, end, last)
+                    report(f"{self._log(losses, norm, logged)}  minutes_left {left / 60:.1f}")
                     losses, logged = [], (trainer.step, trainer.seconds)
-                if trainer.seconds >= due["save"]:
-                    due["save"] += 60 * intervals.save
+                if save.is_due(trainer.seconds):
                     self.save()
-                if trainer.seconds >= due["evaluate"]:
-                    due["evaluate"] += 60 * intervals.evaluate
+                if evaluate.is_due(trainer.seconds):
                     report(self.score(validation, data))
                     scored = trainer.step
         finally:
@@ -217,6 +209,15 @@ class Run:
                 self.save()
         if not self.process and scored != trainer.step and not stopped:
             report(self.score(validation, data))
+
+    def _check_learning_rate(self) -> None:
+        """Raise SettingsError if a step would change nothing, as the learning rate is 0."""
+        step = self.trainer.step
+        if self.trainer.training.has_decayed(step):
+            raise SettingsError(
+                f"the learning rate is 0 from step {step} on (use --training decay_from=STEP to train more, or "
+                f"decay_from=null to keep the rate): {self.folder}"
+            )
 
     def _agreed(self, seconds: float, stopped: bool) -> tuple[float, bool]:
         """Return the seconds that process 0 has counted, and whether it stops, so that all stop at the same step."""
@@ -276,24 +277,41 @@ class Run:
         save(self.trainer.state(), self.folder / "checkpoint.pt")
 
 
-class _Steps(torch.utils.data.Dataset[Batch]):
+class _Due:
+    """A time after which something is due, again and again, in seconds of training."""
+
+    def __init__(self, now: float, interval: float) -> None:
+        self.interval, self.next = interval, now + interval
+
+    def is_due(self, now: float) -> bool:
+        """Return whether it is due. If it is, it is due again an interval after the time that it was due at."""
+        due = now >= self.next
+        self.next += self.interval if due else 0
+        return due
+
+
+def _seconds_left(trainer: Trainer, since: tuple[int, float], end: float, last: float) -> float:
+    """Return the seconds until the time `end` or the step `last`, at the speed since (step, seconds)."""
+    seconds_of_a_step = (trainer.seconds - since[1]) / (trainer.step - since[0])
+    return max(0.0, min(end - trainer.seconds, (last - trainer.step) * seconds_of_a_step))
+
+
+class _Steps(torch.utils.data.Dataset[Batch | LightSAFTError]):
     """The batches of a run, by their step. An error in the data is returned: raised, it would become a traceback."""
 
     def __init__(self, mixer: Mixer, size: int) -> None:
         self.mixer, self.size = mixer, size
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> Batch | LightSAFTError:
         try:
             return tuple(torch.from_numpy(part) for part in self.mixer.batch(step, self.size))
         except LightSAFTError as error:
             return error
 
 
-def _loader(
-    mixer: Mixer, step: int, size: int, processes: int, device: torch.device
-) -> torch.utils.data.DataLoader[Batch]:
-    """Return the batches from a step on. Other processes draw them ahead."""
-    return torch.utils.data.DataLoader(
+def _drawn(mixer: Mixer, step: int, size: int, processes: int, device: torch.device) -> Iterator[Batch]:
+    """Return the batches from a step on. Other processes draw them ahead, from now on."""
+    loader = torch.utils.data.DataLoader(
         _Steps(mixer, size),
         sampler=range(step, step + 10**7),
         batch_size=None,
@@ -301,6 +319,14 @@ def _loader(
         prefetch_factor=4,
         pin_memory=device.type == "cuda",
     )
+    return map(_unwrapped, loader)
+
+
+def _unwrapped(batch: Batch | LightSAFTError) -> Batch:
+    """Return a batch. Raise an error that came in its place."""
+    if isinstance(batch, LightSAFTError):
+        raise batch
+    return batch
 
 
 def _append(path: Path, header: tuple[str, ...], row: tuple[float, ...]) -> None:
