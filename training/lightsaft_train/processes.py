@@ -21,7 +21,7 @@ from .devices import device_of, loader_processes, prepare
 from .errors import SettingsError, TrainingError
 from .run import Data, Intervals, Report, Run, process_count
 
-PATIENCE = timedelta(days=1)  # processes wait so long for each other: process 0 scores whole songs
+PATIENCE = timedelta(days=1)  # the longest that processes wait for each other: process 0 scores whole songs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,15 +55,17 @@ class TrainingSession:
 
     Parameters
     ----------
-    run
-        The arguments of `Run`: folder, network, and changes of the training.
+    folder, config, changes
+        As `Run` takes them: its folder, the network of a new run, and the changes of the training.
     data, intervals, report
         As `Run.train` takes them. With several processes, `report` must be a function that other processes can import.
     machine
         Device and processes.
     """
 
-    run: tuple[Path, Config, dict[str, Any]]
+    folder: Path
+    config: Config
+    changes: dict[str, Any]
     data: Data
     intervals: Intervals
     machine: Machine
@@ -76,7 +78,7 @@ class TrainingSession:
         keep_memory()
         torch.set_num_threads(self.machine.threads)
         loaders = self.machine.loaders or loader_processes(device, process_count())
-        run = Run(*self.run, process=process, device=device)
+        run = Run(self.folder, self.config, self.changes, process=process, device=device)
         run.train(self.data, self.intervals, loaders=loaders, report=self.report, stop=stop)
 
     def train_together(

@@ -49,7 +49,7 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument("--network", nargs="*", default=[], metavar="NAME=VALUE", help=text)
     text = "change settings of the training, even of a run that goes on (TrainingConfig in training_config.py)"
     parser.add_argument("--training", nargs="*", default=[], metavar="NAME=VALUE", help=text)
-    text = "change the minutes between two checkpoints (save), rows of the log (log) and scores (evaluate)"
+    text = "change minutes between checkpoints (save), rows of the log (log), scores (evaluate); Intervals in run.py"
     parser.add_argument("--intervals", nargs="*", default=[], metavar="NAME=VALUE", help=text)
 
 
@@ -72,13 +72,16 @@ def _train(args: argparse.Namespace) -> int:
                 "(use --validation, or a smaller --hold-out)"
             )
         data = Data(songs[: -args.hold_out], songs[-args.hold_out :], real_songs, mashups)
-    run = (args.run_folder, changed(PRESETS[args.preset], args.network), parsed(TrainingConfig(), args.training))
-    intervals = changed(Intervals(args.minutes, args.steps), args.intervals)
-    train(
-        TrainingSession(
-            run, data, intervals, Machine(args.device, args.processes, args.threads, args.loaders), report=say
-        )
+    session = TrainingSession(
+        folder=args.run_folder,
+        config=changed(PRESETS[args.preset], args.network),
+        changes=parsed(TrainingConfig(), args.training),
+        data=data,
+        intervals=changed(Intervals(args.minutes, args.steps), args.intervals),
+        machine=Machine(args.device, args.processes, args.threads, args.loaders),
+        report=say,
     )
+    train(session)
     return 0
 
 
