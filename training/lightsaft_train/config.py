@@ -8,8 +8,6 @@ from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin,
 
 from .errors import SettingsError
 
-__all__ = ["PRESETS", "Config", "SettingsError", "changed", "parsed"]
-
 Settings = TypeVar("Settings")
 
 

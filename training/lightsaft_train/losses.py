@@ -15,7 +15,7 @@ floor
 import torch
 from torch import Tensor
 
-FLOOR = 0.1  # with a much lower floor, a network at the beginning of its training closes every mask
+FIRST_FLOOR = 0.1  # of a training: with a much lower one, a network that has not learnt anything closes every mask
 SILENT_FLOOR = 0.01  # the least floor of silent stems
 SILENCE = 1e-4  # a silent stem has at most this part of the mixture's energy
 
@@ -33,18 +33,22 @@ def summed(estimates: Tensor, sums: Tensor) -> Tensor:
     return torch.einsum("bst,bt...->bs...", sums, estimates)
 
 
-def mse(estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FLOOR) -> Tensor:
+def mse(
+    estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FIRST_FLOOR
+) -> Tensor:
     """Return the mean squared error of the STFT, the loss of the paper. Loud mixtures and loud stems dominate it."""
     return _mean((estimates - stems).square().mean(dim=(-3, -2, -1)), known)
 
 
-def l1(estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FLOOR) -> Tensor:
+def l1(
+    estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FIRST_FLOOR
+) -> Tensor:
     """Return the mean absolute error of the real and imaginary parts of the STFT."""
     return _mean((estimates - stems).abs().mean(dim=(-3, -2, -1)), known)
 
 
 def relative(
-    estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FLOOR
+    estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FIRST_FLOOR
 ) -> Tensor:
     """Return the mean of the error's energy divided by the stem's energy and the floor.
 
@@ -54,7 +58,9 @@ def relative(
     return _mean(error / (stem + least), known)
 
 
-def sdr(estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FLOOR) -> Tensor:
+def sdr(
+    estimates: Tensor, stems: Tensor, mixture: Tensor, known: Tensor | None = None, floor: float = FIRST_FLOOR
+) -> Tensor:
     """Return the mean of 10 log10 of the error's energy divided by the stem's: the negative SDR, in dB.
 
     The floor is added to both energies. So neither silent stems nor easy ones dominate the loss.

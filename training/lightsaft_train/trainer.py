@@ -17,7 +17,7 @@ from .networks import Network, build
 from .optimisers import optimisers_of
 from .training_config import TrainingConfig
 
-VALIDATION_FLOOR = 0.01
+VALIDATION_FLOOR = 0.01  # of `Trainer.sdr`; it never changes, so that scores of all runs can be compared
 
 
 class Trainer:
@@ -90,7 +90,9 @@ class Trainer:
         self.network.zero_grad()
         loss.backward()
         if torch.distributed.is_initialized():
-            _average([parameter.grad for parameter in self.network.parameters() if parameter.grad is not None])
+            _average_over_processes(
+                [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+            )
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip)
         if norm.isfinite():
             for optimiser in self.optimisers:
@@ -192,7 +194,7 @@ def _loss(
     return LOSSES[name](summed(estimates, sums), stems, mixture, known, floor)
 
 
-def _average(tensors: list[torch.Tensor]) -> None:
+def _average_over_processes(tensors: list[torch.Tensor]) -> None:
     """Replace tensors by their means over the processes of a run."""
     whole = torch.cat([tensor.flatten() for tensor in tensors])
     torch.distributed.all_reduce(whole)

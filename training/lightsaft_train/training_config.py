@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import ClassVar, Literal
 
-from .losses import FLOOR
+from .losses import FIRST_FLOOR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class TrainingConfig:
     loss
         "mse", "l1", "relative" or "sdr" (`losses.py`).
     floor, floor_steps
-        Floor of the losses "relative" and "sdr" (`losses.py`). It begins higher, at `losses.FLOOR`, and falls to
+        Floor of the losses "relative" and "sdr" (`losses.py`). It begins higher, at `losses.FIRST_FLOOR`, and falls to
         `floor` in `floor_steps` steps: if quiet stems count in full, a network that has not learnt anything closes
         every mask.
     optimiser
@@ -72,5 +72,5 @@ class TrainingConfig:
         return self.decay_from is not None and step >= self.decay_from + self.decay_steps
 
     def floor_at(self, step: int) -> float:
-        """Return the loss's floor at a step: it falls from `losses.FLOOR` to `floor` along an exponential."""
-        return self.floor * (FLOOR / self.floor) ** max(0.0, 1 - step / self.floor_steps)
+        """Return the loss's floor at a step: it falls from `losses.FIRST_FLOOR` to `floor` along an exponential."""
+        return self.floor * (FIRST_FLOOR / self.floor) ** max(0.0, 1 - step / self.floor_steps)

@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch")
 
 from lightsaft_train.__main__ import main  # noqa: E402
 from lightsaft_train.config import PRESETS  # noqa: E402
-from lightsaft_train.export.lightning_file import CheckpointError, read_checkpoint  # noqa: E402
+from lightsaft_train.errors import CheckpointError  # noqa: E402
+from lightsaft_train.export.lightning_file import read_checkpoint  # noqa: E402
 from lightsaft_train.export.published_network import infer_config, network_of, published_config  # noqa: E402
 
 from lightsaft_infer import Separator  # noqa: E402

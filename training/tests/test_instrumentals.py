@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from lightsaft_train.__main__ import main
-from lightsaft_train.data.songs import DataError
+from lightsaft_train.errors import DataError
 from lightsaft_train.pool.real import instrumentals, packages
 from lightsaft_train.pool.real.instrumentals import Piece, build_tree, pieces, uses
 from lightsaft_train.pool.real.mashups import recipe

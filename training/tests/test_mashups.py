@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.data.songs import DataError, Song
+from lightsaft_train.data.songs import Song
+from lightsaft_train.errors import DataError
 from lightsaft_train.evaluation import score, summary
 from lightsaft_train.pool.real import mashups
 from lightsaft_train.pool.real.instrumentals import Piece

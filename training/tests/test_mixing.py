@@ -9,7 +9,8 @@ from lightsaft_train.data import mixing
 from lightsaft_train.data.augment import HEAVY, augmented
 from lightsaft_train.data.mastering import band_limited, limited
 from lightsaft_train.data.mixing import Mixer, levelled
-from lightsaft_train.data.songs import TARGETS, DataError, songs_in
+from lightsaft_train.data.songs import TARGETS, songs_in
+from lightsaft_train.errors import DataError
 
 SAMPLES = 20000
 

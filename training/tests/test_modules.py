@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.data.songs import DataError
+from lightsaft_train.errors import DataError
 from lightsaft_train.pool.composed import lmms, modules, openmpt
 from lightsaft_train.pool.composed.instrument_names import VOICE, agreed, class_of_name, class_of_source
 from lightsaft_train.pool.composed.instrument_sounds import class_of

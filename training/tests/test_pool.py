@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.data.songs import DataError, songs_in
+from lightsaft_train.data.songs import songs_in
+from lightsaft_train.errors import DataError
 from lightsaft_train.pool import build as build_module
 from lightsaft_train.pool.build import build, draw_kind
 from lightsaft_train.pool.licences import RECORDINGS, licence_of

@@ -9,7 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lightsaft_train.config import PRESETS, SettingsError  # noqa: E402
+from lightsaft_train.config import PRESETS  # noqa: E402
+from lightsaft_train.errors import SettingsError  # noqa: E402
 from lightsaft_train.export.onnx_model import write_model  # noqa: E402
 from lightsaft_train.networks.build import build  # noqa: E402
 from lightsaft_train.networks.paths import AxisLSTM  # noqa: E402

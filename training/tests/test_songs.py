@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import soundfile as sf
-from lightsaft_train.data.songs import TARGETS, DataError, songs_in, targets_of
+from lightsaft_train.data.songs import TARGETS, songs_in, targets_of
+from lightsaft_train.errors import DataError
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from .mixing import Mixer
 from .remixing import edges
-from .songs import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, DataError, Song, songs_in, targets_of
+from .songs import ACCOMPANIMENT, SAMPLE_RATE, TARGETS, Song, songs_in, targets_of
 
 __all__ = [
     "ACCOMPANIMENT",
     "SAMPLE_RATE",
     "TARGETS",
-    "DataError",
     "Mixer",
     "Song",
     "edges",

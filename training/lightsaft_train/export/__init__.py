@@ -1,8 +1,8 @@
 """Export of networks: ONNX graphs with their manifests, and the reading of published checkpoints."""
 
-from .lightning_file import CheckpointError, read_checkpoint
+from .lightning_file import read_checkpoint
 from .mdx_graph import export_mdx
 from .onnx_model import write_model
 from .published_network import network_of
 
-__all__ = ["CheckpointError", "export_mdx", "network_of", "read_checkpoint", "write_model"]
+__all__ = ["export_mdx", "network_of", "read_checkpoint", "write_model"]
