@@ -15,7 +15,6 @@ from statistics import mean
 import numpy as np
 import quality
 from numpy.typing import NDArray
-from quality_measures import sum_of
 
 from lightsaft_infer import Separator, sdr
 from lightsaft_infer.arrays import Network, Planes
@@ -82,7 +81,7 @@ def mean_sdr(separator: Separator, songs: Sequence[quality.Song]) -> float:
     """Return the mean SDR in dB: over the songs that have a stem, then over the stems."""
     scores: dict[str, list[float]] = {}
     for song in songs:
-        estimates = separator.separate(sum_of(song.stems), sample_rate=song.sample_rate)
+        estimates = quality.separate(separator, song, consistency=False, passes=1)
         for target, stem in song.stems.items():
             scores.setdefault(target, []).append(sdr(stem, estimates[target]))
     return mean(mean(values) for values in scores.values())

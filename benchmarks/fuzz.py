@@ -3,7 +3,7 @@
     python benchmarks/fuzz.py --count 20000
     python benchmarks/fuzz.py --count 1 --first 1234     # one file again
 
-Each file is one of a dozen formats with random changes of its header and body. It is read as `lightsaft separate` reads
+Each file is of one of 21 formats, with random changes of its header and body. It is read as `lightsaft separate` reads
 it, in another process: a crash of a decoder counts as a fault, as does a file that takes more than 20 seconds.
 Prints JSON: the number of files that gave audio, that were refused, and the faults. Needs the extra `test`.
 """

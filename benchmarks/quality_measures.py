@@ -1,7 +1,8 @@
 """Measures of separated songs, for quality.py.
 
-Audio is floating point (2, samples). `stems` are the true ones, {song: {stem: audio}}; a stem is a target or a sum of
-targets such as `drums+bass+other`. `estimates` are {song: {target or such a sum: audio}}.
+Audio is floating point (2, samples), at 44.1 kHz for the measures in bands. `stems` are the true ones, {song: {stem:
+audio}}; a stem is a target or a sum of targets such as `drums+bass+other`. `estimates` are {song: {target or such a
+sum: audio}}.
 """
 
 import functools
@@ -100,7 +101,7 @@ def sdr_of_band(reference: Audio, estimate: Audio, low: int, high: int) -> float
 
 
 def band(audio: Audio, low: int, high: int) -> NDArray[Any]:
-    """Return the part of audio between two frequencies in Hz."""
+    """Return the part of audio at 44.1 kHz between two frequencies in Hz."""
     spectrum = np.fft.rfft(audio)
     frequencies = np.fft.rfftfreq(audio.shape[1], 1 / 44100)
     return np.fft.irfft(spectrum * ((frequencies >= low) & (frequencies < high)), audio.shape[1])

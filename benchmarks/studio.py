@@ -1,4 +1,4 @@
-"""Measure a studio under load: many uploads at once, a long file, and one song from the upload to its players.
+"""Measure a studio under load: many uploads at once, a long file, and one song from its submission to its players.
 
     python benchmarks/studio.py --uploads 50 --mb 20 --long-mb 1270
 
@@ -22,6 +22,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from clip import EXAMPLE
 
 BLOCK = bytes(2**16)
 
@@ -64,7 +66,7 @@ def main() -> None:
     parser.add_argument("--uploads", type=int, default=50, help="uploads at once (default: 50)")
     parser.add_argument("--mb", type=int, default=20, help="size of each (default: 20)")
     parser.add_argument("--long-mb", type=int, default=1270, help="size of the long file (default: 1270)")
-    parser.add_argument("--song", type=Path, default=Path("examples/lithium.flac"), help="the song to separate")
+    parser.add_argument("--song", type=Path, default=EXAMPLE, help="the song to separate (default: the example)")
     parser.add_argument("options", nargs="*", help="options of lightsaft studio, after --")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
