@@ -371,6 +371,13 @@ def test_the_long_runs_can_go_on(tmp_path, name):
     assert trainer.seconds / 60 == pytest.approx(float(last["minutes"]), abs=0.01)
 
 
+@pytest.mark.parametrize(("name", "step"), [("long-run-5", 29535), ("long-run-6", 35501)])
+def test_the_means_of_runs_can_go_on(tmp_path, name, step):
+    """They have the step of the last of their runs (`average`), not that of their scores."""
+    assert main(["unpack", str(Path(__file__).parent.parent / "checkpoints" / f"{name}.pt"), str(tmp_path)]) == 0
+    assert Run(tmp_path, None, {}).trainer.step == step
+
+
 def test_a_checkpoint_of_an_older_version_goes_on(mixer, tmp_path):
     """The averaged weights and the learning rate had other names."""
     run = Run(tmp_path / "run", TINY, dataclasses.asdict(TRAINING))
