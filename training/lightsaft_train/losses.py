@@ -20,17 +20,17 @@ SILENT_FLOOR = 0.01  # the least floor of silent stems
 SILENCE = 1e-4  # a silent stem has at most this part of the mixture's energy
 
 
-def summed(estimates: Tensor, sums: Tensor) -> Tensor:
+def summed(estimates: Tensor, members: Tensor) -> Tensor:
     """Return the estimates of stems.
 
     Parameters
     ----------
     estimates
         Of targets, (batch, targets, 4, frames, bins).
-    sums
-        The targets that each stem is the sum of, 0 or 1, (batch, stems, targets).
+    members
+        The targets that each stem is the sum of, (batch, stems, targets): 1 for these targets, else 0.
     """
-    return torch.einsum("bst,bt...->bs...", sums, estimates)
+    return torch.einsum("bst,bt...->bs...", members, estimates)
 
 
 def mse(

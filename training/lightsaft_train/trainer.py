@@ -62,12 +62,12 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
 
-    def update(self, mixture: torch.Tensor, stems: torch.Tensor, sums: torch.Tensor) -> tuple[float, float]:
+    def update(self, mixture: torch.Tensor, stems: torch.Tensor, members: torch.Tensor) -> tuple[float, float]:
         """Make a step.
 
         Parameters
         ----------
-        mixture, stems, sums
+        mixture, stems, members
             A batch of `data.Mixer.batch`, as tensors in the memory of the processor.
 
         Returns
@@ -85,8 +85,8 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = training.learning_rate_at(self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16):
-            estimates = self.network(mixture, self._targets(sums))
-        loss = _loss(training.loss, estimates.float(), stems, mixture, sums, training.floor_at(self.step))
+            estimates = self.network(mixture, self._targets(members))
+        loss = _loss(training.loss, estimates.float(), stems, mixture, members, training.floor_at(self.step))
         self.network.zero_grad()
         loss.backward()
         if torch.distributed.is_initialized():
@@ -102,18 +102,18 @@ class Trainer:
         return float(loss.detach()), float(norm)
 
     @torch.no_grad()
-    def sdr(self, mixture: torch.Tensor, stems: torch.Tensor, sums: torch.Tensor) -> float:
+    def sdr(self, mixture: torch.Tensor, stems: torch.Tensor, members: torch.Tensor) -> float:
         """Return the mean SDR of the averaged weights on a batch (see `update`), in dB.
 
         It is the negative loss `sdr`, with a floor, whatever loss the network is trained with.
         """
         mixture, stems = self._planes(mixture), self._planes(stems)
-        estimates = self.ema.eval()(mixture, self._targets(sums))
-        return -float(_loss("sdr", estimates, stems, mixture, sums, VALIDATION_FLOOR))
+        estimates = self.ema.eval()(mixture, self._targets(members))
+        return -float(_loss("sdr", estimates, stems, mixture, members, VALIDATION_FLOOR))
 
-    def _targets(self, sums: torch.Tensor) -> torch.Tensor:
+    def _targets(self, members: torch.Tensor) -> torch.Tensor:
         """Return the numbers of all targets, on the device."""
-        return torch.arange(sums.shape[2], device=self.device)
+        return torch.arange(members.shape[2], device=self.device)
 
     def _planes(self, audio: torch.Tensor) -> torch.Tensor:
         """Return spectra (..., 4, frames, bins) of audio (..., 2, samples), as in the model contract, on the device."""
@@ -184,14 +184,14 @@ class Trainer:
 
 
 def _loss(
-    name: str, estimates: torch.Tensor, stems: torch.Tensor, mixture: torch.Tensor, sums: torch.Tensor, floor: float
+    name: str, estimates: torch.Tensor, stems: torch.Tensor, mixture: torch.Tensor, members: torch.Tensor, floor: float
 ) -> torch.Tensor:
     """Return a loss between estimates of the targets and stems, which may be sums of targets."""
-    known = sums.any(dim=-1)
+    known = members.any(dim=-1)
     if known.all():  # all stems are targets
         return LOSSES[name](estimates, stems, mixture, floor=floor)
-    sums, known = (tensor.to(estimates.device, non_blocking=True) for tensor in (sums, known))
-    return LOSSES[name](summed(estimates, sums), stems, mixture, known, floor)
+    members, known = (tensor.to(estimates.device, non_blocking=True) for tensor in (members, known))
+    return LOSSES[name](summed(estimates, members), stems, mixture, known, floor)
 
 
 def _average_over_processes(tensors: list[torch.Tensor]) -> None:

@@ -40,10 +40,10 @@ def test_a_step_runs_on_the_device_alone(name, monkeypatch):
     config = small_spectrum(NETWORKS[name])
     training = TrainingConfig(batch=1, frames=4 * config.frames_multiple, loss="sdr", bfloat16=False)
     trainer = Trainer(config, training, torch.device("meta"))
-    stems, sums = torch.zeros(1, 4, 2, config.samples(training.frames)), torch.eye(4)[None]
-    sums[:, 3] = 0  # an unknown stem
+    stems, members = torch.zeros(1, 4, 2, config.samples(training.frames)), torch.eye(4)[None]
+    members[:, 3] = 0  # an unknown stem
     with pytest.raises(RuntimeError, match="item"):
-        trainer.update(stems.sum(dim=1), stems, sums)
+        trainer.update(stems.sum(dim=1), stems, members)
     assert trainer.step == 1
     assert {weight.device.type for network in (trainer.network, trainer.ema) for weight in network.parameters()} == {
         "meta"

@@ -14,7 +14,7 @@ import soundfile as sf
 from lightsaft_train.__main__ import main
 from lightsaft_train.errors import DataError
 from lightsaft_train.pool.real import instrumentals, packages
-from lightsaft_train.pool.real.instrumentals import Piece, build_tree, pieces, uses
+from lightsaft_train.pool.real.instrumentals import Piece, pieces, uses, write_instrumentals
 from lightsaft_train.pool.real.mashups import recipe
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
@@ -87,7 +87,7 @@ def test_the_tree_of_a_package(recordings, tmp_path):
     tree = tmp_path / "tree"
     (tree / "tiny-music b").mkdir(parents=True)  # trained on before it was held out
     seen = []
-    manifest = build_tree(recordings, tree, progress=lambda *counts: seen.append(counts))
+    manifest = write_instrumentals(recordings, tree, progress=lambda *counts: seen.append(counts))
     assert (tmp_path / "asked").read_text() == "-q download tiny-music=1:2.0-1\n"
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     found = {path.relative_to(tree).as_posix() for path in tree.glob("*/*.wav")}

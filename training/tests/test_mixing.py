@@ -29,11 +29,11 @@ def tracks(tmp_path_factory):
 
 
 def test_a_step_is_drawn_from_its_number_alone(tracks):
-    mixture, stems, sums = Mixer(tracks, SAMPLES).batch(7, 3)
+    mixture, stems, members = Mixer(tracks, SAMPLES).batch(7, 3)
     assert mixture.shape == (3, 2, SAMPLES)
     assert stems.shape == (3, 4, 2, SAMPLES)
-    assert mixture.dtype == stems.dtype == sums.dtype == np.float32
-    np.testing.assert_array_equal(sums, [np.eye(4)] * 3)
+    assert mixture.dtype == stems.dtype == members.dtype == np.float32
+    np.testing.assert_array_equal(members, [np.eye(4)] * 3)
     again = Mixer(tracks, SAMPLES).batch(7, 3)
     np.testing.assert_array_equal(again[0], mixture)
     assert not np.array_equal(Mixer(tracks, SAMPLES).batch(8, 3)[0], mixture)
@@ -105,8 +105,8 @@ def test_partial_labels(tracks_with_sums, monkeypatch):
     bright = tuple(track for track in tracks_with_sums if not track.bandwidths)
     in_step = 0
     for step in range(30):
-        mixture, stems, sums = Mixer(bright, SAMPLES).draw(np.random.default_rng(step))
-        np.testing.assert_array_equal(sums, [[1, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
+        mixture, stems, members = Mixer(bright, SAMPLES).draw(np.random.default_rng(step))
+        np.testing.assert_array_equal(members, [[1, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
         np.testing.assert_allclose(stems.sum(axis=0), mixture, atol=1e-5)
         assert stems[:2].any(axis=(1, 2)).all()
         assert not stems[2:].any()
@@ -118,14 +118,14 @@ def test_partial_labels(tracks_with_sums, monkeypatch):
 
 def test_partial_labels_are_a_part_of_the_mixtures(tracks_with_sums, tracks):
     mixer = Mixer(tracks_with_sums, SAMPLES)
-    shown = [not np.array_equal(sums, np.eye(4)) for sums in mixer.batch(0, 200)[2]]
+    shown = [not np.array_equal(members, np.eye(4)) for members in mixer.batch(0, 200)[2]]
     assert abs(np.mean(shown) - mixing.PARTIAL) < 0.1
     np.testing.assert_array_equal(Mixer(tracks, SAMPLES).batch(0, 50)[2], [np.eye(4)] * 50)
 
 
 def test_sums_of_some_targets():
     expected = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]]
-    np.testing.assert_array_equal(mixing._sums("bass+other"), expected)
+    np.testing.assert_array_equal(mixing._members("bass+other"), expected)
     assert mixing.level_of("drums+bass+other")[0] == pytest.approx(10 * np.log10(10**-2.2 + 10**-2.4 + 10**-2.5))
 
 

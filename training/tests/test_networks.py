@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from lightsaft_train.config import PRESETS, Config  # noqa: E402
 from lightsaft_train.export.lightning_file import load_weights  # noqa: E402
 from lightsaft_train.export.published_network import published_config  # noqa: E402
-from lightsaft_train.networks.blocks import mix_sources, mixing, pocm  # noqa: E402
+from lightsaft_train.networks.blocks import mix_sources, mixing_matrices, pocm  # noqa: E402
 from lightsaft_train.networks.build import build  # noqa: E402
 from tiny import small_spectrum  # noqa: E402
 
@@ -78,7 +78,7 @@ def test_mixing_of_latent_sources_against_a_slow_version():
         ],
         dim=1,
     )
-    torch.testing.assert_close(mix_sources(value, mixing(attention, 7)), expected)
+    torch.testing.assert_close(mix_sources(value, mixing_matrices(attention, 7)), expected)
 
 
 def test_pocm_multiplies_from_the_right():

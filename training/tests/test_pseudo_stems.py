@@ -26,7 +26,7 @@ def test_a_tree_of_pseudo_stems(tmp_path):
         sf.write(tmp_path / "tree" / f"{name}.wav", audio, 44100, "PCM_16")
     (tmp_path / "tree" / "manifest.json").write_text('{"sources": {"x": {"licence": "CC0-1.0"}}}')
     counts = []
-    pseudo_stems.split_tree(
+    pseudo_stems.write_pseudo_stems(
         tmp_path / "tree", tmp_path / "split", Sharing(), progress=lambda *count: counts.append(count)
     )
     assert counts == [(1, 2), (2, 2)]
@@ -40,7 +40,7 @@ def test_a_tree_of_pseudo_stems(tmp_path):
     manifest = json.loads((tmp_path / "split" / "manifest.json").read_text())
     assert manifest["sources"]["x"]["licence"] == "CC0-1.0"
     written = (tmp_path / "split" / "a" / "drums.flac").stat().st_mtime_ns
-    pseudo_stems.split_tree(tmp_path / "tree", tmp_path / "split", Sharing())
+    pseudo_stems.write_pseudo_stems(tmp_path / "tree", tmp_path / "split", Sharing())
     assert (tmp_path / "split" / "a" / "drums.flac").stat().st_mtime_ns == written
 
 

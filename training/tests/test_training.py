@@ -77,22 +77,22 @@ def test_losses_against_slow_versions():
 def test_losses_of_sums():
     """A wrong split of a right sum costs nothing, and so does an unknown target. A wrong sum costs all its parts."""
     torch.manual_seed(2)
-    sums = torch.tensor([[[1.0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]], torch.eye(4).tolist()])
+    members = torch.tensor([[[1.0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]], torch.eye(4).tolist()])
     targets = torch.randn(2, 4, 4, 8, 16)
-    stems, mixture, known = summed(targets, sums), targets.sum(dim=1), sums.any(dim=-1)
+    stems, mixture, known = summed(targets, members), targets.sum(dim=1), members.any(dim=-1)
     estimates = targets.clone()
     estimates[0, 1] += 7
     estimates[0, 3] -= 7
     for name, loss in LOSSES.items():
-        right, wrong = (loss(summed(e, sums), stems, mixture, known) for e in (targets, estimates))
+        right, wrong = (loss(summed(e, members), stems, mixture, known) for e in (targets, estimates))
         torch.testing.assert_close(wrong, right, atol=1e-2, rtol=1e-4, msg=name)
         off = estimates.clone().requires_grad_()
-        value = loss(summed(off + torch.eye(4)[2, :, None, None, None], sums), stems, mixture, known)
+        value = loss(summed(off + torch.eye(4)[2, :, None, None, None], members), stems, mixture, known)
         assert value > wrong + 0.01
         value.backward()
         assert off.grad[0, 1:].flatten(1).any(dim=1).all()
         torch.testing.assert_close(off.grad[0, 1], off.grad[0, 3])
-    assert float(LOSSES["mse"](summed(targets, sums), stems, mixture, known)) < 1e-10
+    assert float(LOSSES["mse"](summed(targets, members), stems, mixture, known)) < 1e-10
 
 
 def test_floor():

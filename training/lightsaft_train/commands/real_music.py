@@ -35,9 +35,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _instrumentals(args: argparse.Namespace) -> int:
-    from ..pool.real import build_tree
+    from ..pool.real import write_instrumentals
 
-    manifest = _with_bar(build_tree, args)
+    manifest = _with_bar(write_instrumentals, args)
     for stem, minutes in manifest["minutes"].items():
         print(f"{stem} {minutes:.0f} min")
     return 0
@@ -51,19 +51,19 @@ def _mashups(args: argparse.Namespace) -> int:
 
 
 def _excerpts(args: argparse.Namespace) -> int:
-    from ..pool.real import render_excerpts
+    from ..pool.real import write_excerpts
 
-    render_excerpts(args.pool, args.output)
+    write_excerpts(args.pool, args.output)
     return 0
 
 
 def _pseudo_stems(args: argparse.Namespace) -> int:
     from lightsaft_infer import Separator
 
-    from ..pool.real import split_tree
+    from ..pool.real import write_pseudo_stems
 
     with song_bar() as progress:
-        split_tree(args.tree, args.output, Separator.from_file(args.model), progress=progress)
+        write_pseudo_stems(args.tree, args.output, Separator.from_file(args.model), progress=progress)
     return 0
 
 

@@ -79,12 +79,12 @@ class Mixer:
         float32 array, shape (size, targets, 2, samples)
             Their stems.
         float32 array, shape (size, targets, targets)
-            The targets that each stem is the sum of, as `draw` returns them.
+            The members of the stems, as `draw` returns them.
         """
         rng = np.random.default_rng((self.seed, step, self.process))
         drawn = zip(*(self.draw(rng) for _ in range(size)), strict=True)
-        mixtures, stems, sums = (np.stack(parts) for parts in drawn)
-        return mixtures, stems, sums
+        mixtures, stems, members = (np.stack(parts) for parts in drawn)
+        return mixtures, stems, members
 
     def draw(self, rng: Rng) -> tuple[Audio, Audio, Audio]:
         """Draw a mixture.
@@ -96,17 +96,17 @@ class Mixer:
         float32 array, shape (targets, 2, samples)
             Its stems.
         float32 array, shape (targets, targets)
-            The targets that each stem is the sum of: row i has 1 for each target that is a part of stem i. If all
-            targets are known, this is the identity. If a target is known as a part of a sum alone, its row has no 1,
-            and its stem is zeros.
+            The members of the stems: row i has 1 for each target that stem i is the sum of. If all targets are known,
+            this is the identity. If a target is known as a part of a sum alone, its row has no 1, and its stem is
+            zeros.
         """
         song, sum_stem = self._song(rng)
         in_step = song is not None and (not sum_stem or rng.random() < COHERENT)
         start = 0 if song is None else int(rng.integers(song.samples - (self.samples if in_step else self._read) + 1))
-        sums, bandwidths = _sums(sum_stem), [np.inf]
+        members, bandwidths = _members(sum_stem), [np.inf]
         stems = np.zeros((len(TARGETS), 2, self.samples), np.float32)
-        for index in np.flatnonzero(sums.any(axis=1)):
-            name = TARGETS[index] if sums[index].sum() == 1 else sum_stem
+        for index in np.flatnonzero(members.any(axis=1)):
+            name = TARGETS[index] if members[index].sum() == 1 else sum_stem
             if name != sum_stem and rng.random() < SILENT[name]:
                 continue
             if song is not None and (name == sum_stem or (in_step and name in song.stems)):
@@ -116,7 +116,7 @@ class Mixer:
             for source, audio in sources:
                 stems[index] += levelled(augmented(audio, rng, self.samples, name), name, rng)
                 bandwidths.append(source.bandwidths.get(name, np.inf))
-        return *limited(stems, rng, min(bandwidths)), sums
+        return *limited(stems, rng, min(bandwidths)), members
 
     def _song(self, rng: Rng) -> tuple[Song | None, str]:
         """Draw a song whose stems may stay together, or None, and its stem that is a sum of targets, or ""."""
@@ -145,14 +145,14 @@ class Mixer:
         return song.read(stem, start, self.samples if fixed else self._read)
 
 
-def _sums(stem: str) -> Audio:
-    """Return the sums (see `Mixer.draw`) of a mixture with a stem that is a sum; "": all stems are targets."""
-    sums = np.eye(len(TARGETS), dtype=np.float32)
+def _members(stem: str) -> Audio:
+    """Return the members (see `Mixer.draw`) if one stem is a sum of targets, such as "drums+bass"; "": if none is."""
+    members = np.eye(len(TARGETS), dtype=np.float32)
     if stem:
         parts = [TARGETS.index(target) for target in targets_of(stem)]
-        sums[parts] = 0
-        sums[parts[0], parts] = 1
-    return sums
+        members[parts] = 0
+        members[parts[0], parts] = 1
+    return members
 
 
 def level_of(stem: str) -> tuple[float, float]:

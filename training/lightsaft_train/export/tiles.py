@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, embedding
 
-from ..networks import N_TARGETS, SubBandUNet, mix_sources, mixing, per_image
+from ..networks import N_TARGETS, SubBandUNet, mix_sources, mixing_matrices, per_image
 from .tracing import folded, traced
 
 
@@ -45,7 +45,7 @@ class _Once(_GraphPart):
     def __init__(self, network: SubBandUNet) -> None:
         super().__init__(network)
         weight, bias, attention = network.conditions(torch.arange(N_TARGETS))["head"]
-        self.register_buffer("matrices", mixing(attention, self.head.saft.LaSIFT[0].in_features))
+        self.register_buffer("matrices", mixing_matrices(attention, self.head.saft.LaSIFT[0].in_features))
         self.register_buffer("weight", weight.transpose(1, 2)[..., None, None].contiguous())
         self.register_buffer("bias", bias.contiguous())
 

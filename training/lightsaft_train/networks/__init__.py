@@ -1,6 +1,6 @@
 """The networks of the LaSAFT family, and how they grow."""
 
-from .blocks import ACTIVATIONS, mix_sources, mixing, per_image
+from .blocks import ACTIVATIONS, mix_sources, mixing_matrices, per_image
 from .build import build
 from .growth import grow
 from .mdx_net import PLANES, ConvTDFNet, MdxConfig, random_network
@@ -18,7 +18,7 @@ __all__ = [
     "build",
     "grow",
     "mix_sources",
-    "mixing",
+    "mixing_matrices",
     "per_image",
     "random_network",
 ]

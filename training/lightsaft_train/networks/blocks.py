@@ -126,17 +126,17 @@ class LightSAFT(TargetAttention):
         """Return the transformed features of the targets."""
         value = per_image(self.LaSAFT_bn_layer, x)
         units = value.shape[-1] // attention.shape[1]
-        return per_image(self.LaSIFT, mix_sources(value, mixing(attention, units)))
+        return per_image(self.LaSIFT, mix_sources(value, mixing_matrices(attention, units)))
 
 
-def mixing(attention: Tensor, units: int) -> Tensor:
+def mixing_matrices(attention: Tensor, units: int) -> Tensor:
     """Return matrices (targets, sources * units, units), attention * identity, of weights (targets, sources)."""
     identity = torch.eye(units, dtype=attention.dtype, device=attention.device)
     return (attention[:, :, None, None] * identity).reshape(-1, attention.shape[1] * units, units)
 
 
 def mix_sources(value: Tensor, matrices: Tensor) -> Tensor:
-    """Mix latent sources by the matrices of `mixing`.
+    """Mix latent sources by the matrices of `mixing_matrices`.
 
     This is one matrix product. It runs at full speed, while a sum over a middle axis waits for memory.
 

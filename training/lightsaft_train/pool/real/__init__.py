@@ -1,8 +1,8 @@
 """Real music: instrumentals to train on, and songs to score on."""
 
-from .excerpts import render_excerpts
-from .instrumentals import build_tree
+from .excerpts import write_excerpts
+from .instrumentals import write_instrumentals
 from .mashups import render_mashups
-from .pseudo_stems import split_tree
+from .pseudo_stems import write_pseudo_stems
 
-__all__ = ["build_tree", "render_excerpts", "render_mashups", "split_tree"]
+__all__ = ["render_mashups", "write_excerpts", "write_instrumentals", "write_pseudo_stems"]

@@ -14,7 +14,7 @@ LEVELS = {"vocals": -19.5, "drums": -20.0, "bass": -21.5, "other": -21.0}  # dBF
 BLOCK = SAMPLE_RATE // 10
 
 
-def render_excerpts(
+def write_excerpts(
     pool: str | os.PathLike[str], tree: str | os.PathLike[str], *, songs: int = 16, seconds: float = 30.0
 ) -> None:
     """Write the part with most voice of a pool's first songs that have all stems, every stem at its level of LEVELS.

@@ -117,7 +117,7 @@ def uses(path: str | os.PathLike[str] = USES) -> dict[str, str]:
     return {row["piece"]: row["use"] for row in read_rows(path)}
 
 
-def build_tree(
+def write_instrumentals(
     recordings: str | os.PathLike[str],
     tree: str | os.PathLike[str],
     *,

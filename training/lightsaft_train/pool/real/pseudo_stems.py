@@ -16,7 +16,7 @@ from ...errors import DataError
 from ..song_files import song_folder, write_about
 
 
-def split_tree(
+def write_pseudo_stems(
     tree: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     separator: Separator,
