@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from lightsaft_infer.arrays import Planes
+from lightsaft_infer.audio import write_bytes
 from lightsaft_infer.verify import noise_rms
 
 from ..arrays import Integers
@@ -167,9 +168,9 @@ def write_model(
     }
     if level_range is not None:
         manifest["level_range"] = list(level_range)
-    _replace(folder / f"{name}.onnx", graph)
+    write_bytes(folder / f"{name}.onnx", [graph])
     path = folder / f"{name}.json"
-    _replace(path, (json.dumps(manifest, indent=2) + "\n").encode())
+    write_bytes(path, [(json.dumps(manifest, indent=2) + "\n").encode()])
     return path
 
 
@@ -182,9 +183,3 @@ def _selftest_rms(graph: bytes, config: Config) -> dict[str, float]:
         return estimates
 
     return noise_rms(network, TARGETS, bins=config.n_fft // 2 + 1, seed=SEED, frames=FRAMES, scale=SCALE)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
