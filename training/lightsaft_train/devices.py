@@ -1,6 +1,7 @@
 """Where a network is trained: the processor or a GPU."""
 
 import os
+import re
 from typing import Any
 
 import torch
@@ -30,14 +31,12 @@ def device_of(name: str, local: int = 0) -> torch.device:
     >>> device_of("cpu")
     device(type='cpu')
     """
-    kind, colon, number = name.partition(":")
-    if name in ("auto", "cpu"):
-        if name == "cpu" or not torch.cuda.is_available():
-            return CPU
-        number = str(local)
-    elif kind != "cuda" or bool(colon) != number.isdecimal():
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return CPU
+    gpu = re.fullmatch(r"auto|cuda(?::(\d+))?", name)
+    if gpu is None:
         raise SettingsError(f"expected auto, cpu, cuda or cuda:N as device, got: {name}")
-    index, found = int(number or local), torch.cuda.device_count()
+    index, found = int(gpu[1] or local), torch.cuda.device_count()
     if index >= found:
         raise SettingsError(f"expected GPU {index} for the device {name}, but torch {torch.__version__} finds {found}")
     return torch.device("cuda", index)
