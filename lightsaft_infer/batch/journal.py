@@ -94,10 +94,14 @@ def read_journal(path: AnyPath) -> dict[str, Entry]:
 
 
 def _check_content(file: BinaryIO, path: Path) -> None:
-    """Raise OutputError if a file is something else, such as a song: nothing must be added to it."""
+    """Raise OutputError if a file is something else, such as a song: nothing must be added to it.
+
+    A crash of the machine may leave zeros, and a part of the first line.
+    """
     file.seek(0)
-    start = file.read(4).removeprefix(codecs.BOM_UTF8)  # an editor may have added the mark
-    if start[:1] not in (b"", b"{", b"\n", b"\0"):  # a crash of the machine may leave zeros
+    start = file.read(2**16).removeprefix(codecs.BOM_UTF8).lstrip(b"\0\r\n")  # an editor may have added the mark
+    entries = start.startswith(b"{") and b'"track":' in start
+    if not entries and not b'{"track":'.startswith(start.rstrip()):
         raise _another_file(path)
     file.seek(0)
 

@@ -238,14 +238,34 @@ def test_a_torn_line_costs_its_track_alone(batch):
         assert batch.reasons() == {}
 
 
-def test_a_file_that_is_no_journal_is_left_alone(batch):
-    song = batch.tracks / "a.wav"
-    before = song.read_bytes()
-    with pytest.raises(OutputError, match="expected a journal of lightsaft batch, got another file"):
-        Journal(song)
-    with pytest.raises(OutputError, match="expected a journal of lightsaft batch, got another file"):
-        read_journal(song)  # as --dry-run does
-    assert song.read_bytes() == before
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"RIFF\x24\0\0\0WAVE",
+        b"\0\0\0\x1cftypM4A \0\0\0\0",  # of M4A and MP4
+        b'{\n "format": 1,\n "name": "gains"\n}\n',
+        b'{"results": []}\n',
+        b"\n\nNotes\n",
+    ],
+)
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    for use in (Journal, read_journal):  # --dry-run only reads
+        with pytest.raises(OutputError, match="expected a journal of lightsaft batch, got another file"):
+            use(path)
+    assert path.read_bytes() == content
+
+
+def test_a_journal_that_was_sorted_or_torn_is_a_journal(tmp_path):
+    path = tmp_path / NAME
+    entry = {"track": "a.wav", "status": "failed", "error": "é"}
+    for line in (json.dumps(entry, sort_keys=True), json.dumps(entry, separators=(",", ":"))):
+        for before in (b"", b"\xef\xbb\xbf", b"\0" * 5000, b"\r\n", b'{"tra\n', b'{"track": "b.wav", "st\n'):
+            path.write_bytes(before + line.encode() + b"\r\n")
+            with Journal(path):
+                pass
+            read_journal(path)
 
 
 @posix
