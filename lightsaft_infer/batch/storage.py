@@ -43,8 +43,13 @@ def is_url(place: AnyPath) -> bool:
 
 
 def absolute(place: AnyPath) -> str:
-    """Return a place as text for other processes: a URL without "/" at its end, or an absolute path."""
-    return str(place).rstrip("/") if is_url(place) else str(to_path(place, "a path or URL").absolute())
+    """Return a place as text for other processes: a URL without "/" at the end of its path, or an absolute path."""
+    if not is_url(place):
+        return str(to_path(place, "a path or URL").absolute())
+    protocol, mark, path = str(place).partition("://")
+    if local_place(place) is not None and not path.startswith("/"):
+        path = str(Path(path).absolute())
+    return f"{protocol}{mark}{path.rstrip('/')}"
 
 
 def below(place: AnyPath, name: str) -> str:

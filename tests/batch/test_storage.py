@@ -49,6 +49,23 @@ def batch(memory, tmp_path, manifest):
     return run
 
 
+@pytest.mark.parametrize(
+    ("place", "file"),
+    [
+        ("memory://", "memory:///a.wav"),
+        ("memory://music//", "memory://music/a.wav"),
+        ("file:///", "file:///a.wav"),
+        ("file:///music/", "file:///music/a.wav"),
+        ("file://music", "file://{here}/music/a.wav"),
+        ("file://", "file://{here}/a.wav"),
+        ("simplecache::memory://", "simplecache::memory:///a.wav"),
+    ],
+)
+def test_the_place_of_a_file_for_other_processes(tmp_path, monkeypatch, place, file):
+    monkeypatch.chdir(tmp_path)
+    assert storage.below(storage.absolute(place), "a.wav") == file.format(here=tmp_path)
+
+
 def reasons(planned):
     return {item.track.name: item.reason for item in planned if item.reason is not None}
 
