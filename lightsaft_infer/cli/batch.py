@@ -55,7 +55,7 @@ def _place(text: str) -> str | Path:
 
 
 def _pattern(text: str) -> str:
-    if not text.strip("/"):
+    if not PurePosixPath(text).name:  # as in "", "." and "/"
         raise argparse.ArgumentTypeError(f"expected a pattern such as mixture.wav, got: {text!r}")
     return text
 

@@ -178,6 +178,13 @@ def test_only_tracks_that_match(tmp_path, model_path, capsys, pattern, tracks):
     assert tracks or f"expected audio files like {pattern}, got none" in printed.err
 
 
+@pytest.mark.parametrize("pattern", ["", ".", "./", "/", "//"])
+def test_a_pattern_without_a_name(capsys, pattern):
+    with pytest.raises(SystemExit):
+        main(["batch", "in", "out", "--only", pattern])
+    assert f"expected a pattern such as mixture.wav, got: {pattern!r}" in capsys.readouterr().err
+
+
 def test_tracks_of_more_than_two_channels(tmp_path, model_path, capsys):
     (tmp_path / "in").mkdir()
     soundfile.write(tmp_path / "in" / "six.wav", 0.1 * noise(6, 3000).T, 44100)
