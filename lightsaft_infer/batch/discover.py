@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from ..arguments import AnyPath, to_path
@@ -109,11 +109,12 @@ def _is_track(entry: os.DirEntry[str]) -> bool:
     return regular and PurePosixPath(entry.name).suffix.lower() in SUFFIXES
 
 
-def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry]) -> dict[str, str]:
+def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry], files: Collection[str] = ()) -> dict[str, str]:
     """Choose a folder for the stems of each track.
 
-    It is the path of the track without its suffix, or with the suffix if that folder is taken. Finished tracks keep
-    their folders. No other track gets the folder of a finished track, even if the track itself no longer exists.
+    It is the path of the track without its suffix, or with the suffix if that folder is taken, or would have the name
+    of a stem of another track, as that of ``a/vocals.mp3`` beside ``a.wav``. Finished tracks keep their folders. No
+    other track gets the folder of a finished track, even if the track itself no longer exists.
 
     Parameters
     ----------
@@ -121,6 +122,8 @@ def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry]) -> dict[st
         Paths below the input folder.
     entries : dict of str to dict
         The last entry of each track in the journal (see `read_journal`).
+    files : collection of str, optional
+        The names of the files that each folder will hold, such as "vocals.wav".
 
     Returns
     -------
@@ -129,12 +132,22 @@ def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry]) -> dict[st
     """
     journaled = {track: _journaled_folder(entry) for track, entry in entries.items()}
     folders = {track: folder for track, folder in journaled.items() if folder is not None}
+    tracks, files = list(tracks), [_caseless(file) for file in files]
     taken = {_caseless(folder) for folder in folders.values()} | {NAME}
-    tracks = list(tracks)
+    stems = {_caseless(file) for entry in entries.values() for file in _journaled_files(entry)}
+    stems |= {f"{folder}/{file}" for folder in taken for file in files}
+    parents = {_caseless(str(parent)) for track in tracks for parent in PurePosixPath(track).parents}
     for track in tracks:
-        if track not in folders:
-            folders[track] = next(name for name in _candidates(track) if _caseless(name) not in taken)
-            taken.add(_caseless(folders[track]))
+        if track in folders:
+            continue
+        for name in _candidates(track):
+            folder = _caseless(name)
+            own = {f"{folder}/{file}" for file in files}
+            if not (folder in taken or folder in stems or own & taken or own & parents):
+                break
+        folders[track] = name
+        taken.add(folder)
+        stems |= own
     return {track: folders[track] for track in tracks}
 
 
@@ -153,5 +166,8 @@ def _candidates(track: str) -> Iterator[str]:
 
 
 def _journaled_folder(entry: Entry) -> str | None:
-    outputs = entry.get("outputs") or {}
-    return next((str(PurePosixPath(output["file"]).parent) for output in outputs.values()), None)
+    return next((str(PurePosixPath(file).parent) for file in _journaled_files(entry)), None)
+
+
+def _journaled_files(entry: Entry) -> list[str]:
+    return [output["file"] for output in (entry.get("outputs") or {}).values()]

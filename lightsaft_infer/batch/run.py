@@ -14,7 +14,7 @@ from .journal import Entry, Journal, journal_path, read_journal
 from .local_workers import WorkerLost
 from .storage import absolute, below, file_state
 from .task import OPTIONS, again_entry, failed_entry, file_digest, remove_parts, separate_track
-from .track import Track
+from .track import Track, stem_files
 
 Engine = Callable[[Callable[..., Entry], Iterable[Track]], Generator[tuple[Track, Entry | WorkerLost], None, None]]
 """A function that calls `separate_track`, its first argument, for tracks (see `run_batch`)."""
@@ -91,7 +91,7 @@ def plan_batch(
     entries = read_journal(journal_path(out_dir, journal))
     source, out = absolute(in_dir), absolute(out_dir)
     planned = []
-    for name, folder in stem_folders(tracks, entries).items():
+    for name, folder in stem_folders(tracks, entries, stem_files(options).values()).items():
         track = Track(
             name=name,
             source=below(source, name),

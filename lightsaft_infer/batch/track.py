@@ -1,6 +1,7 @@
 """A track of a batch."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -42,5 +43,10 @@ class Track:
     @property
     def outputs(self) -> dict[str, str]:
         """The path of each stem's file below the output folder, by target."""
-        names = [*self.options["targets"], *filter(None, [self.options["residual"]])]
-        return {name: f"{self.folder}/{name}.{self.options['format']}" for name in names}
+        return {name: f"{self.folder}/{file}" for name, file in stem_files(self.options).items()}
+
+
+def stem_files(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the name of each stem's file in the folder of a track, by target. For the options, see `Track`."""
+    names = [*options["targets"], *filter(None, [options["residual"]])]
+    return {name: f"{name}.{options['format']}" for name in names}

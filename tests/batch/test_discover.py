@@ -71,8 +71,8 @@ def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
     assert str(errors[0]) == f"cannot read the folder {tmp_path / 'in' / 'lost'}: permission denied"
 
 
-def done(folder):
-    return {"status": "done", "outputs": {"bass": {"file": f"{folder}/bass.wav"}}}
+def done(folder, suffix="wav"):
+    return {"status": "done", "outputs": {"bass": {"file": f"{folder}/bass.{suffix}"}}}
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,19 @@ def done(folder):
 )
 def test_folders_of_stems(tracks, entries, folders):
     assert stem_folders(tracks, entries) == dict(zip(tracks, folders, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("tracks", "entries", "folders"),
+    [
+        (["a.wav", "a/vocals.mp3", "a/bass.mp3"], {}, ["a", "a/vocals", "a/bass"]),
+        (["a.wav", "a/bass.mp3", "a/bass.wav"], {}, ["a", "a/bass", "a/bass.wav_"]),
+        (["a.wav", "a/Bass.WAV.flac"], {}, ["a", "a/Bass.WAV.flac"]),
+        (["a.wav", "a/bass.wav/deep/x.wav"], {}, ["a.wav", "a/bass.wav/deep/x"]),
+        # The folder that is named like a stem, or the other format of the stem, is there already.
+        (["a.wav", "a/bass.wav.mp3"], {"a/bass.wav.mp3": done("a/bass.wav")}, ["a.wav", "a/bass.wav"]),
+        (["a.flac", "a/bass.mp3.wav"], {"a.flac": done("a", "mp3")}, ["a", "a/bass.mp3.wav"]),
+    ],
+)
+def test_no_folder_has_the_name_of_a_stem(tracks, entries, folders):
+    assert stem_folders(tracks, entries, ["bass.wav"]) == dict(zip(tracks, folders, strict=True))

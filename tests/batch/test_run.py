@@ -91,6 +91,16 @@ def test_a_run_keeps_the_structure_and_journals_what_it_did(batch):
     assert entry["finished"].endswith("+00:00")
 
 
+def test_tracks_beside_their_own_stems(batch):
+    """The folder of a track cannot have the name of a stem of another one."""
+    for name in ("a/vocals.wav", "a/vocals.flac"):
+        path = batch.tracks / name
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, noise(2, 3000).T, 44100)
+    assert set(batch.run().values()) == {"done"}
+    assert batch.reasons() == {}
+
+
 def test_run_again_nothing_is_done(batch):
     batch.run()
     before = (batch.out / NAME).read_bytes()
