@@ -32,11 +32,17 @@ def leave_on_signals() -> None:
 def _leave(number: int, frame: FrameType | None) -> None:
     if _later(_leave, number, frame):
         return
-    # A second signal must not interrupt the removal of files. (SIG_IGN would make Python complain of a signal that has
-    # arrived already.)
-    for other in filter(None, (signal.SIGTERM, _hangup())):
-        signal.signal(other, _nothing)
+    for other in filter(None, (signal.SIGINT, signal.SIGTERM, _hangup())):
+        _finish_with(other)
     sys.exit(128 + number)
+
+
+def _finish_with(number: int) -> None:
+    """Let a signal do nothing any more: a second one must not interrupt the removal of files.
+
+    (SIG_IGN would make Python complain of a signal that has arrived already.)
+    """
+    signal.signal(number, _nothing)
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
@@ -45,6 +51,7 @@ def _nothing(number: int, frame: FrameType | None) -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if not _later(_interrupt, number, frame):
+        _finish_with(number)  # those who press Ctrl-C once more get no traceback
         raise KeyboardInterrupt
 
 

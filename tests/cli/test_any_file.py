@@ -358,6 +358,27 @@ time.sleep(10)
 
 
 @posix
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_more_interrupts_do_not_disturb_the_removal_of_files(name, status):
+    code = f"""
+import signal, sys
+from lightsaft_infer.signals import leave_on_signals
+signal.signal(signal.SIGINT, signal.default_int_handler)
+leave_on_signals()
+try:
+    try:
+        signal.raise_signal(signal.{name})
+    finally:
+        signal.raise_signal(signal.SIGINT)
+        print("removed")
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert (result.returncode, result.stdout, result.stderr) == (status, b"removed\n", b"")
+
+
+@posix
 def test_an_ignored_hangup_stays_ignored():
     import signal
 
