@@ -9,7 +9,6 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..audio import chosen_bitrate, output_format
@@ -20,7 +19,7 @@ from ..stem_options import choose_stems
 from ..worker_process import WorkerProcess, check_working_folder
 from .job import UNFINISHED, AudioFormat, Job, NewJob, now
 from .settings import Settings
-from .work_folder import NotFoundError, WorkFolder, new_id, remove_tree
+from .work_folder import NotFoundError, WorkFolder, is_id, new_id, remove_tree
 from .worker import Task, separate, write_page
 
 
@@ -104,8 +103,7 @@ class Jobs:
         stems = choose_stems(
             self.manifest, targets=options.targets, two_stems=options.two_stems, consistency=options.consistency
         )
-        source = self.folder.upload(new.upload) if new.upload.isalnum() else Path("missing")
-        if not source.is_file():
+        if not is_id(new.upload) or not (source := self.folder.upload(new.upload)).is_file():
             raise NotFoundError(f"there is no upload {new.upload}")
         with self._changed:
             if len(self._jobs) >= self.settings.max_jobs:

@@ -188,6 +188,11 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
+def is_id(text: str) -> bool:
+    """Whether a text can be such a name. Other texts, such as "../jobs", could lead out of a folder."""
+    return re.fullmatch("[0-9a-f]{16}", text) is not None
+
+
 def safe_name(name: str) -> str:
     """Return the last part of a path that somebody sent as the name of a file on any system: without separators and
     control characters, not hidden, and not too long."""

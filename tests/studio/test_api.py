@@ -231,8 +231,10 @@ def test_all_errors_have_one_form(studio, method, url, content, code):
     assert answer.json().keys() == {"error"}
 
 
-@pytest.mark.parametrize("upload", ["0" * 16, "../jobs", "", "..", "%2e%2e"])
-def test_an_upload_that_is_not_there(studio, upload):
+@pytest.mark.parametrize("upload", ["0" * 16, "../jobs", "", "..", "%2e%2e", "\0", "a" * 5000])
+def test_an_upload_that_is_not_there(studio, tmp_path, monkeypatch, upload):
+    (tmp_path / "missing").touch()  # no file of the working folder is one
+    monkeypatch.chdir(tmp_path)
     answer = studio.client.post("/api/jobs", json={"upload": upload})
     assert answer.status_code == 404
 
