@@ -5,10 +5,11 @@ for the reports. All methods can be called from any thread.
 """
 
 import contextlib
+import datetime
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..audio import chosen_bitrate, output_format
@@ -163,19 +164,27 @@ class Jobs:
     def make_room(self, needed: int = 0) -> None:
         """Remove finished jobs that are too old, and the oldest ones until there is room for the needed bytes.
 
-        Raises OutputError if there is not.
+        Raises OutputError if all of them would not make room. None is removed then that is not too old.
         """
         self.folder.remove_orphans({job.upload for job in self.all()})
-        size = self.folder.bytes() + needed
-        finished = [(job.finished, job.id) for job in self.all() if job.finished]
-        for when, job in sorted(finished):
-            age = (now() - when).total_seconds() / 86400
-            if age > self.settings.max_days or size > self.settings.max_bytes:
-                with contextlib.suppress(NotFoundError):
-                    self.delete(job)
-                size = self.folder.bytes() + needed
-        if size > self.settings.max_bytes:
+        finished = sorted([(job.finished, job.id, job) for job in self.all() if job.finished])
+        old = [job for when, _, job in finished if _days_since(when) > self.settings.max_days]
+        self._delete_all(old)
+        recent = [job for _, _, job in finished[len(old) :]]
+        removable = self.folder.bytes_of(
+            {job.id for job in recent},
+            {job.upload for job in recent} - {job.upload for job in self.all() if not job.finished},
+        )
+        if needed + self.folder.bytes() - removable > self.settings.max_bytes:
             raise OutputError(f"the work folder is full: it may hold {self.settings.max_bytes} bytes (use --max-gb)")
+        for job in recent:
+            if needed + self.folder.bytes() > self.settings.max_bytes:
+                self._delete_all([job])
+
+    def _delete_all(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            with contextlib.suppress(NotFoundError):  # somebody else has deleted it
+                self.delete(job.id)
 
     def _change(self, job: Job, **fields: object) -> Job:
         """Change fields of a job. Its state is written unless only its progress has changed."""
@@ -289,3 +298,7 @@ class Jobs:
 
 def _seconds(audio: AudioFormat) -> float | None:
     return None if audio.samples is None else audio.samples / audio.sample_rate
+
+
+def _days_since(finished: datetime.datetime) -> float:
+    return (now() - finished).total_seconds() / 86400

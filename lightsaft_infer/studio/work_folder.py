@@ -17,7 +17,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..audio import PARTS, part_name, write_text
@@ -169,7 +169,11 @@ class WorkFolder:
 
     def bytes(self) -> int:
         """Return the size of all files together."""
-        return sum(size for path in (self.uploads, self.jobs) for size in _sizes(path))
+        return _bytes_in([self.uploads, self.jobs])
+
+    def bytes_of(self, jobs: Iterable[str], uploads: Iterable[str]) -> int:
+        """Return the size of the files of jobs and uploads, by their ids."""
+        return _bytes_in([*map(self.job, jobs), *(self.uploads / upload for upload in uploads)])
 
 
 def file_below(folder: Path, path: str) -> Path:
@@ -218,8 +222,11 @@ def remove_tree(path: Path) -> None:
             gone.unlink()
 
 
-def _sizes(path: Path) -> Iterator[int]:
-    for folder, _, files in os.walk(path):
-        for file in files:
-            with contextlib.suppress(OSError):  # removed meanwhile
-                yield os.stat(os.path.join(folder, file)).st_size
+def _bytes_in(folders: Iterable[Path]) -> int:
+    size = 0
+    for top in folders:
+        for folder, _, files in os.walk(top):
+            for file in files:
+                with contextlib.suppress(OSError):  # removed meanwhile
+                    size += os.stat(os.path.join(folder, file)).st_size
+    return size
