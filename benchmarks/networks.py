@@ -25,9 +25,10 @@ import numpy as np
 import torch
 from clip import SAMPLE_RATE, load
 from lightsaft_train.config import PRESETS, Config
+from lightsaft_train.data import TARGETS
+from lightsaft_train.export import write_model
 from lightsaft_train.export.cost import multiply_adds_per_second
-from lightsaft_train.export.onnx_model import TARGETS, write_model
-from lightsaft_train.networks.build import build
+from lightsaft_train.networks import build
 
 from lightsaft_infer import Separator
 from lightsaft_infer.arrays import Audio, Stems

@@ -24,11 +24,12 @@ from statistics import median
 import numpy as np
 import soundfile as sf
 import torch
-from lightsaft_train.config import PRESETS, changed
+from lightsaft_train.config import PRESETS
 from lightsaft_train.data import SAMPLE_RATE, TARGETS, Mixer, songs_in
 from lightsaft_train.devices import device_of, prepare
 from lightsaft_train.export.cost import multiply_adds_per_second
 from lightsaft_train.processes import keep_memory
+from lightsaft_train.settings import changed
 from lightsaft_train.trainer import Trainer
 from lightsaft_train.training_config import TrainingConfig
 

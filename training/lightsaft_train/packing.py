@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint_files import load, save
-from .config import Config, changed
+from .config import Config
 from .errors import DataError
 from .networks import Network, build, grow
+from .settings import changed
 from .trainer import Trainer
 from .training_config import TrainingConfig
 

@@ -4,8 +4,9 @@ import argparse
 import math
 from pathlib import Path
 
-from ..config import PRESETS, changed, parsed
+from ..config import PRESETS
 from ..errors import DataError, SettingsError
+from ..settings import changed, parsed
 from .arguments import Commands, add_command, count
 
 

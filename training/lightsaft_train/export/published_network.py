@@ -7,8 +7,9 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ..config import PRESETS, Config
+from ..errors import CheckpointError
 from ..networks import ACTIVATIONS, Network, build
-from .lightning_file import CheckpointError, load_weights
+from .lightning_file import load_weights
 
 PREFIX = "spec2spec."
 Block = Literal["lasaft", "lightsaft", "lightsaft_v2"]
