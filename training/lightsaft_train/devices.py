@@ -11,15 +11,15 @@ from .errors import SettingsError
 CPU = torch.device("cpu")
 
 
-def device_of(name: str, local: int = 0) -> torch.device:
+def device_of(name: str, local_rank: int = 0) -> torch.device:
     """Return a device by its name.
 
     Parameters
     ----------
     name
-        "cpu"; "cuda:N"; "cuda", the GPU of the number `local`; or "auto": "cuda" if there is a GPU, else "cpu".
-    local
-        Number of the process on this machine.
+        "cpu"; "cuda:N"; "cuda", the GPU of the number `local_rank`; or "auto": "cuda" if there is a GPU, else "cpu".
+    local_rank
+        Number of this process among those on this machine.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def device_of(name: str, local: int = 0) -> torch.device:
     gpu = re.fullmatch(r"auto|cuda(?::(\d+))?", name)
     if gpu is None:
         raise SettingsError(f"expected auto, cpu, cuda or cuda:N as device, got: {name}")
-    index, found = int(gpu[1] or local), torch.cuda.device_count()
+    index, found = int(gpu[1] or local_rank), torch.cuda.device_count()
     if index >= found:
         raise SettingsError(f"expected GPU {index} for the device {name}, but torch {torch.__version__} finds {found}")
     return torch.device("cuda", index)

@@ -19,7 +19,7 @@ from lightsaft_infer.errors import LightSAFTError
 from .config import Config
 from .devices import device_of, loader_processes, prepare
 from .errors import SettingsError, TrainingError
-from .run import Data, Intervals, Report, Run, process_count
+from .run import Data, Intervals, Report, Run, world_size
 
 PATIENCE = timedelta(days=1)  # the longest that processes wait for each other: process 0 scores whole songs
 
@@ -71,30 +71,36 @@ class TrainingSession:
     machine: Machine
     report: Report | None = None
 
-    def train(self, process: int = 0, local: int = 0, stop: Callable[[], bool] = lambda: False) -> None:
-        """Train as one process: with its number, and its number among those on this machine."""
-        device = device_of(self.machine.device, local)
+    def train(self, rank: int = 0, local_rank: int = 0, stop: Callable[[], bool] = lambda: False) -> None:
+        """Train as one process: number `rank` of all, number `local_rank` of those on this machine."""
+        device = device_of(self.machine.device, local_rank)
         prepare(device)
         keep_memory()
         torch.set_num_threads(self.machine.threads)
-        loaders = self.machine.loaders or loader_processes(device, process_count())
-        run = Run(self.folder, self.config, self.changes, process=process, device=device)
+        loaders = self.machine.loaders or loader_processes(device, world_size())
+        run = Run(self.folder, self.config, self.changes, rank=rank, device=device)
         run.train(self.data, self.intervals, loaders=loaders, report=self.report, stop=stop)
 
     def train_together(
-        self, process: int, local: int, meeting: str, *, count: int, stop: Callable[[], bool] = lambda: False
+        self,
+        rank: int,
+        local_rank: int,
+        *,
+        world_size: int,
+        init_method: str,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Train as one of `count` processes, which meet at an address."""
-        backend = "nccl" if device_of(self.machine.device, local).type == "cuda" else "gloo"
-        dist.init_process_group(backend, init_method=meeting, rank=process, world_size=count, timeout=PATIENCE)
+        """Train as one of `world_size` processes, which find each other at the address `init_method`."""
+        backend = "nccl" if device_of(self.machine.device, local_rank).type == "cuda" else "gloo"
+        dist.init_process_group(backend, init_method, rank=rank, world_size=world_size, timeout=PATIENCE)
         try:
-            self.train(process, local, stop)
+            self.train(rank, local_rank, stop)
         finally:
             dist.destroy_process_group()
 
 
 def train(session: TrainingSession) -> None:
-    """Train a run, in several processes if the machine is to.
+    """Train a run, in one process or in several.
 
     A KeyboardInterrupt is raised again when the processes have saved the run.
 
@@ -104,8 +110,8 @@ def train(session: TrainingSession) -> None:
         If the data, the settings or the checkpoint of the run cannot be used, or there is no such device.
     """
     if dist.is_torchelastic_launched():
-        process, local, count = (int(os.environ[name]) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"))
-        session.train_together(process, local, "env://", count=count)
+        rank, local_rank, size = (int(os.environ[name]) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"))
+        session.train_together(rank, local_rank, world_size=size, init_method="env://")
         return
     on_gpu = device_of(session.machine.device).type == "cuda"
     count = session.machine.processes or (1 if on_gpu else os.cpu_count() or 1)
@@ -140,7 +146,7 @@ def _wait_for(processes: Any) -> None:
         pass
 
 
-def _spawned(process: int, folder: str, stop: Any, session: TrainingSession, count: int) -> None:
+def _spawned(rank: int, folder: str, stop: Any, session: TrainingSession, count: int) -> None:
     """Train in a process that was started here. The message of an error that a user can cause is left in `folder`."""
 
     def stopped() -> bool:
@@ -149,9 +155,9 @@ def _spawned(process: int, folder: str, stop: Any, session: TrainingSession, cou
         return bool(stop.is_set()) or (parent is not None and not parent.is_alive())
 
     try:
-        session.train_together(process, process, f"file://{folder}/meeting", count=count, stop=stopped)
+        session.train_together(rank, rank, world_size=count, init_method=f"file://{folder}/meeting", stop=stopped)
     except LightSAFTError as error:
-        Path(folder, f"error {process}").write_text(str(error), encoding="utf-8")
+        Path(folder, f"error {rank}").write_text(str(error), encoding="utf-8")
         raise
 
 

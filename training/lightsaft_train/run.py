@@ -90,7 +90,7 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def process_count() -> int:
+def world_size() -> int:
     """Return the number of processes that train the run together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -106,7 +106,7 @@ class Run:
         The network of a new run. A run that has a checkpoint keeps the checkpoint's network, and needs none.
     changes
         Changes of the training, {field of TrainingConfig: value}: of the checkpoint's training, or of the default one.
-    process
+    rank
         Number of this process among those of the run. Only process 0 writes files.
     device
         Where the network is trained. A checkpoint that was made on one device goes on on another.
@@ -125,10 +125,10 @@ class Run:
         config: Config | None,
         changes: dict[str, Any],
         *,
-        process: int = 0,
+        rank: int = 0,
         device: torch.device = CPU,
     ) -> None:
-        self.process = process
+        self.rank = rank
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint = self.folder / "checkpoint.pt"
@@ -176,7 +176,7 @@ class Run:
         report = report or (lambda line: None)
         trainer, training = self.trainer, self.trainer.training
         length = trainer.config.samples(training.frames)
-        mixer = Mixer(data.trained_on, length, training.seed, self.process)
+        mixer = Mixer(data.trained_on, length, training.seed, self.rank)
         validation = validation_mixer(data.held_out, length)
         end, last = trainer.seconds + 60 * intervals.minutes, inf if intervals.steps is None else intervals.steps
         if trainer.seconds < end and trainer.step < last:
@@ -193,7 +193,7 @@ class Run:
                 loss, norm = trainer.update(*next(drawn))
                 trainer.seconds, stopped = self._agreed(trainer.seconds + clock() - started, stop())
                 losses.append(loss)
-                if self.process:
+                if self.rank != 0:
                     continue
                 if log.is_due(trainer.seconds):
                     left = _seconds_left(trainer, logged, end, last)
@@ -205,9 +205,9 @@ class Run:
                     report(self.score(validation, data))
                     scored = trainer.step
         finally:
-            if not self.process:
+            if self.rank == 0:
                 self.save()
-        if not self.process and scored != trainer.step and not stopped:
+        if self.rank == 0 and scored != trainer.step and not stopped:
             report(self.score(validation, data))
 
     def _check_learning_rate(self) -> None:
@@ -230,7 +230,7 @@ class Run:
     def _log(self, losses: list[float], norm: float, since: tuple[int, float]) -> str:
         """Write a row of the log, and return it as text."""
         trainer, training = self.trainer, self.trainer.training
-        audio = process_count() * training.batch * len(TARGETS) * trainer.config.samples(training.frames) / SAMPLE_RATE
+        audio = world_size() * training.batch * len(TARGETS) * trainer.config.samples(training.frames) / SAMPLE_RATE
         speed = (trainer.step - since[0]) * audio / (trainer.seconds - since[1])
         row = (
             trainer.step,

@@ -20,7 +20,7 @@ BATCH = 4
 
 
 def validation_mixer(songs: Iterable[Song], samples: int) -> Mixer:
-    """Return a mixer of songs that draws the same mixtures, of so many samples, for all runs."""
+    """Return a mixer of songs that draws the same mixtures for all runs. `samples` is their length."""
     return Mixer(songs, samples, SEED)
 
 
@@ -87,6 +87,6 @@ def compare(
 
 
 def _mean(values: Floats) -> tuple[float, float]:
-    """Return the mean of values, and its standard error, which one value does not tell."""
+    """Return the mean of values, and its standard error; NaN for the error of one value."""
     error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
     return float(values.mean()), float(error)

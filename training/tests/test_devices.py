@@ -61,9 +61,9 @@ def test_names_of_devices(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert device_of("auto") == torch.device("cuda", 0)
-    assert device_of("cuda", local=1) == device_of("cuda:1") == torch.device("cuda", 1)
+    assert device_of("cuda", local_rank=1) == device_of("cuda:1") == torch.device("cuda", 1)
     with pytest.raises(SettingsError, match=r"expected GPU 2 for the device cuda, but torch .* finds 2"):
-        device_of("cuda", local=2)
+        device_of("cuda", local_rank=2)
     assert loader_processes(torch.device("cpu"), 2) == 1
     assert 1 <= loader_processes(torch.device("cuda", 0), 1) <= 16
 

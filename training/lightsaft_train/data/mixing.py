@@ -41,7 +41,7 @@ class Mixer:
         Length of a mixture.
     seed
         Seed that the mixtures are drawn from.
-    process
+    rank
         Number of this process among those of a run. Each process draws other mixtures.
 
     Raises
@@ -50,8 +50,8 @@ class Mixer:
         If no song that is long enough has one of the targets.
     """
 
-    def __init__(self, songs: Iterable[Song], samples: int, seed: int = 0, process: int = 0) -> None:
-        self.samples, self.seed, self.process = samples, seed, process
+    def __init__(self, songs: Iterable[Song], samples: int, seed: int = 0, rank: int = 0) -> None:
+        self.samples, self.seed, self.rank = samples, seed, rank
         self._read = int(samples * MARGIN)  # samples that are read of a stem whose speed may be changed
         long = [song for song in songs if song.samples >= self._read]
         self._having = {target: [song for song in long if target in song.stems] for target in TARGETS}
@@ -81,7 +81,7 @@ class Mixer:
         float32 array, shape (size, targets, targets)
             The members of the stems, as `draw` returns them.
         """
-        rng = np.random.default_rng((self.seed, step, self.process))
+        rng = np.random.default_rng((self.seed, step, self.rank))
         drawn = zip(*(self.draw(rng) for _ in range(size)), strict=True)
         mixtures, stems, members = (np.stack(parts) for parts in drawn)
         return mixtures, stems, members
