@@ -135,7 +135,7 @@ class Run:
         if checkpoint.exists():
             state = load(checkpoint, STATE)
             training = dataclasses.replace(TrainingConfig(**state["plan"]), **changes)
-            self.trainer = Trainer.of(state, training, device)
+            self.trainer = Trainer.from_state(state, training, device)
         elif config is None:
             raise CheckpointError(f"no checkpoint in {self.folder}")
         else:

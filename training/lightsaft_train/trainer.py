@@ -162,7 +162,9 @@ class Trainer:
         }
 
     @classmethod
-    def of(cls, state: dict[str, Any], training: TrainingConfig | None = None, device: torch.device = CPU) -> "Trainer":
+    def from_state(
+        cls, state: dict[str, Any], training: TrainingConfig | None = None, device: torch.device = CPU
+    ) -> "Trainer":
         """Return the trainer that had a state.
 
         Parameters

@@ -77,7 +77,7 @@ def compare(
     DataError
         If a folder has no songs that are long enough.
     """
-    trainers = [Trainer.of(load(Path(run) / "checkpoint.pt", STATE)) for run in runs]
+    trainers = [Trainer.from_state(load(Path(run) / "checkpoint.pt", STATE)) for run in runs]
     samples = trainers[0].config.samples(trainers[0].training.frames)
     for tree in trees:
         mixer = validation_mixer(songs_in(tree), samples)

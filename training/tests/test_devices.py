@@ -146,7 +146,7 @@ def test_dropout_follows_from_the_step(songs):
 
     through, resumed = advance(Trainer(config, training), 4), advance(Trainer(config, training), 2)
     torch.rand(7)
-    resumed = advance(Trainer.of(resumed.state()), 2)
+    resumed = advance(Trainer.from_state(resumed.state()), 2)
     assert any(isinstance(module, torch.nn.Dropout) for module in through.network.modules())
     for name, weight in through.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], weight, rtol=0, atol=0)

@@ -7,7 +7,7 @@ import pytest
 import soundfile as sf
 from lightsaft_train.data import mixing
 from lightsaft_train.data.augment import HEAVY, augmented
-from lightsaft_train.data.mastering import band_limited, limited
+from lightsaft_train.data.mastering import band_limited, mastered
 from lightsaft_train.data.mixing import Mixer, levelled
 from lightsaft_train.data.songs import TARGETS, songs_in
 from lightsaft_train.errors import DataError
@@ -207,7 +207,7 @@ def test_a_limiter_keeps_the_mixture_below_full_scale_and_the_sum(monkeypatch):
     stems[:, :, 20000:] *= 0.1
     reductions = []
     for seed in range(8):
-        mixture, changed = limited(stems, np.random.default_rng(seed))
+        mixture, changed = mastered(stems, np.random.default_rng(seed))
         assert np.abs(mixture).max() < 1.0
         np.testing.assert_allclose(changed.sum(axis=0), mixture, atol=1e-6)
         gains = np.sqrt(np.mean(changed**2, axis=(0, 1)) / np.mean(stems**2, axis=(0, 1)))

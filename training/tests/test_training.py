@@ -176,7 +176,7 @@ def test_a_run_goes_on_to_the_same_state(mixer, tmp_path):
     first = Trainer(TINY, TRAINING)
     advance(first, 3)
     torch.save(first.state(), tmp_path / "state.pt")
-    resumed = Trainer.of(torch.load(tmp_path / "state.pt", weights_only=True))
+    resumed = Trainer.from_state(torch.load(tmp_path / "state.pt", weights_only=True))
     assert resumed.training == TRAINING
     advance(resumed, 3)
     expected, got = through.state(), resumed.state()

@@ -190,7 +190,7 @@ def test_notes_become_one_line():
 
 def test_doubling_is_late_and_wide():
     x = sung(220)
-    sound = vocal_chain.doubled(x, np.random.default_rng(0), 0.5)
+    sound = vocal_chain.doublings(x, np.random.default_rng(0), 0.5)
     assert sound.shape == (2, len(x))
     assert np.square(sound[0] - sound[1]).sum() > 0.01 * np.square(sound).sum()
     assert not sound[:, : round(0.003 * SAMPLE_RATE)].any()
@@ -269,7 +269,7 @@ def test_voices_in_front_are_drier():
     lead[:, :SAMPLE_RATE] = 0.3 * sung(220, 1.0, 1)
     after = []
     for front in (True, False):
-        stems = [vocal_chain.process(lead, 0 * lead, 120, np.random.default_rng(seed), front) for seed in range(12)]
+        stems = [vocal_chain.produce(lead, 0 * lead, 120, np.random.default_rng(seed), front) for seed in range(12)]
         assert all(0.3 < np.abs(stem).max() <= 10 ** (-3 / 20) + 1e-6 for stem in stems)
         tails = [np.square(x[:, round(1.2 * SAMPLE_RATE) :]).sum() / np.square(x).sum() for x in stems]
         after.append(10 * np.log10(np.median(tails) + 1e-9))

@@ -81,7 +81,7 @@ def augmented(audio: Audio, rng: Rng, samples: int, target: str | None = None) -
         audio = swelling(audio, rng)
     if rng.random() < WIDENED.get(target, 0.0):
         audio = widened(audio, rng)
-    return imaged(audio, rng)
+    return stereo_changed(audio, rng)
 
 
 def effects(rng: Rng, space: tuple[float, float, float] = LESS_SPACE) -> Pedalboard:
@@ -127,7 +127,7 @@ def _filter(rng: Rng) -> Plugin:
     return LowpassFilter(np.exp(rng.uniform(np.log(2500), np.log(16000))))
 
 
-def imaged(audio: Audio, rng: Rng) -> Audio:
+def stereo_changed(audio: Audio, rng: Rng) -> Audio:
     """Return audio with channels swapped, polarity inverted, another width and another place, each at times."""
     if rng.random() < SWAP:
         audio = audio[::-1]

@@ -1,4 +1,4 @@
-"""Mixing as in mastering. Audio is float32."""
+"""Mixtures as after mastering: low-passed, limited, clipped. Audio is float32."""
 
 import numpy as np
 import scipy.fft
@@ -10,8 +10,8 @@ LIMITER, CLIPPING = 0.25, 0.05  # how often a mixture is limited, and clipped
 BAND_LIMITED = 0.25  # mixtures that end far below 22 kHz, as after a lossy codec
 
 
-def limited(stems: Audio, rng: Rng, bandwidth: float = np.inf) -> tuple[Audio, Audio]:
-    """Mix stems as in mastering: low-passed, levelled, limited, clipped, each at times.
+def mastered(stems: Audio, rng: Rng, bandwidth: float = np.inf) -> tuple[Audio, Audio]:
+    """Return a mixture of stems as mastering leaves it: low-passed, scaled, limited, clipped, each at times.
 
     The gain of a limiter is applied to the stems too, so that they still sum to the mixture. Clipping changes the
     mixture alone.

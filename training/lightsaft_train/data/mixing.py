@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import Audio, Rng
 from ..errors import DataError
 from .augment import augmented
-from .mastering import limited
+from .mastering import mastered
 from .songs import SAMPLE_RATE, TARGETS, Song, targets_of
 
 # Level of a stem in a mixture, dB of root mean square: mean and standard deviation. In 18 excerpts of pop and rock the
@@ -116,7 +116,7 @@ class Mixer:
             for source, audio in sources:
                 stems[index] += levelled(augmented(audio, rng, self.samples, name), name, rng)
                 bandwidths.append(source.bandwidths.get(name, np.inf))
-        return *limited(stems, rng, min(bandwidths)), members
+        return *mastered(stems, rng, min(bandwidths)), members
 
     def _song(self, rng: Rng) -> tuple[Song | None, str]:
         """Draw a song whose stems may stay together, or None, and its stem that is a sum of targets, or ""."""

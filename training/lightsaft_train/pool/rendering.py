@@ -16,7 +16,7 @@ from ..errors import DataError
 from .instruments import drumkits, drumloops, rigs, soundfonts, synths
 from .score import GUITARS, SAMPLE_RATE, Part, Score, compose, midi, silence
 from .sources import Sources
-from .voices import double, singing
+from .voices import singing, sung_again
 
 Item = TypeVar("Item")
 
@@ -184,7 +184,7 @@ def _guitars(sources: Sources, part: Part, seconds: float, rng: Rng) -> SourcedA
     program = int(rng.choice([26, 27, 28, *GUITARS]))
     audio, names = _fluid(sources, [dataclasses.replace(part, program=program)], seconds, rng)
     take = audio.mean(axis=0)
-    return rigs.amplify([take[None], double(take, rng)[None]], "electric", "distorted", rng), names
+    return rigs.amplify([take[None], sung_again(take, rng)[None]], "electric", "distorted", rng), names
 
 
 def _sampled(sources: Sources, part: Part, role: str, seconds: float, rng: Rng) -> SourcedAudio:

@@ -36,9 +36,9 @@ class SoundMeasures:
         The part of frames that are clearly low notes.
     decay
         Median time in which hits decay by 20 dB, in seconds.
-    each
+    seconds_per_hit
         Seconds of sound for each hit.
-    fall
+    centroid_fall
         Ratio of the centroids early and later in a hit.
     hits
         Number of hits.
@@ -52,8 +52,8 @@ class SoundMeasures:
     fundamental: float
     low_notes: float
     decay: float
-    each: float
-    fall: float
+    seconds_per_hit: float
+    centroid_fall: float
     hits: int
 
 
@@ -102,13 +102,13 @@ def _by_sound(sound: SoundMeasures, notes: Mapping[int, int]) -> str | None:
     if usual > 0.9 and played >= 8 and short:
         if sound.clarity < 0.5 and sound.centroid > 1500:
             return "drums"
-        if sound.below_150 > 0.6 and sound.fall > 1.3 and usual > 0.97 and sound.clarity < 0.6:
+        if sound.below_150 > 0.6 and sound.centroid_fall > 1.3 and usual > 0.97 and sound.clarity < 0.6:
             return "drums"
     low = sound.fundamental < 110 and sound.low_notes > 0.8 and sound.clarity > 0.85
     if len(notes) >= 3 and usual < 0.9 and low and sound.below_300 > 0.6 and sound.centroid < 700:
         return "bass"
     pitched = sound.clarity > 0.5 and sound.fundamental > 75 and sound.below_300 < 0.7
-    return VOICE if pitched and len(notes) <= 2 and sound.each > PHRASE else None
+    return VOICE if pitched and len(notes) <= 2 and sound.seconds_per_hit > PHRASE else None
 
 
 def measure(audio: Audio) -> SoundMeasures:
@@ -131,8 +131,8 @@ def measure(audio: Audio) -> SoundMeasures:
         fundamental=float(np.median(pitch)),
         low_notes=float(np.mean((pitch < 130) & (clarity > 0.7))),
         decay=float(np.median(known)) if len(known) > len(decays) / 2 else np.inf,
-        each=active / max(1, len(starts)),
-        fall=_fall(mono, starts),
+        seconds_per_hit=active / max(1, len(starts)),
+        centroid_fall=_centroid_fall(mono, starts),
         hits=len(starts),
     )
 
@@ -175,7 +175,7 @@ def _hits(mono: Floats) -> tuple[Integers, list[float | None], float]:
     return hits * STEP, decays, float(np.mean(level > level.max() / 100) * len(mono) / SAMPLE_RATE)
 
 
-def _fall(mono: Floats, starts: Integers) -> float:
+def _centroid_fall(mono: Floats, starts: Integers) -> float:
     """Return the median ratio of the centroids (below 2 kHz) 0 to 40 and 60 to 140 ms into hits."""
     ratios = []
     for start in starts[:: max(1, len(starts) // 40)]:

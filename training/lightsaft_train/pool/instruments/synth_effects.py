@@ -7,7 +7,7 @@ import pedalboard
 
 from ...arrays import Audio, Floats, Rng
 from ..score import SAMPLE_RATE, add, silence
-from .synth_voices import BAND, HIGH, LOW, SAW, at_drawn_peak, board, butter, oscillate, saturate, sweep, ticks
+from .synth_voices import BAND, HIGH, HOP, LOW, SAW, at_drawn_peak, board, butter, oscillate, saturate, sweep, ticks
 
 
 def effects(seconds: float, tempo: float, rng: Rng) -> Audio:
@@ -40,7 +40,7 @@ def duck(audio: Audio, onsets: Sequence[float], rng: Rng) -> Audio:
     hold, bend, attack = rng.uniform(0, 0.04), rng.uniform(0.6, 2.5), rng.uniform(0.001, 0.008)
     if not len(kicks):
         return audio.copy()
-    time = np.arange(ticks(audio.shape[1]) + 1) * 16 / SAMPLE_RATE
+    time = np.arange(ticks(audio.shape[1]) + 1) * HOP / SAMPLE_RATE
     index = np.searchsorted(kicks, time, "right")
     age = np.where(index > 0, time - kicks[np.maximum(index - 1, 0)], np.inf)
     rise = np.clip((age - hold) / release, 0, 1) ** bend

@@ -1,7 +1,7 @@
 """Mashups: held-out voices over held-out instrumentals, at the levels of real songs.
 
 `training/mashups.tsv` has a row for each song. A voice, mono, is played faster or slower by up to two semitones and
-produced: by `voices.process` with the seed of the row, or nearly dry, with a little compression, doubling and room.
+produced: by `voices.produce` with the seed of the row, or nearly dry, with a little compression, doubling and room.
 Levels are dBFS of root mean square over the whole song. A voice without high frequencies gets an instrumental without
 them. The files are 24-bit WAV. The mixture is their sum and stays below full scale.
 """
@@ -23,7 +23,7 @@ from ...arrays import Audio, SongProgress, Stems
 from ...data import ACCOMPANIMENT, SAMPLE_RATE
 from ...errors import DataError
 from ..song_files import song_folder, write_about
-from ..voices import doubled, process
+from ..voices import doublings, produce
 from .instrumentals import decoded, pieces, read_rows
 
 RECIPE = Path(__file__).parents[3] / "mashups.tsv"
@@ -138,7 +138,7 @@ def song(row: Row, voice: Path, instrumental: Audio) -> Stems:
     accompaniment = instrumental[:, start : start + round(SECONDS * SAMPLE_RATE)]
     if accompaniment.shape[1] < round(SECONDS * SAMPLE_RATE):
         raise DataError(f"expected {SECONDS} s from {row.start} s, the piece is shorter: {row.instrumental}")
-    vocals = produced(_sung(voice, row), row.production, row.seed)
+    vocals = as_stem(_sung(voice, row), row.production, row.seed)
     parts = {"vocals": (vocals, row.vocals_level), ACCOMPANIMENT: (accompaniment, row.accompaniment_level)}
     stems = {
         name: at_rms_level(butterworth_low_passed(audio, row.low_pass), level) for name, (audio, level) in parts.items()
@@ -163,24 +163,24 @@ def _sung(path: Path, row: Row) -> Audio:
     return audio[: round(SECONDS * SAMPLE_RATE)]
 
 
-def produced(x: Audio, production: str, seed: int) -> Audio:
+def as_stem(voice: Audio, production: str, seed: int) -> Audio:
     """Return a mono voice (samples,) as a stem (2, samples).
 
     The voice is brought to -20 dBFS first, as the dynamics are set for this level.
     """
     rng = np.random.default_rng(seed)
-    x = at_rms_level(x, -20.0)
+    voice = at_rms_level(voice, -20.0)
     if production == "produced":
         tempo = rng.uniform(80, 140)
-        return process(np.stack([x, x]), np.zeros((2, len(x)), np.float32), tempo, rng)
+        return produce(np.stack([voice, voice]), np.zeros((2, len(voice)), np.float32), tempo, rng)
     if production != "dry":
         raise DataError(f"expected a production of dry or produced, got {production}")
     plugins = [
         pedalboard.HighpassFilter(80),
         pedalboard.Compressor(-24, rng.uniform(2, 4), rng.uniform(3, 10), rng.uniform(80, 160)),
     ]
-    lead = pedalboard.Pedalboard(plugins)(x, SAMPLE_RATE)
-    audio = np.stack([lead, lead]) + doubled(lead, rng, rng.uniform(0, 0.2))
+    lead = pedalboard.Pedalboard(plugins)(voice, SAMPLE_RATE)
+    audio = np.stack([lead, lead]) + doublings(lead, rng, rng.uniform(0, 0.2))
     wet = rng.uniform(0.03, 0.1)
     return pedalboard.Reverb(rng.uniform(0.15, 0.4), 0.6, wet, 1.0, 0.9)(audio, SAMPLE_RATE)
 

@@ -1,7 +1,7 @@
 """Voices: recordings, singing, and the production of vocal stems."""
 
 from . import recordings, singing
-from .production import double, doubled, process
+from .production import doublings, produce, sung_again
 from .recordings import BANDWIDTHS
 
-__all__ = ["BANDWIDTHS", "double", "doubled", "process", "recordings", "singing"]
+__all__ = ["BANDWIDTHS", "doublings", "produce", "recordings", "singing", "sung_again"]

@@ -10,7 +10,7 @@ from ..score import SAMPLE_RATE, Note
 from .production import disperse
 from .world import LOWEST, PERIOD, Voice, climb, gaussian_smoothed, pitch, syllables, synthesise
 
-RHYTHMS: tuple[tuple[float, ...], ...] = (
+RHYTHMS: tuple[tuple[float, ...], ...] = (  # beats of the notes of a bar
     (1, 1, 2),
     (0.5, 0.5, 1, 2),
     (0.75, 0.75, 0.5, 2),
@@ -19,8 +19,6 @@ RHYTHMS: tuple[tuple[float, ...], ...] = (
     (0.5,) * 6 + (1,),
     (2, 2),
     (0.5, 1.5, 2),
-)
-RHYTHMS += (
     (0.25, 0.25, 0.5, 0.5, 0.5, 2),
     (3, 1),
     (0.5, 1, 0.5, 1, 1),

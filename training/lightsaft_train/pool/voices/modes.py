@@ -1,7 +1,6 @@
 """More ways to sing: recited phrases as recorded, choirs, rap, and ad-libs between the phrases of a lead."""
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Sequence
 
@@ -11,8 +10,8 @@ import scipy.ndimage as ndimage
 from ...arrays import Audio, Rng
 from ..score import SAMPLE_RATE, Note, Part, add, silence
 from .melody import compose, harmony, octave, perform, single
-from .production import double, doubled, hall, pan, send
-from .recordings import BANDWIDTHS, Recording
+from .production import doublings, hall, pan, send, sung_again
+from .recordings import BANDWIDTHS
 from .singing_session import SingingSession, Voices, backing_of, draw_takes, lay, moved, sections
 from .world import Voice, join, pitch, reciting_pitch
 
@@ -50,21 +49,23 @@ def formant_of(session: SingingSession, low: float = 0.85, high: float = 1.2) ->
     return max(factor, 1.0) if session.narrow else factor
 
 
-def stretches(session: SingingSession, _: Part | None) -> Voices:
+def recited(session: SingingSession, _: Part | None) -> Voices:
     """Return phrases of a reader in their order, as recorded, moved up to be recited on a note of the key."""
     rng = session.rng
     takes = draw_takes(session, {kind: SUNG[kind] for kind in BANDWIDTHS}, ordered=True)
-    recited = reciting_pitch(session.load(takes[0])[0])
-    shift = min((session.tonic + degree - recited) % 12 for degree in (0, 7, 3 if session.minor else 4))
+    own = reciting_pitch(session.load(takes[0])[0])
+    shift = min((session.tonic + degree - own) % 12 for degree in (0, 7, 3 if session.minor else 4))
     pace, formants = rng.uniform(0.9, 1.2), rng.random() < 0.8
     order = itertools.cycle(takes)
-    render = functools.partial(_transposed, session, shift=shift, pace=pace, formants=formants)
-    lead = lay(session, lambda: next(order), render, rng.choice([1, 2, 4]), rng.uniform(0.1, 0.6), repeat=0.0)[1]
+    lead = lay(
+        session,
+        lambda: next(order),
+        lambda recording: moved(session.load(recording), shift, pace, formants),
+        rng.choice([1, 2, 4]),
+        rng.uniform(0.1, 0.6),
+        repeat=0.0,
+    )[1]
     return lead, backing_of(lead, rng)
-
-
-def _transposed(session: SingingSession, recording: Recording, shift: float, pace: float, formants: bool) -> Audio:
-    return moved(session.load(recording), shift, pace, formants)
 
 
 def choir(session: SingingSession, part: Part | None) -> Voices:
@@ -79,7 +80,7 @@ def choir(session: SingingSession, part: Part | None) -> Voices:
     for line in lines[: rng.integers(2, 4)]:
         voice = join([session.voice(recording) for recording in draw_takes(session, SUNG, others=(2, 5))])
         sound = perform(voice, fitted(line, voice, rng), session.seconds, rng, formant_of(session), rng.uniform(0, 0.3))
-        lead += pan(sound, rng.uniform(-0.8, 0.8)) * np.float32(0.5) + doubled(
+        lead += pan(sound, rng.uniform(-0.8, 0.8)) * np.float32(0.5) + doublings(
             sound, rng, 0.35, int(rng.integers(1, 3))
         )
     return lead, np.zeros_like(lead)
@@ -97,7 +98,7 @@ def rap(session: SingingSession, _: Part | None) -> Voices:
     for start, end in ends:
         a, b = round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
         again[a:b] = sound[a:b]
-    return pan(sound, 0), doubled(again, rng, 0.7)
+    return pan(sound, 0), doublings(again, rng, 0.7)
 
 
 def _rapped(session: SingingSession, base: int) -> tuple[tuple[Note, ...], list[tuple[float, float]]]:
@@ -135,5 +136,5 @@ def adlibs(session: SingingSession, lead: Audio) -> Audio:
         clip = clip[: round(rng.uniform(0.4, 1.6) * SAMPLE_RATE)].copy()
         clip[-2205:] *= np.linspace(1, 0, 2205, dtype=np.float32)[-len(clip) :]
         side = rng.choice([-1, 1]) * rng.uniform(0.4, 0.9)
-        add(audio, pan(clip, side) + pan(double(clip, rng), side) * np.float32(0.5), start + rng.uniform(0, 0.3))
+        add(audio, pan(clip, side) + pan(sung_again(clip, rng), side) * np.float32(0.5), start + rng.uniform(0, 0.3))
     return send(audio, hall(audio, rng), rng.uniform(-8, 0)) if audio.any() else audio

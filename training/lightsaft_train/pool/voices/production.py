@@ -16,7 +16,7 @@ def pan(x: Audio, position: float) -> Audio:
     return (pan_gains(position)[:, None] * x).astype(np.float32) * np.float32(np.sqrt(2))
 
 
-def double(x: Audio, rng: Rng, cents: float | None = None) -> Audio:
+def sung_again(x: Audio, rng: Rng, cents: float | None = None) -> Audio:
     """Return mono (samples,) as if it was sung again: 10 to 30 ms late, with a pitch that wanders by about `cents`.
 
     If `cents` is None, it is drawn from 10 to 25.
@@ -32,13 +32,13 @@ def double(x: Audio, rng: Rng, cents: float | None = None) -> Audio:
     return np.interp(where, np.arange(len(x)), x, left=0.0, right=0.0).astype(np.float32)
 
 
-def doubled(x: Audio, rng: Rng, level: float, pairs: int = 1) -> Audio:
+def doublings(x: Audio, rng: Rng, level: float, pairs: int = 1) -> Audio:
     """Return doublings (2, samples) of mono (samples,), panned left and right in pairs, at `level`."""
     sound = np.zeros((2, len(x)), np.float32)
     for _ in range(pairs):
         width = rng.uniform(0.4, 1)
         for side in (-width, width):
-            sound += pan(double(x, rng), side) * np.float32(level)
+            sound += pan(sung_again(x, rng), side) * np.float32(level)
     return sound
 
 
@@ -118,7 +118,7 @@ def send(audio: Audio, wet: Audio, decibels: float) -> Audio:
     return audio + wet * np.float32(ratio * 10 ** (decibels / 20))
 
 
-def process(lead: Audio, backing: Audio, tempo: float, rng: Rng, front: bool | None = None) -> Audio:
+def produce(lead: Audio, backing: Audio, tempo: float, rng: Rng, front: bool | None = None) -> Audio:
     """Produce a vocal stem.
 
     Parameters
@@ -166,7 +166,7 @@ def _in_front(lead: Audio, backing: Audio, tempo: float, rng: Rng) -> Audio:
         audio = send(audio, board(backing, SAMPLE_RATE), rng.uniform(-12, -4))
     if rng.random() < 0.5:
         mono = audio.mean(axis=0)
-        sides = np.stack([double(mono, rng), double(mono, rng)])
+        sides = np.stack([sung_again(mono, rng), sung_again(mono, rng)])
         audio = audio + sides * np.float32(10 ** (rng.uniform(-12, -6) / 20))
     drawn = rng.random()
     if drawn < 0.7:

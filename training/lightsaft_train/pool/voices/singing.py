@@ -12,8 +12,8 @@ from ...arrays import Audio, Rng
 from ...errors import DataError
 from ..score import SAMPLE_RATE, Part, add, silence
 from .melody import harmony, perform
-from .modes import SUNG, adlibs, choir, draw_notes, fitted, formant_of, rap, stretches
-from .production import FRONT, doubled, pan, process
+from .modes import SUNG, adlibs, choir, draw_notes, fitted, formant_of, rap, recited
+from .production import FRONT, doublings, pan, produce
 from .recordings import BANDWIDTHS, SPEAKERS, Recording
 from .remix import remix
 from .singing_session import (
@@ -100,11 +100,11 @@ def sing(
         more = (_shouts, _chops)[rng.integers(2)](session, None)[0]
         backing = backing + more * np.float32(0.7)
     if not lead.any() and not backing.any():
-        lead, backing = (stretches if narrow else _phrases)(session, None)
+        lead, backing = (recited if narrow else _phrases)(session, None)
     if rng.random() < ADLIBS:
         backing = backing + adlibs(session, lead) * np.float32(rng.uniform(0.4, 1))
     front = mode is rap or rng.random() < FRONT
-    voice = process(lead, backing, session.tempo, rng, front)
+    voice = produce(lead, backing, session.tempo, rng, front)
     if not front and not narrow:
         voice = remix(voice, session.tempo, session.tonic, session.minor, rng)
     return voice, tuple(sorted(session.names))
@@ -165,12 +165,8 @@ def _resung(session: SingingSession, part: Part | None) -> Voices:
     notes = draw_notes(session, part)
     if not notes:
         return silence(session.seconds), silence(session.seconds)
-    notes, formant, breath, hard = (
-        fitted(notes, voice, rng),
-        formant_of(session),
-        rng.uniform(0, 0.3),
-        rng.random() < 0.2,
-    )
+    notes = fitted(notes, voice, rng)
+    formant, breath, hard = formant_of(session), rng.uniform(0, 0.3), rng.random() < 0.2
     first = perform(voice, notes, session.seconds, rng, formant, breath, hard)
     lead = pan(first, 0)
     backing = backing_of(lead, rng)
@@ -178,7 +174,7 @@ def _resung(session: SingingSession, part: Part | None) -> Voices:
         line = harmony(notes, rng.choice([-7, -3, 2, 2, 4]), session.tonic, session.minor)
         other = formant * (rng.uniform(1, 1.07) if session.narrow else rng.uniform(0.93, 1.07))
         second = perform(voice, line, session.seconds, rng, other, breath, hard)
-        backing = backing + doubled(second, rng, 0.5)
+        backing = backing + doublings(second, rng, 0.5)
     return lead, backing
 
 
@@ -191,11 +187,8 @@ def _songs(session: SingingSession, _: Part | None) -> Voices:
     takes = [takes[i] for i in rng.permutation(len(takes))[: rng.integers(1, 5)]]
     shift, pace = rng.uniform(-4, 7), rng.uniform(0.85, 1.2)
     formants, tape, again = rng.random() < 0.5, rng.random() < 0.3, rng.random() < 0.4
-    formant, natural, wander = (
-        2 ** (shift / 36) * rng.uniform(0.93, 1.08),
-        rng.choice([0, 0.7, 1]),
-        int(rng.integers(2)),
-    )
+    formant = 2 ** (shift / 36) * rng.uniform(0.93, 1.08)
+    natural, wander = rng.choice([0, 0.7, 1]), int(rng.integers(2))
 
     def render(recording: Recording) -> Audio:
         if not again:
@@ -277,7 +270,7 @@ MODES: dict[Mode, tuple[float, float]] = {
     rap: (0.09, 0.1),
 }
 NARROW_MODES: dict[Mode, tuple[float, float]] = {
-    stretches: (0.4, 0.55),
+    recited: (0.4, 0.55),
     _resung: (0.35, 0.2),
     choir: (0.15, 0.1),
     rap: (0.1, 0.15),

@@ -11,7 +11,7 @@ import soxr
 
 from ...arrays import Audio, Rng
 from ..score import MAJOR, MINOR, SAMPLE_RATE, Note, add, silence
-from .production import doubled
+from .production import doublings
 from .recordings import BANDWIDTHS, Recording, load, phrases
 from .world import Voice, voice_of
 
@@ -164,7 +164,7 @@ def backing_of(lead: Audio, rng: Rng) -> Audio:
     """Return a backing (2, samples) of doublings for a lead. It is often silent."""
     if rng.random() < 0.35:
         return np.zeros_like(lead)
-    return doubled(lead.mean(axis=0), rng, 0.5, pairs=int(rng.integers(1, 3)))
+    return doublings(lead.mean(axis=0), rng, 0.5, pairs=int(rng.integers(1, 3)))
 
 
 def singers_of(session: SingingSession, kinds: Container[str]) -> list[list[Recording]]:
