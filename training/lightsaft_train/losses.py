@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 FIRST_FLOOR = 0.1  # of a training: with a much lower one, a network that has not learnt anything closes every mask
-SILENT_FLOOR = 0.01  # the least floor of silent stems
-SILENCE = 1e-4  # a silent stem has at most this part of the mixture's energy
+SILENT_FLOOR = 0.01  # the smallest floor of a silent stem
+SILENCE = 1e-4  # a stem is silent if it has at most this part of the mixture's energy
 
 
 def summed(estimates: Tensor, members: Tensor) -> Tensor:
@@ -54,8 +54,8 @@ def relative(
 
     Every mixture has the same weight, and quiet stems have up to 10 dB more weight than in `mse`.
     """
-    error, stem, least = _energies(estimates, stems, mixture, floor)
-    return _mean(error / (stem + least), known)
+    error, stem, added = _energies(estimates, stems, mixture, floor)
+    return _mean(error / (stem + added), known)
 
 
 def sdr(
@@ -65,8 +65,8 @@ def sdr(
 
     The floor is added to both energies. So neither silent stems nor easy ones dominate the loss.
     """
-    error, stem, least = _energies(estimates, stems, mixture, floor)
-    return _mean(10 * ((error + least) / (stem + least)).log10(), known)
+    error, stem, added = _energies(estimates, stems, mixture, floor)
+    return _mean(10 * ((error + added) / (stem + added)).log10(), known)
 
 
 def _mean(losses: Tensor, known: Tensor | None) -> Tensor:
@@ -75,10 +75,10 @@ def _mean(losses: Tensor, known: Tensor | None) -> Tensor:
 
 
 def _energies(estimates: Tensor, stems: Tensor, mixture: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return energies (batch, stems) of error and stem, and the energy that is added to them."""
-    whole, stem = _energy(mixture)[:, None], _energy(stems)
-    part = torch.where(stem > SILENCE * whole, floor, max(floor, SILENT_FLOOR))
-    return _energy(estimates - stems), stem, part * whole + 1e-4
+    """Return energies (batch, stems) of error and stem, and the energy that is added to them: the floor."""
+    mixed, stem = _energy(mixture)[:, None], _energy(stems)
+    part = torch.where(stem > SILENCE * mixed, floor, max(floor, SILENT_FLOOR))
+    return _energy(estimates - stems), stem, part * mixed + 1e-4
 
 
 def _energy(planes: Tensor) -> Tensor:

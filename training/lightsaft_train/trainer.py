@@ -198,8 +198,8 @@ def _loss(
 
 def _average_over_processes(tensors: list[torch.Tensor]) -> None:
     """Replace tensors by their means over the processes of a run."""
-    whole = torch.cat([tensor.flatten() for tensor in tensors])
-    torch.distributed.all_reduce(whole)
-    whole /= torch.distributed.get_world_size()
-    for tensor, mean in zip(tensors, whole.split([tensor.numel() for tensor in tensors]), strict=True):
+    joined = torch.cat([tensor.flatten() for tensor in tensors])
+    torch.distributed.all_reduce(joined)
+    joined /= torch.distributed.get_world_size()
+    for tensor, mean in zip(tensors, joined.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))

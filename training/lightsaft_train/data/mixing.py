@@ -26,7 +26,7 @@ SILENT = {"vocals": 0.12, "drums": 0.12, "bass": 0.25, "other": 0.08}  # how oft
 COHERENT = 0.35  # mixtures that keep one song's stems together
 PARTIAL = 0.1  # mixtures in which some targets are known by their sum alone
 DOUBLED = {"vocals": 0.25, "drums": 0.1, "bass": 0.0, "other": 0.35}  # how often a stem has two sources
-QUIET = 10 ** (-50 / 20)
+QUIET = 10 ** (-50 / 20)  # root mean square of a part that counts as silent
 MARGIN = 1.4  # times as much audio is read as is used, for changes of speed
 
 
@@ -101,6 +101,7 @@ class Mixer:
             zeros.
         """
         song, sum_stem = self._song(rng)
+        # Stems of `song` that are in step begin at `start` and keep their speed. Other stems come from anywhere.
         in_step = song is not None and (not sum_stem or rng.random() < COHERENT)
         start = 0 if song is None else int(rng.integers(song.samples - (self.samples if in_step else self._read) + 1))
         members, bandwidths = _members(sum_stem), [np.inf]

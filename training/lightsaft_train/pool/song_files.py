@@ -17,7 +17,7 @@ from ..errors import DataError
 from .licences import licence_of
 from .voices import BANDWIDTHS
 
-PEAK = 0.7
+PEAK = 0.7  # of each stem of a pool song
 
 
 @contextlib.contextmanager

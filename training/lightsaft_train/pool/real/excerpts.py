@@ -8,7 +8,7 @@ import numpy as np
 from ...arrays import Audio
 from ...data import SAMPLE_RATE, TARGETS, songs_in
 from ...errors import DataError
-from .mashups import PEAK, at_rms_level, write_stems
+from .scored_songs import at_rms_level, below_full_scale, write_stems
 
 LEVELS = {"vocals": -19.5, "drums": -20.0, "bass": -21.5, "other": -21.0}  # dBFS, means of 18 excerpts of real songs
 BLOCK = SAMPLE_RATE // 10
@@ -44,10 +44,8 @@ def write_excerpts(
     for song in whole[:songs]:
         start = most_voice(song.read("vocals", 0, song.samples), samples)
         stems = {target: at_rms_level(song.read(target, start, samples), level) for target, level in LEVELS.items()}
-        peaks = [np.abs(audio).max() for audio in (*stems.values(), sum(stems.values()))]
-        scale = np.float32(min(1.0, PEAK / max(peaks)))
-        stems = {target: audio * scale for target, audio in stems.items()}
-        write_stems(Path(tree) / song.path.name, stems, {"song": str(song.path), "start": start / SAMPLE_RATE})
+        about = {"song": str(song.path), "start": start / SAMPLE_RATE}
+        write_stems(Path(tree) / song.path.name, below_full_scale(stems), about)
 
 
 def most_voice(vocals: Audio, samples: int) -> int:

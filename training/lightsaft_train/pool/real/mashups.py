@@ -9,7 +9,7 @@ them. The files are 24-bit WAV. The mixture is their sum and stays below full sc
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,12 @@ from scipy.signal import butter, sosfiltfilt
 from ...arrays import Audio, SongProgress, Stems
 from ...data import ACCOMPANIMENT, SAMPLE_RATE
 from ...errors import DataError
-from ..song_files import song_folder, write_about
 from ..voices import doublings, produce
 from .instrumentals import decoded, pieces, read_rows
+from .scored_songs import at_rms_level, below_full_scale, write_stems
 
 RECIPE = Path(__file__).parents[3] / "mashups.tsv"
 SECONDS = 27.0
-PEAK = 0.98
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,9 +142,7 @@ def song(row: Row, voice: Path, instrumental: Audio) -> Stems:
     stems = {
         name: at_rms_level(butterworth_low_passed(audio, row.low_pass), level) for name, (audio, level) in parts.items()
     }
-    scale = min(1.0, PEAK / np.abs(sum(stems.values())).max())
-    scale = min(scale, *(PEAK / np.abs(audio).max() for audio in stems.values()))
-    return {name: audio * np.float32(scale) for name, audio in stems.items()}
+    return below_full_scale(stems)
 
 
 def _sung(path: Path, row: Row) -> Audio:
@@ -191,16 +188,3 @@ def butterworth_low_passed(audio: Audio, hertz: float) -> Audio:
         return audio
     sections = butter(8, hertz, fs=SAMPLE_RATE, output="sos")
     return np.ascontiguousarray(sosfiltfilt(sections, audio), np.float32)
-
-
-def at_rms_level(audio: Audio, level: float) -> Audio:
-    """Return audio at a level in dBFS of root mean square."""
-    return audio * np.float32(10 ** (level / 20) / np.sqrt(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
-
-
-def write_stems(path: Path, stems: Stems, about: Mapping[str, Any]) -> None:
-    """Write stems as 24-bit WAV, with `about` as `song.json`. The folder gets its name when it is whole."""
-    with song_folder(path) as folder:
-        for name, audio in stems.items():
-            sf.write(folder / f"{name}.wav", audio.T, SAMPLE_RATE, "PCM_24")
-        write_about(folder, about)
