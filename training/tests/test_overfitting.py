@@ -42,7 +42,7 @@ def learnt(config, steps):
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_learns_a_song_by_heart(name):
     """With the channels, layers and latent sources of the preset. The spectrum is smaller, to be fast."""
-    first, last = learnt(small_spectrum(PRESETS[name]), steps=80)
+    first, last = learnt(small_spectrum(PRESETS[name]), steps=60)
     assert first > 0.5
     assert last < 0.3
 

@@ -54,7 +54,6 @@ def test_losses_fall_with_the_error_and_stand_silence(name):
         assert torch.isfinite(value)
         assert torch.isfinite(estimates.grad).all()
         losses.append(value.item())
-    assert losses == sorted(losses)
     assert losses[0] < losses[1] < losses[2]
     assert torch.isfinite(loss(torch.zeros_like(stems), 0 * stems, 0 * mixture))
 
@@ -237,7 +236,7 @@ def test_a_run_on_disk(songs, tmp_path):
     with open(tmp_path / "run" / "log.csv", newline="") as file:
         log = list(csv.DictReader(file))
     assert float(log[-1]["target_seconds_per_second"]) > 0
-    assert float(log[-1]["loss"]) == float(log[-1]["loss"])
+    assert np.isfinite(float(log[-1]["loss"]))
     network, best = ema_network(tmp_path / "run" / "best.pt")
     found = songs_in(songs)
     path = write_model(network, tmp_path / "model", name="m", version="1", licence="l", training={}, scores={})
@@ -254,8 +253,8 @@ def test_two_processes_train_as_one_with_their_batches_together(songs, run_of_tw
     config, training, run = run_of_two_processes
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     alone = [Trainer(config, training) for _ in range(2)]
-    for process, trainer in enumerate(alone):
-        mixer = Mixer(songs_in(songs)[:-1], config.samples(TRAINING.frames), TRAINING.seed, process)
+    for rank, trainer in enumerate(alone):
+        mixer = Mixer(songs_in(songs)[:-1], config.samples(TRAINING.frames), TRAINING.seed, rank)
         trainer.update(*(torch.from_numpy(audio) for audio in mixer.batch(0, 1)))
     moment = state["optimisers"][0]["state"][0]["exp_avg"]
     expected = torch.stack([trainer.state()["optimisers"][0]["state"][0]["exp_avg"] for trainer in alone])
@@ -359,13 +358,18 @@ def test_the_mean_of_two_runs(tmp_path, mixer, capsys):
     assert "already exists" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["long-run", "long-run-4", "trial-control"])
-def test_the_long_runs_can_go_on(tmp_path, name):
-    """The checkpoints in the repository are of this code's networks, and have the steps and minutes of their scores."""
-    packed = Path(__file__).parent.parent / "checkpoints" / f"{name}.pt"
+CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+MEANS_OF_OTHER_STEPS = ("long-run-5", "long-run-6")  # `average` counts the steps of the last run that it is given
+
+
+@pytest.mark.parametrize("packed", sorted(CHECKPOINTS.glob("*.pt")), ids=lambda path: path.stem)
+def test_the_checkpoints_in_the_repository_can_go_on(tmp_path, packed):
+    """They are of this code's networks, and have the steps and minutes of their scores."""
     assert main(["unpack", str(packed), str(tmp_path)]) == 0
     trainer = Run(tmp_path, None, {}).trainer
-    with packed.with_name(f"{name}-scores.csv").open(newline="") as file:
+    if packed.stem in MEANS_OF_OTHER_STEPS:
+        return
+    with packed.with_name(f"{packed.stem}-scores.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     assert trainer.step == int(last["step"])
     assert trainer.seconds / 60 == pytest.approx(float(last["minutes"]), abs=0.01)
@@ -425,8 +429,8 @@ def test_pictures_and_export(songs, tmp_path):
     assert main([*last, "--songs", str(songs)]) == 0
     separator = Separator.from_file(tmp_path / "new.json", threads=1)
     assert separator.manifest.training["steps"] == torch.load(run / "checkpoint.pt", weights_only=True)["step"]
-    for target, told in summary(score(separator, songs_in(songs))).items():
-        assert separator.manifest.scores[target] == pytest.approx(told, abs=0.0051)
+    for target, scored in summary(score(separator, songs_in(songs))).items():
+        assert separator.manifest.scores[target] == pytest.approx(scored, abs=0.0051)
     assert main(last) == 0
     assert Separator.from_file(tmp_path / "new.json", threads=1).manifest.scores == {"data": "not stated"}
 
@@ -437,8 +441,8 @@ def test_page_of_mixtures(songs, tmp_path, monkeypatch):
     assert main([*page, "-o", str(tmp_path / "page.png")]) == 0
     assert plt.imread(tmp_path / "page.png").std() > 0.05
     tone = np.sqrt(2) * 0.1 * np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100)
-    told = pictures.describe(np.stack([tone, 0 * tone]), np.stack([2 * tone, 0 * tone]))
-    assert told == "-23 dB (-6), side +0 dB, half below 1000 Hz"
+    described = pictures.describe(np.stack([tone, 0 * tone]), np.stack([2 * tone, 0 * tone]))
+    assert described == "-23 dB (-6), side +0 dB, half below 1000 Hz"
     assert pictures.describe(np.zeros((2, 9)), np.ones((2, 9))) == "silent"
 
 
