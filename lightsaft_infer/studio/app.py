@@ -5,6 +5,7 @@ import contextlib
 import importlib.resources
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -20,7 +21,7 @@ from ..report import page_style
 from ..text import one_line
 from ..version import __version__
 from .downloads import PcmWav, byte_range, zip_stream
-from .job import Job, NewJob, Upload
+from .job import Job, NewJob, Stem, Upload
 from .jobs import Jobs
 from .security import Guard
 from .settings import Settings
@@ -254,7 +255,7 @@ def _add_downloads(app: FastAPI, jobs: Jobs) -> None:
         found = next((stem for stem in known.stems if stem.name == name), None)
         if found is None:
             raise NotFoundError(f"there is no stem {name} of {known.name}")
-        path = jobs.folder.job(job) / "stems" / found.file
+        path = _stem_path(jobs, known, found)
         return FileResponse(path, filename=f"{track_name(known.name)} ({name}){path.suffix}")
 
     @app.get("/api/jobs/{job}/stems.zip", **binary)
@@ -263,8 +264,8 @@ def _add_downloads(app: FastAPI, jobs: Jobs) -> None:
         known = jobs.get(job)
         if not known.stems:
             raise NotFoundError(f"there are no stems of {known.name}")
-        folder, track = jobs.folder.job(job) / "stems", track_name(known.name)
-        files = [(f"{track}/{stem.file}", folder / stem.file) for stem in known.stems]
+        track = track_name(known.name)
+        files = [(f"{track}/{stem.file}", _stem_path(jobs, known, stem)) for stem in known.stems]
         headers = {"content-disposition": _attachment(f"{track}.zip")}
         return StreamingResponse(zip_stream(files), media_type="application/zip", headers=headers)
 
@@ -309,6 +310,14 @@ def _add_downloads(app: FastAPI, jobs: Jobs) -> None:
             jobs.want_report(job)
             return JSONResponse({"state": known.report}, 202)
         return FileResponse(path, media_type="text/html", headers=FRAMED)
+
+
+def _stem_path(jobs: Jobs, job: Job, stem: Stem) -> Path:
+    """The file of a stem. Raises NotFoundError if somebody has removed it from the work folder."""
+    path = jobs.folder.job(job.id) / "stems" / stem.file
+    if not path.is_file():
+        raise NotFoundError(f"{stem.file} of {job.name} is no longer in the work folder")
+    return path
 
 
 def _attachment(name: str) -> str:
