@@ -60,6 +60,18 @@ def test_all_stems_in_a_zip(studio, done):
             assert archive.read(f"My song/{name}.wav") == expected
 
 
+def test_a_stem_that_somebody_has_removed(studio, done):
+    path = studio.jobs.folder.job(done["id"]) / "stems" / "drums.wav"
+    aside = path.rename(path.with_name("aside"))
+    try:
+        for url in ("stems/drums", "stems.zip"):
+            answer = studio.client.get(f"/api/jobs/{done['id']}/{url}")
+            assert answer.status_code == 404, url
+            assert "no longer in the work folder" in answer.json()["error"]
+    finally:
+        aside.rename(path)
+
+
 def test_ranges_of_a_stem_and_of_a_player(studio, done):
     for kind, size in (("stems", 88200 * 8), ("players", 88200 * 4)):
         url = f"/api/jobs/{done['id']}/{kind}/vocals"
