@@ -3,6 +3,7 @@
 Audio is float32 (channels, samples), full scale 1.0. A block of stems is a dict {target: float32 (channels, samples)}.
 """
 
+import dataclasses
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -157,8 +158,8 @@ class Separator:
         ----------
         mixture : array of floating-point numbers, shape (channels, samples)
             1 or 2 channels, full scale 1.0. It is not changed.
-        sample_rate : int
-            Of mixture and stems, in Hz, 8000 to 192000. It is converted if it is not the model's.
+        sample_rate : float
+            Of mixture and stems, in Hz, a whole number of 8000 to 192000. It is converted if it is not the model's.
         targets : sequence of str, optional
             The targets to separate. Default: all. Fewer targets take less time.
         consistency : bool, optional
@@ -252,6 +253,24 @@ class Separator:
             See `separate`.
         """
         limit = TimeLimit.started(time_limit)
+        names = self._chosen(targets, consistency=consistency, residual=residual)
+        check_format(sample_rate)
+        try:
+            blocks = iter(blocks)
+        except TypeError as error:
+            raise ArgumentError(f"expected an iterable of blocks, got {blocks!r}") from error
+        if samples is not None:
+            samples = whole_number(samples, "samples", least=0)
+        tasks = tasks_for(names, self._separators)
+        if limit is not None:
+            length = None if samples is None else math.ceil(samples * self.manifest.sample_rate / sample_rate)
+            tasks = self._limited(tasks, limit, length)
+        spread = consistency and sample_rate != self.manifest.sample_rate
+        stem_block = _StemBlock(names, residual=residual, spread=spread)
+        return self._stream(blocks, sample_rate, tasks, stem_block, consistency=consistency)
+
+    def _chosen(self, targets: Sequence[str] | None, *, consistency: bool, residual: str | None) -> tuple[str, ...]:
+        """Return the names of the targets to separate. Raises ModelError or ArgumentError if that cannot be done."""
         names = self.targets if targets is None else _names(targets)
         self.manifest.indices(names)
         if consistency and (residual is not None or len(names) < len(self.targets)):
@@ -264,51 +283,44 @@ class Separator:
             raise ArgumentError(f"expected the name of the residual, got {residual!r}")
         if residual in names:
             raise ArgumentError(f"expected a residual of another name than the targets, got {residual!r}")
-        check_format(sample_rate)
-        try:
-            blocks = iter(blocks)
-        except TypeError as error:
-            raise ArgumentError(f"expected an iterable of blocks, got {blocks!r}") from error
-        if samples is not None:
-            samples = whole_number(samples, "samples", least=0)
-        tasks = tasks_for(names, self._separators)
-        if limit is not None:
-            length = None if samples is None else math.ceil(samples * self.manifest.sample_rate / sample_rate)
-            works = [
-                Work(
-                    task.separator.network,
-                    chunks=None if length is None else task.separator.chunks(length),
-                    targets=len(task.indices),
-                    gain=1 / max(2, len(self.targets)),
-                )
-                for task in tasks
-            ]
-            for task, network in zip(tasks, limit.limited(works), strict=True):
-                task.separator = task.separator.with_network(network)
-        return self._stream(blocks, sample_rate, names, tasks, consistency, residual)
+        return names
+
+    def _limited(self, tasks: Sequence[Task], limit: TimeLimit, length: int | None) -> list[Task]:
+        """Return tasks that keep to a time limit, for a mixture of this length at the model's rate, if it is known."""
+        works = [
+            Work(
+                task.separator.network,
+                chunks=None if length is None else task.separator.chunks(length),
+                targets=len(task.indices),
+                gain=1 / max(2, len(self.targets)),  # half of the mixture, if the model has one target only
+            )
+            for task in tasks
+        ]
+        return [
+            dataclasses.replace(task, separator=task.separator.with_network(network))
+            for task, network in zip(tasks, limit.limited(works), strict=True)
+        ]
 
     def _stream(
         self,
         blocks: Iterable[ArrayLike],
         sample_rate: float,
-        targets: tuple[str, ...],
-        tasks: list[Task],
+        tasks: Sequence[Task],
+        stem_block: "_StemBlock",
+        *,
         consistency: bool,
-        residual: str | None,
     ) -> Iterator[Stems]:
         buffer = MixtureBuffer()
         mixture = buffer.through(reblocked(checked(blocks)))
-        names = targets if residual is None else (*targets, residual)
-        spread = consistency and sample_rate != self.manifest.sample_rate
-        for stems in self._estimate(mixture, sample_rate, tasks, consistency):
-            yield _finish(stems, buffer.take(stems.shape[-1]), names, spread)
+        for estimates in self._estimate(mixture, sample_rate, tasks, consistency=consistency):
+            yield stem_block(estimates, buffer.take(estimates.shape[-1]))
         # Conversion of the sample rate may end some samples early.
         rest = buffer.take(None)
         if rest.shape[1]:
-            yield _finish(np.zeros((len(targets), *rest.shape), np.float32), rest, names, spread)
+            yield stem_block(np.zeros((len(stem_block.targets), *rest.shape), np.float32), rest)
 
     def _estimate(
-        self, mixture: Iterable[Audio], sample_rate: float, tasks: list[Task], consistency: bool
+        self, mixture: Iterable[Audio], sample_rate: float, tasks: Sequence[Task], *, consistency: bool
     ) -> Iterator[Audio]:
         """Yield stems float32 (targets, 2, samples) at the mixture's rate."""
         rate = self.manifest.sample_rate
@@ -337,19 +349,34 @@ def _names(targets: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _finish(stems: Audio, mixture: Audio, names: tuple[str, ...], spread: bool) -> Stems:
-    """A block of stems {name: (channels, samples)} of the mixture's shape, from stems (targets, channels, samples).
+@dataclasses.dataclass(frozen=True)
+class _StemBlock:
+    """Makes blocks of stems of estimates.
 
-    If `spread`, each stem gets an equal part of the residual (the mixture minus the sum of the stems). Otherwise, if
-    there is one name more than stems, the residual becomes a stem of this name.
+    Attributes
+    ----------
+    targets : tuple of str
+        The targets that are estimated.
+    residual : str or None
+        The name of one more stem, the mixture minus the sum of the estimates.
+    spread : bool
+        Whether each stem gets an equal part of the mixture minus the sum of the estimates, so that they sum to it.
     """
-    stems = stems[..., : mixture.shape[1]]
-    if stems.shape[1] > mixture.shape[0]:
-        stems = stems.mean(axis=1, keepdims=True)
-    if not np.isfinite(stems).all():
-        raise ModelError("expected finite estimates from the network, got NaN or infinity")
-    if spread:
-        stems = stems + (mixture - stems.sum(axis=0)) / len(stems)
-    elif len(names) > len(stems):
-        stems = np.concatenate([stems, (mixture - stems.sum(axis=0))[np.newaxis]])
-    return dict(zip(names, stems, strict=True))
+
+    targets: tuple[str, ...]
+    residual: str | None
+    spread: bool
+
+    def __call__(self, estimates: Audio, mixture: Audio) -> Stems:
+        """Return {name: (channels, samples)} of the mixture's shape, from estimates (targets, 2, samples)."""
+        stems = estimates[..., : mixture.shape[1]]
+        if stems.shape[1] > mixture.shape[0]:
+            stems = stems.mean(axis=1, keepdims=True)
+        if not np.isfinite(stems).all():
+            raise ModelError("expected finite estimates from the network, got NaN or infinity")
+        if self.spread:
+            stems = stems + (mixture - stems.sum(axis=0)) / len(stems)
+        named = dict(zip(self.targets, stems, strict=True))
+        if self.residual is not None:
+            named[self.residual] = mixture - stems.sum(axis=0)
+        return named
