@@ -5,7 +5,7 @@ import dataclasses
 from .passes import PHASE_ROTATIONS
 
 MAX_PASSES = len(PHASE_ROTATIONS)
-CAUTION = 1.25  # factor on expected times that are not necessary
+CAUTION = 1.25  # factor on the expected time of passes that could be left out
 RESERVE = 0.02  # part of the limit that is kept for the work after the last chunk
 
 

@@ -62,7 +62,7 @@ def test_a_wrong_field_is_told(tmp_path, changes, message):
 def test_the_range_of_levels_may_be_missing(tmp_path):
     assert Manifest.from_file(write_model(tmp_path)).level_range is None
     assert Manifest.from_file(write_model(tmp_path, level_range=[-36, -6])).level_range == (-36.0, -6.0)
-    assert Manifest.from_file(default_manifest_path()).level_range is not None
+    assert Manifest.from_file(default_manifest_path()).level_range == (-32.0, -6.0)
 
 
 def test_models_of_one_graph_with_other_levels_are_told_apart(tmp_path):
