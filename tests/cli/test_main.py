@@ -283,7 +283,7 @@ def test_separate_file_tells_what_it_did(model_path, song, tmp_path):
 def test_info(model_path, tmp_path, capsys):
     assert main(["info"]) == 0
     text = capsys.readouterr().out
-    for expected in ("lightsaft 1.5.0", "vocals, drums, bass, other", "44100 Hz", "CC-BY-SA", "3,768,936 parameters"):
+    for expected in ("lightsaft 1.6.0", "vocals, drums, bass, other", "44100 Hz", "CC-BY-SA", "3,768,936 parameters"):
         assert expected in text
     assert main(["info", "--json", "--model", str(model_path)]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(model_path.read_text())
