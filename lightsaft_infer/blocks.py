@@ -1,13 +1,15 @@
-"""Blocks of audio: their size, the checks that they pass, and the mixture that is kept until its stems are complete."""
+"""Blocks of audio: their size, the checks that they pass, the mixture that is kept until its stems are complete, and
+the stems."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arguments import is_number
-from .arrays import Audio, to_array
-from .errors import AudioError
+from .arrays import Audio, Stems, to_array
+from .errors import AudioError, ModelError
 
 BLOCK_SAMPLES = 65536  # samples per channel that are read, separated and written at a time
 SAMPLE_RATE_RANGE = (8000, 192000)  # in Hz
@@ -94,3 +96,36 @@ class MixtureBuffer:
         taken = self._held[:, :count]
         self._held = self._held[:, taken.shape[1] :]
         return taken
+
+
+@dataclasses.dataclass(frozen=True)
+class StemBlocks:
+    """Makes blocks of stems from blocks of estimates.
+
+    Attributes
+    ----------
+    targets : tuple of str
+        The targets that are estimated.
+    residual : str or None
+        The name of one more stem, the mixture minus the sum of the estimates.
+    spread : bool
+        Whether each stem gets an equal part of the mixture minus the sum of the estimates, so that they sum to it.
+    """
+
+    targets: tuple[str, ...]
+    residual: str | None
+    spread: bool
+
+    def of(self, estimates: Audio, mixture: Audio) -> Stems:
+        """Return {name: (channels, samples)} of the mixture's shape, from estimates (targets, 2, samples)."""
+        stems = estimates[..., : mixture.shape[1]]
+        if stems.shape[1] > mixture.shape[0]:
+            stems = stems.mean(axis=1, keepdims=True)
+        if not np.isfinite(stems).all():
+            raise ModelError("expected finite estimates from the network, got NaN or infinity")
+        if self.spread:
+            stems = stems + (mixture - stems.sum(axis=0)) / len(stems)
+        named = dict(zip(self.targets, stems, strict=True))
+        if self.residual is not None:
+            named[self.residual] = mixture - stems.sum(axis=0)
+        return named

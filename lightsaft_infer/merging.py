@@ -18,7 +18,7 @@ from .stft import istft_stream, stft_stream
 N_FFT, HOP_LENGTH = 4096, 1024  # of the spectra in which stems are made to sum to the mixture
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Task:
     """What one network does in a separation.
 

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from .arguments import whole_number
 from .arrays import Audio, Network, Progress, Stems
-from .blocks import MixtureBuffer, check_format, checked, reblocked, to_audio
+from .blocks import MixtureBuffer, StemBlocks, check_format, checked, reblocked, to_audio
 from .bundle import Bundle, read_model
-from .errors import ArgumentError, ModelError
+from .errors import ArgumentError
 from .manifest import Manifest, default_manifest_path
 from .mdx_network import MdxNetwork
 from .merging import Task, stems_of_tasks, tasks_for
@@ -266,8 +266,8 @@ class Separator:
             length = None if samples is None else math.ceil(samples * self.manifest.sample_rate / sample_rate)
             tasks = self._limited(tasks, limit, length)
         spread = consistency and sample_rate != self.manifest.sample_rate
-        stem_block = _StemBlock(names, residual=residual, spread=spread)
-        return self._stream(blocks, sample_rate, tasks, stem_block, consistency=consistency)
+        stem_blocks = StemBlocks(names, residual=residual, spread=spread)
+        return self._stream(blocks, sample_rate, tasks, stem_blocks, consistency=consistency)
 
     def _chosen(self, targets: Sequence[str] | None, *, consistency: bool, residual: str | None) -> tuple[str, ...]:
         """Return the names of the targets to separate. Raises ModelError or ArgumentError if that cannot be done."""
@@ -306,18 +306,18 @@ class Separator:
         blocks: Iterable[ArrayLike],
         sample_rate: float,
         tasks: Sequence[Task],
-        stem_block: "_StemBlock",
+        stem_blocks: StemBlocks,
         *,
         consistency: bool,
     ) -> Iterator[Stems]:
         buffer = MixtureBuffer()
         mixture = buffer.through(reblocked(checked(blocks)))
         for estimates in self._estimate(mixture, sample_rate, tasks, consistency=consistency):
-            yield stem_block(estimates, buffer.take(estimates.shape[-1]))
+            yield stem_blocks.of(estimates, buffer.take(estimates.shape[-1]))
         # Conversion of the sample rate may end some samples early.
         rest = buffer.take(None)
         if rest.shape[1]:
-            yield stem_block(np.zeros((len(stem_block.targets), *rest.shape), np.float32), rest)
+            yield stem_blocks.of(np.zeros((len(stem_blocks.targets), *rest.shape), np.float32), rest)
 
     def _estimate(
         self, mixture: Iterable[Audio], sample_rate: float, tasks: Sequence[Task], *, consistency: bool
@@ -347,36 +347,3 @@ def _names(targets: Sequence[str]) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names):
         raise ArgumentError(f"expected the names of targets, got {targets!r}")
     return names
-
-
-@dataclasses.dataclass(frozen=True)
-class _StemBlock:
-    """Makes blocks of stems of estimates.
-
-    Attributes
-    ----------
-    targets : tuple of str
-        The targets that are estimated.
-    residual : str or None
-        The name of one more stem, the mixture minus the sum of the estimates.
-    spread : bool
-        Whether each stem gets an equal part of the mixture minus the sum of the estimates, so that they sum to it.
-    """
-
-    targets: tuple[str, ...]
-    residual: str | None
-    spread: bool
-
-    def __call__(self, estimates: Audio, mixture: Audio) -> Stems:
-        """Return {name: (channels, samples)} of the mixture's shape, from estimates (targets, 2, samples)."""
-        stems = estimates[..., : mixture.shape[1]]
-        if stems.shape[1] > mixture.shape[0]:
-            stems = stems.mean(axis=1, keepdims=True)
-        if not np.isfinite(stems).all():
-            raise ModelError("expected finite estimates from the network, got NaN or infinity")
-        if self.spread:
-            stems = stems + (mixture - stems.sum(axis=0)) / len(stems)
-        named = dict(zip(self.targets, stems, strict=True))
-        if self.residual is not None:
-            named[self.residual] = mixture - stems.sum(axis=0)
-        return named

@@ -133,21 +133,25 @@ def stem_folders(tracks: Iterable[str], entries: Mapping[str, Entry], files: Col
     journaled = {track: _journaled_folder(entry) for track, entry in entries.items()}
     folders = {track: folder for track, folder in journaled.items() if folder is not None}
     tracks, files = list(tracks), [_caseless(file) for file in files]
+
+    def paths_in(folder: str) -> set[str]:
+        return {f"{folder}/{file}" for file in files}
+
     taken = {_caseless(folder) for folder in folders.values()} | {NAME}
     stems = {_caseless(file) for entry in entries.values() for file in _journaled_files(entry)}
-    stems |= {f"{folder}/{file}" for folder in taken for file in files}
+    stems.update(*map(paths_in, taken))
     parents = {_caseless(str(parent)) for track in tracks for parent in PurePosixPath(track).parents}
+
+    def is_free(folder: str) -> bool:
+        own = paths_in(folder)
+        return not (folder in taken or folder in stems or own & taken or own & parents)
+
     for track in tracks:
-        if track in folders:
-            continue
-        for name in _candidates(track):
-            folder = _caseless(name)
-            own = {f"{folder}/{file}" for file in files}
-            if not (folder in taken or folder in stems or own & taken or own & parents):
-                break
-        folders[track] = name
-        taken.add(folder)
-        stems |= own
+        if track not in folders:
+            folders[track] = next(name for name in _candidates(track) if is_free(_caseless(name)))
+            folder = _caseless(folders[track])
+            taken.add(folder)
+            stems |= paths_in(folder)
     return {track: folders[track] for track in tracks}
 
 
